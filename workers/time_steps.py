@@ -1,4 +1,10 @@
-"""Converts times to whole numbers of time steps."""
+"""Times as whole numbers of time steps."""
+
+from typing import Self
+
+from pydantic import model_validator
+
+from spikeloop.tasks.settings import Settings
 
 
 def whole_steps(window_ms: float, step_ms: float, name: str = "window_ms") -> int:
@@ -14,3 +20,26 @@ def whole_steps(window_ms: float, step_ms: float, name: str = "window_ms") -> in
             f"{name} must be a whole number of steps of {step_ms:g} ms, got {window_ms:g}"
         )
     return n_steps
+
+
+class Windowed(Settings):
+    """Base of learners whose network runs for a window of time at each decision."""
+
+    kind: str
+    window_ms: float
+    step_ms: float
+
+    @model_validator(mode="after")
+    def _whole_window(self) -> Self:
+        whole_steps(self.window_ms, self.step_ms)
+        return self
+
+    @property
+    def window_steps(self) -> int:
+        """Time steps of one decision."""
+        return whole_steps(self.window_ms, self.step_ms)
+
+    @property
+    def interaction_s(self) -> float:
+        """Seconds of biological time that one decision takes."""
+        return self.window_ms * 1e-3

@@ -5,7 +5,7 @@ from pathlib import Path
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.page import Page, render
 from spikeloop.coordinator.store import atomic_files
-from spikeloop.coordinator.store.folder_kind import FolderKind, folder_kind
+from spikeloop.coordinator.store.folder_kind import holds_comparison
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 
@@ -25,7 +25,7 @@ def write_report(folder: Path, out: Path | None = None, trust: bool = False) -> 
 
 
 def _page(folder: Path, trust: bool) -> Page:
-    if folder_kind(folder) is FolderKind.COMPARISON:
+    if holds_comparison(folder):
         from spikeloop.coordinator.report.comparison_report import comparison_page
 
         return comparison_page(folder, trust)

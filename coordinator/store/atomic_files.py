@@ -23,8 +23,8 @@ from spikeloop.coordinator.store import checksums, reading, safe_npz
 
 T = TypeVar("T")
 
-CHECKSUM = "sha256"
-"""Key of the checksum in a file."""
+NO_CHECKSUM = {checksums.KEY: checksums.EMPTY}
+"""What stands in a file before its checksum is known."""
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
@@ -60,15 +60,10 @@ def remove(path: Path) -> None:
         sync_folder(path.parent)
 
 
-def digest(path: Path) -> str:
-    """Give a file's checksum, which names its contents; ConfigError if it is damaged."""
-    return read(path, checksums.check)
-
-
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON object, indented, with its checksum."""
-    with_checksum = {**{k: v for k, v in value.items() if k != CHECKSUM}, CHECKSUM: checksums.EMPTY}
-    text = json.dumps(with_checksum, indent=2, ensure_ascii=False) + "\n"
+    own = {key: inner for key, inner in value.items() if key != checksums.KEY}
+    text = json.dumps({**own, **NO_CHECKSUM}, indent=2, ensure_ascii=False) + "\n"
     _write_with_checksum(path, io.BytesIO(text.encode()))
 
 
@@ -97,7 +92,7 @@ def write_parquet(path: Path, table: Any) -> None:
         buffer, table.schema, compression="zstd", write_page_checksum=True
     ) as writer:
         writer.write_table(table)
-        writer.add_key_value_metadata({CHECKSUM: checksums.EMPTY})
+        writer.add_key_value_metadata(NO_CHECKSUM)
     _write_with_checksum(path, buffer)
 
 
@@ -116,7 +111,7 @@ def write_arrays(
     buffer = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(buffer, allow_pickle=False, **arrays)
     with zipfile.ZipFile(buffer, "a") as archive:
-        archive.comment = json.dumps({**(metadata or {}), CHECKSUM: checksums.EMPTY}).encode()
+        archive.comment = json.dumps({**(metadata or {}), **NO_CHECKSUM}).encode()
     _write_with_checksum(path, buffer)
 
 
@@ -125,9 +120,21 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     return read(path, _arrays)
 
 
+def open_arrays(path: Path, largest: int) -> safe_npz.Arrays:
+    """Open an ``.npz`` without unpacking it; ConfigError if it is missing or damaged."""
+    return read(path, safe_npz.Arrays, largest)
+
+
 def metadata(path: Path) -> dict[str, str]:
     """Read the metadata of a Parquet file or ``.npz``; ConfigError if it is missing or damaged."""
-    return read(path, arrays_metadata if path.suffix == ".npz" else _table_metadata)
+    if path.suffix == ".npz":
+        return read(path, safe_npz.Arrays).metadata
+    return read(path, _table_metadata)
+
+
+def digest(path: Path) -> str:
+    """Give a file's checksum, which names its contents; ConfigError if it is damaged."""
+    return read(path, checksums.check)
 
 
 def _write_with_checksum(path: Path, buffer: io.BytesIO) -> None:
@@ -136,15 +143,21 @@ def _write_with_checksum(path: Path, buffer: io.BytesIO) -> None:
     write_bytes(path, data)
 
 
-def read(path: Path, parse: Callable[[bytes], T], largest: int = reading.LARGEST) -> T:
-    """Read a file and parse its bytes; ConfigError if it is missing, or ``parse`` raises Broken."""
+def contents(path: Path, largest: int = reading.LARGEST) -> bytes:
+    """Read the bytes of a file as they are; ConfigError if it is missing or cannot be read."""
     try:
-        data = reading.read_bytes(path, largest)
+        return reading.read_bytes(path, largest)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: missing") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def read(path: Path, parse: Callable[[bytes], T], largest: int = reading.LARGEST) -> T:
+    """Read a file, check its checksum and parse its bytes; ConfigError if that cannot be done."""
+    data = contents(path, largest)
     try:
+        checksums.check(data)
         return parse(data)
     except (checksums.Broken, safe_npz.TooLarge) as error:
         raise ConfigError(f"{path}: damaged: {error}") from error
@@ -153,59 +166,33 @@ def read(path: Path, parse: Callable[[bytes], T], largest: int = reading.LARGEST
 
 
 def _json(data: bytes) -> dict[str, Any]:
-    checksums.check(data)
     value: dict[str, Any] = reading.parse_json(data)
-    del value[CHECKSUM]
+    del value[checksums.KEY]
     return value
 
 
-def footer(data: bytes) -> Any:
-    """Give the ``FileMetaData`` of a Parquet file's bytes, after a check of the checksum."""
+def _table_metadata(data: bytes) -> dict[str, str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    checksums.check(data)
-    return pq.read_metadata(pa.BufferReader(data))
-
-
-def _table_metadata(data: bytes) -> dict[str, str]:
-    return words(footer(data))
-
-
-def words(found: Any) -> dict[str, str]:
-    """Give the metadata in a Parquet file's footer without the checksum."""
-    pairs = (found.metadata or {}).items()
-    return {k.decode(): v.decode() for k, v in pairs if k != CHECKSUM.encode()}
-
-
-def arrays_metadata(data: bytes) -> dict[str, str]:
-    """Give the metadata of an ``.npz`` file's bytes, after a check of the checksum."""
-    checksums.check(data)
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        found: dict[str, str] = reading.parse_json(archive.comment)
-    del found[CHECKSUM]
-    return found
+    pairs = (pq.read_metadata(pa.BufferReader(data)).metadata or {}).items()
+    return {key.decode(): text.decode() for key, text in pairs if key.decode() != checksums.KEY}
 
 
 def _table(data: bytes) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    checksums.check(data)
     safe_npz.check_table(data, reading.LARGEST)
     table = pq.ParquetFile(pa.BufferReader(data)).read()  # a third of the time of ``read_table``
-    kept = {k: v for k, v in (table.schema.metadata or {}).items() if k != CHECKSUM.encode()}
-    return table.replace_schema_metadata(kept or None)
-
-
-def open_arrays(path: Path, largest: int) -> safe_npz.Arrays:
-    """Open an ``.npz`` without unpacking it; ConfigError if it is missing or damaged."""
-    return read(path, lambda data: safe_npz.Arrays(arrays_metadata(data), data), largest)
+    pairs = (table.schema.metadata or {}).items()
+    own = {key: text for key, text in pairs if key.decode() != checksums.KEY}
+    return table.replace_schema_metadata(own or None)
 
 
 def _arrays(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    found = arrays_metadata(data)
-    return safe_npz.Arrays(found, data).read_all(reading.LARGEST), found
+    arrays = safe_npz.Arrays(data)
+    return arrays.read_all(reading.LARGEST), arrays.metadata
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ A checksum reveals damage, not forgery: it can be written again after a delibera
 import hashlib
 import re
 
+KEY = "sha256"
+"""Name of the checksum in a file's JSON or metadata."""
 EMPTY = "0" * 64
 """Zeros in place of the digits, before the checksum is written."""
 

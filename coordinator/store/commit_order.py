@@ -1,17 +1,31 @@
-"""Order the files of a run, recognised by their names, as commits write them."""
+"""Name the files of a run, and order them as commits write them."""
 
 import re
 from collections.abc import Iterable
 from math import inf
+from pathlib import Path
 
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
-from spikeloop.coordinator.store.run_store import ONCE, OTHER_TRANSFER, PARTS
+
+PARTS = ("episodes", "candidates", "curves", "generations")
+"""Folders with parts by generation, in the order in which a commit writes them."""
+
+ONCE = ("finalists", "transfer", "other_transfers")
+"""Folders with parts that belong to the whole search and not to one generation."""
+
+FOLDERS = (*PARTS, "state", *ONCE, "figures")
+"""All folders of a run, in the order in which they are written."""
 
 REPORT = "report.html"
 
-_NUMBERED = re.compile(r"([a-z]+)/(part-)?([0-9]{6,19})\.(parquet|npz)")
-_OTHER_TRANSFER = re.compile(rf"other_transfers/{OTHER_TRANSFER}", re.ASCII)
-_DRAWN = re.compile(r"figures/[A-Za-z0-9_-][A-Za-z0-9_.-]*\.png|report\.html")
+_PART = r"part-(\d{6,19})\.parquet"
+_NAMES = {
+    **dict.fromkeys((*PARTS, *ONCE), _PART),
+    "state": r"(\d{6,19})\.npz",
+    "other_transfers": r"seed-(\d{6,19})-tasks-\d{6,19}-generation-\d{6,19}\.parquet",
+    "figures": r"[A-Za-z0-9_-][A-Za-z0-9_.-]*\.png",
+}
+"""Folder of a run -> the names of its files; the group is the number that they are ordered by."""
 
 Rank = tuple[float, int]
 
@@ -23,21 +37,39 @@ def rank(name: str) -> Rank | None:
     """
     if name == RUN_MANIFEST:
         return -1, 0
-    if _DRAWN.fullmatch(name):
-        return inf, len(ONCE)
-    if _OTHER_TRANSFER.fullmatch(name):
-        return inf, ONCE.index("other_transfers")
-    match = _NUMBERED.fullmatch(name)
+    if name == REPORT:
+        return inf, len(FOLDERS)
+    folder, _, file = name.partition("/")
+    match = re.fullmatch(_NAMES[folder], file, re.ASCII) if folder in _NAMES else None
     if match is None:
         return None
-    folder, part, number, suffix = match.groups()
-    if (folder, part, suffix) == ("state", None, "npz"):
-        return int(number), len(PARTS)
-    if (part, suffix) != ("part-", "parquet"):
-        return None
-    if folder in PARTS:
-        return int(number), PARTS.index(folder)
-    return (inf, ONCE.index(folder)) if folder in ONCE else None
+    number = int(match[1]) if folder in (*PARTS, "state") else inf
+    return number, FOLDERS.index(folder)
+
+
+def ranked(names: Iterable[str]) -> list[tuple[Rank, str]]:
+    """Give the files of a run among some, in the order of commits."""
+    return sorted((place, name) for name in names if (place := rank(name)) is not None)
+
+
+def later(names: Iterable[str], generation: int) -> list[str]:
+    """Give the files among some that came after a generation, the last first, without figures.
+
+    Removed in this order they leave, at any instant, the run as it once was: of each generation the
+    state goes before its parts.
+    """
+    found = reversed(ranked(names))
+    return [name for (number, _), name in found if number > generation and not is_drawn(name)]
+
+
+def numbered(folder: Path) -> list[tuple[Path, int]]:
+    """Give the files in one of a run's folders with their numbers, in order."""
+    found = [
+        (path, int(match[1]))
+        for path in folder.glob("*")
+        if (match := re.fullmatch(_NAMES[folder.name], path.name, re.ASCII))
+    ]
+    return sorted(found, key=lambda entry: (entry[1], entry[0]))
 
 
 def due(found: Iterable[float], every: int, last: int) -> list[int]:
@@ -52,14 +84,9 @@ def due(found: Iterable[float], every: int, last: int) -> list[int]:
     return sorted(numbers.union(range(0, last + 1, every)))
 
 
-def ranked(names: Iterable[str]) -> list[tuple[Rank, str]]:
-    """Give the files of a run among some, in the order of commits."""
-    return sorted((place, name) for name in names if (place := rank(name)) is not None)
-
-
 def is_drawn(name: str) -> bool:
-    """Tell whether a file is drawn from the others, and so has no checksum."""
-    return _DRAWN.fullmatch(name) is not None
+    """Tell whether a run's file is drawn from the others, and so has no checksum."""
+    return name == REPORT or name.startswith("figures/")
 
 
 def state_of(name: str) -> int:

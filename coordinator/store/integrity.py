@@ -6,9 +6,9 @@ from pathlib import Path
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store.commit_order import due
+from spikeloop.coordinator.store.commit_order import ONCE, PARTS, due
 from spikeloop.coordinator.store.run_folder import Run
-from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
+from spikeloop.coordinator.store.run_store import RunStore
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,8 @@ def _planned(config: RunConfig, name: str, number: int) -> bool:
 def _lost(store: RunStore, every: int) -> list[Damage]:
     """Find states that are missing although more followed than one interrupted commit leaves."""
     found = [(number, path) for name in PARTS for path, number in store.parts(name)]
-    committed = RunStore(
-        store.folder
-    ).generation()  # read after the parts, because another process may be writing
+    # Read after the parts, and not as of an earlier time, because another process may be writing.
+    committed = RunStore(store.folder).generation()
     later = {number for number, _ in found if number > committed}
     if len(later) < 2 and max(later, default=0) <= committed + every:
         return []

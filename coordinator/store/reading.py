@@ -23,56 +23,44 @@ LARGEST_TEXT = 1 << 26
 """Largest number of bytes of a JSON file; a configuration has at most 1 MB."""
 DEEPEST = 64
 """Most levels of lists and objects in JSON; a configuration of a Brian2 model has seven."""
+IRREGULAR = "it is no regular file"
 
 
 class Unreadable(OSError):
     """A path leads to no regular file, or to one that is too large."""
 
 
-def opened(
-    path: Path | str, flags: int = os.O_RDONLY, at: int | None = None, mode: int = 0o666
-) -> int:
-    """Open a regular file and give its descriptor.
+def opened(path: Path | str, flags: int = os.O_RDONLY, largest: int = LARGEST) -> int:
+    """Open a regular file of at most ``largest`` bytes and give its descriptor.
 
-    Args:
-        path: of the file; links are followed unless ``flags`` says otherwise.
-        flags: of ``os.open``.
-        at: descriptor of the folder that the path starts from.
-        mode: of a file that is made, before the user's mask.
+    Links are followed unless ``flags``, those of ``os.open``, say otherwise.
 
     Raises:
-        Unreadable: it is no regular file.
+        Unreadable: it is no regular file, or too large.
         OSError: it cannot be opened.
     """
     # Without O_NONBLOCK a pipe would keep this process waiting for another one to write.
     flags |= os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
-        descriptor = os.open(path, flags, mode, dir_fd=at)
+        descriptor = os.open(path, flags, 0o666)
     except OSError as error:
         if error.errno in (errno.ENXIO, errno.EISDIR):  # a pipe or a folder, to be written
-            raise _irregular(path) from error
+            raise Unreadable(errno.EINVAL, IRREGULAR, str(path)) from error
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _irregular(path)
-    return descriptor
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_size <= largest:
+        return descriptor
+    os.close(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise Unreadable(errno.EINVAL, IRREGULAR, str(path))
+    what = f"it is too large: it has more than {largest >> 20} MiB"
+    raise Unreadable(errno.EFBIG, what, str(path))
 
 
-def read_bytes(path: Path | str, largest: int = LARGEST, at: int | None = None) -> bytes:
-    """Read the bytes of a file.
-
-    Args:
-        path: of the file.
-        largest: number of bytes that it may have.
-        at: as for ``opened``; then no link is followed.
-
-    Raises:
-        OSError: it cannot be opened or is no regular file, is too large, or does not fit into
-            the memory of this machine.
-    """
-    no_link = 0 if at is None else os.O_NOFOLLOW
-    with open(opened(path, os.O_RDONLY | no_link, at), "rb") as file:
-        size = _size(file.fileno(), path, largest)
+def read_bytes(path: Path | str, largest: int = LARGEST) -> bytes:
+    """Read the bytes of a file; OSError as for ``opened``, or if they do not fit into memory."""
+    with open(opened(path, largest=largest), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
         try:
             return file.read(size)  # not to the end, which some files of /proc have none of
         except MemoryError as error:
@@ -83,23 +71,7 @@ def read_bytes(path: Path | str, largest: int = LARGEST, at: int | None = None) 
 def require_readable(path: Path) -> None:
     """Raise Unreadable where that applies, before a library opens a path by its name."""
     if os.path.lexists(path):
-        descriptor = opened(path)
-        try:
-            _size(descriptor, path, LARGEST)
-        finally:
-            os.close(descriptor)
-
-
-def _irregular(path: Path | str) -> Unreadable:
-    return Unreadable(errno.EINVAL, "it is no regular file", str(path))
-
-
-def _size(descriptor: int, path: Path | str, largest: int) -> int:
-    size = os.fstat(descriptor).st_size
-    if size > largest:
-        what = f"it is too large: it has more than {largest >> 20} MiB"
-        raise Unreadable(errno.EFBIG, what, str(path))
-    return size
+        os.close(opened(path))
 
 
 def parse_json(data: bytes | str) -> Any:

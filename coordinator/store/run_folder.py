@@ -147,8 +147,12 @@ def require_same_config(store: RunStore, config: RunConfig) -> None:
 def warn_of_changes(run: Run) -> None:
     """Warn if results may differ, because other code or another kind of processor began a run."""
     manifest, config = run.store.manifest(), run.config
-    warn_of_code(run.folder, changed_code(manifest, config))
-    if changes := changed_processor(manifest, config):
+    code = difference(fingerprint(config.working_dir), manifest.get("fingerprint", {}))
+    warn_of_code(run.folder, code)
+    began = manifest.get("machine", {}).get("kernels")
+    if began is None or portable(config.learner, config.family, config.strategy):
+        return
+    if changes := difference(kernels(), began):
         warn(
             f"{run.folder} was begun on another kind of processor, so the last bits may differ "
             f"from here on: {changes}"
@@ -159,18 +163,6 @@ def warn_of_code(folder: Path, changes: str) -> None:
     """Warn that other code began what is in a folder, unless nothing changed."""
     if changes:
         warn(f"{folder} was begun by other code, so results may differ from here on: {changes}")
-
-
-def changed_code(manifest: Mapping[str, Any], config: RunConfig) -> str:
-    """Describe how this code differs from the code that wrote a manifest; "" if it does not."""
-    return difference(fingerprint(config.working_dir), manifest.get("fingerprint", {}))
-
-
-def changed_processor(manifest: Mapping[str, Any], config: RunConfig) -> str:
-    """Describe how the kernels here differ from those of a manifest; "" if it cannot matter."""
-    own = manifest.get("machine", {}).get("kernels")
-    parts = (config.learner, config.family, config.strategy)
-    return "" if own is None or portable(*parts) else difference(kernels(), own)
 
 
 def _other_value(store: RunStore, key: str, found: Any, given: Any) -> ConfigError:

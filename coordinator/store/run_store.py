@@ -21,33 +21,22 @@ lock keeps a second one out. Readers need no lock, because they read what is com
 """
 
 import os
-import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import command_line
-from spikeloop.coordinator.store import atomic_files, schemas
+from spikeloop.coordinator.store import atomic_files, commit_order, schemas
+from spikeloop.coordinator.store.commit_order import FOLDERS, ONCE, PARTS
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_run
 from spikeloop.coordinator.store.lock import locked
-
-PARTS = ("episodes", "candidates", "curves", "generations")
-"""Folders with parts by generation, in the order in which a commit writes them."""
-
-ONCE = ("finalists", "transfer", "other_transfers")
-"""Folders with parts that belong to the whole search and not to one generation."""
-
-PART = r"part-(\d{6,})\.parquet"
-OTHER_TRANSFER = r"seed-(\d{6,})-tasks-\d{6,}-generation-(\d{6,})\.parquet"
-"""Name of a part in ``other_transfers``; the groups are the seed and the generation."""
 
 
 class RunStore:
@@ -73,10 +62,10 @@ class RunStore:
                 hint = f"resume it with: {command_line('resume', folder)}"
             raise ConfigError(f"{folder}: the run folder exists already; {hint}")
         # Built under another name and then renamed, so that the folder is whole or not there.
-        temporary = _hidden(folder)
+        temporary = hidden(folder)
         try:
             atomic_files.make_folder(folder.parent)
-            for name in ("", *PARTS, *ONCE, "state", "figures"):
+            for name in ("", *FOLDERS):
                 (temporary / name).mkdir()
             atomic_files.write_json(
                 temporary / RUN_MANIFEST, {"schema_version": schemas.SCHEMA_VERSION, **manifest}
@@ -93,10 +82,10 @@ class RunStore:
 
     def discard(self) -> None:
         """Remove a run that never began, all at once; the caller must hold the lock."""
-        hidden = _hidden(self.folder)
+        aside = hidden(self.folder)
         with suppress(OSError):
-            self.folder.rename(hidden)
-            shutil.rmtree(hidden)
+            self.folder.rename(aside)
+            shutil.rmtree(aside)
 
     @classmethod
     def open(cls, folder: Path) -> "RunStore":
@@ -127,17 +116,6 @@ class RunStore:
         self._manifest = value
         return value
 
-    @property
-    def commit_every(self) -> int:
-        """How many generations are written together, as ``run.json`` says; 1 by default."""
-        run = self.manifest()["config"].get("run")
-        every = run.get("commit_every", 1) if isinstance(run, dict) else 1
-        if type(every) is not int or every < 1:
-            raise ConfigError(
-                f"{self.manifest_path}: damaged: [run] commit_every must be >= 1, got {every!r}"
-            )
-        return every
-
     @cached_property
     def identity(self) -> str:
         """What the run's files have in common, the checksum of its ``run.json``."""
@@ -157,7 +135,7 @@ class RunStore:
 
     def states(self) -> list[tuple[Path, int]]:
         """Give the files of all states with their generations, in order."""
-        return _numbered(self.folder / "state", r"(\d{6,})\.npz")
+        return commit_order.numbered(self.folder / "state")
 
     def state(self, generation: int) -> dict[str, NDArray[Any]]:
         """Read the arrays of a state; ConfigError if the file is damaged."""
@@ -191,11 +169,8 @@ class RunStore:
 
     def other_transfers(self) -> list[tuple[Path, int]]:
         """Give the files of ``other_transfer_path`` with their generations, ordered by seed."""
-        return [
-            (path, int(match[2]))
-            for path, _ in self.parts("other_transfers")
-            if (match := re.fullmatch(OTHER_TRANSFER, path.name))
-        ]
+        paths = [path for path, _ in self.parts("other_transfers")]
+        return [(path, int(path.stem.rpartition("-")[2])) for path in paths]
 
     def finalists(self, generation: int) -> pa.Table | None:
         """Read the episodes of the race after the last generation; None if there was none."""
@@ -220,39 +195,32 @@ class RunStore:
     def go_back(self, generation: int) -> list[Path]:
         """Remove all that came after a generation, and give the paths.
 
-        Of generations that were written together all or none are left. The last ones go first and
-        a generation's state before its parts, so a kill at any instant leaves the run as it once
-        was after some generation.
+        Of generations that were written together all or none are left. A kill at any instant leaves
+        the run as it once was after some generation.
         """
-        later = [path for name in reversed(ONCE) for path, _ in self.parts(name)]
-        found = [(number, 0, path) for path, number in self.states()]
-        found += [
-            (number, place, path)
-            for place, name in enumerate(reversed(PARTS), start=1)
-            for path, number in self.parts(name)
-        ]
-        found.sort(key=lambda entry: (-entry[0], entry[1]))
-        later += [path for number, _, path in found if number > generation]
+        later = [self.folder / name for name in commit_order.later(self.names(), generation)]
         for path in later:
             atomic_files.remove(path)
         return later
 
+    def names(self) -> list[str]:
+        """Give the names of everything in the folder, with "/" between their parts."""
+        return [path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*")]
+
     def parts(self, name: str) -> list[tuple[Path, int]]:
         """Give the parts of a folder with their numbers, in order."""
-        return _numbered(self.folder / name, OTHER_TRANSFER if name == "other_transfers" else PART)
+        return commit_order.numbered(self.folder / name)
+
+    def committed_parts(self, name: str) -> Iterator[tuple[Path, pa.Table]]:
+        """Read the committed parts of a folder one by one; ConfigError as for ``read_part``."""
+        last = self.generation()
+        for path, number in self.parts(name):
+            if name in ONCE or number <= last:
+                yield path, self.read_part(path)
 
     def table(self, name: str) -> pa.Table | None:
-        """Read all committed parts of a folder as one table; None if there are none.
-
-        Raises:
-            ConfigError: a part is damaged, or is not of this run.
-        """
-        last = self.generation()
-        parts = [
-            self.read_part(path)
-            for path, number in self.parts(name)
-            if name in ONCE or number <= last
-        ]
+        """Read all committed parts of a folder as one table; None if there are none."""
+        parts = [part for _, part in self.committed_parts(name)]
         return pa.concat_tables(parts).replace_schema_metadata(None) if parts else None
 
     def write_part(self, path: Path, table: pa.Table) -> None:
@@ -273,24 +241,13 @@ class RunStore:
         """ConfigError that names a part or state if it is damaged, or is not of this run."""
         self._check_place(path, atomic_files.metadata(path))
 
-    def footer(self, path: Path) -> Any:
-        """Read the ``pyarrow.parquet.FileMetaData`` of a part, checked as by ``check``."""
-        found = atomic_files.read(path, atomic_files.footer)
-        self._check_place(path, atomic_files.words(found))
-        return found
-
     def rows(self, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Read the rows of all committed generations, in order; all columns or some."""
-        last = self.generation()
         rows: list[dict[str, Any]] = []
-        for path, number in self.parts("generations"):
-            if number <= last:
-                table = self.read_part(path)
-                if missing := set(columns or ()) - set(table.column_names):
-                    raise ConfigError(
-                        f"{path}: damaged: columns missing: {', '.join(sorted(missing))}"
-                    )
-                rows += (table if columns is None else table.select(columns)).to_pylist()
+        for path, table in self.committed_parts("generations"):
+            if missing := set(columns or ()) - set(table.column_names):
+                raise ConfigError(f"{path}: damaged: columns missing: {', '.join(sorted(missing))}")
+            rows += (table if columns is None else table.select(columns)).to_pylist()
         return rows
 
     def row(self, generation: int) -> dict[str, Any]:
@@ -301,8 +258,7 @@ class RunStore:
 
     def total_episodes(self) -> int:
         """Count the episodes of the search up to the last committed generation."""
-        table = self.table("generations")
-        return int(np.sum(table["n_episodes"].to_numpy())) if table is not None else 0
+        return sum(row["n_episodes"] for row in self.rows(("n_episodes",)))
 
     def state_path(self, generation: int) -> Path:
         """The file of the state after a generation."""
@@ -328,14 +284,6 @@ class RunStore:
             raise ConfigError(f"{path}: damaged: it was written as {found.get('file')}")
 
 
-def _hidden(folder: Path) -> Path:
+def hidden(folder: Path) -> Path:
+    """Name a folder beside another, for what is not whole yet or not wanted any more."""
     return folder.with_name(f".{folder.name}.{os.urandom(4).hex()}.tmp")
-
-
-def _numbered(folder: Path, pattern: str) -> list[tuple[Path, int]]:
-    found = [
-        (path, int(match[1]))
-        for path in folder.glob("*")
-        if (match := re.fullmatch(pattern, path.name))
-    ]
-    return sorted(found, key=lambda entry: (entry[1], entry[0]))

@@ -9,11 +9,13 @@ import io
 import math
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spikeloop.coordinator.store import checksums, reading
 
 _NPY: Any = np.lib.format  # has no types
 
@@ -35,14 +37,15 @@ class TooLarge(ValueError):
 
 
 class Arrays:
-    """Named arrays of an ``.npz``.
+    """Named arrays of an ``.npz``, and its metadata, the JSON object in the archive's comment.
 
     Reading what is no array, or not as large as it says, raises one of ``NOT_ITS_OWN``.
     """
 
-    def __init__(self, metadata: Mapping[str, str], data: bytes) -> None:
-        self.metadata = metadata
+    def __init__(self, data: bytes) -> None:
         self._archive = zipfile.ZipFile(io.BytesIO(data))
+        self.metadata: dict[str, str] = reading.parse_json(self._archive.comment)
+        del self.metadata[checksums.KEY]
 
     def read_all(self, largest: int) -> dict[str, NDArray[Any]]:
         """Read all arrays by name; TooLarge if they have more bytes than ``largest`` in all."""

@@ -21,6 +21,13 @@ VOLATILE = frozenset(
 
 FAILURES = tuple(f"failed_{status.name.lower()}" for status in Status if status is not Status.OK)
 
+_CANDIDATE = [("generation", pa.int32()), ("candidate", pa.int32())]
+_FITNESS = [
+    ("fitness", pa.float64()),
+    ("n_episodes", pa.int32()),
+    ("n_failed", pa.int32()),
+    ("status", pa.string()),
+]
 _EPISODE = [
     ("task", pa.int32()),
     ("episode_seed", pa.uint64()),
@@ -33,7 +40,7 @@ _EPISODE = [
 _TRACE = [("error", pa.string()), ("attempts", pa.int32()), ("worker", pa.string())]
 _CURVE = [("curve", pa.list_(pa.float32()))]
 
-EPISODES = pa.schema([("generation", pa.int32()), ("candidate", pa.int32()), *_EPISODE, *_TRACE])
+EPISODES = pa.schema([*_CANDIDATE, *_EPISODE, *_TRACE])
 """One row an episode of the search."""
 
 FINALISTS = pa.schema([("generation", pa.int32()), *_EPISODE, *_TRACE])
@@ -44,47 +51,20 @@ CURVES = pa.schema([("generation", pa.int32()), *_EPISODE, *_CURVE, *_TRACE])
 
 TRANSFER = pa.schema(
     [
-        ("transfer_seed", pa.int64()),
-        ("theta", pa.string()),
-        ("point", pa.int32()),
-        *_EPISODE,
-        *_CURVE,
-        *_TRACE,
+        *(("transfer_seed", pa.int64()), ("theta", pa.string()), ("point", pa.int32())),
+        *(*_EPISODE, *_CURVE, *_TRACE),
     ]
 )
 """One row a held-out episode of the default, a random or the learned Θ."""
 
 
-CANDIDATES = pa.schema(
-    [
-        ("generation", pa.int32()),
-        ("candidate", pa.int32()),
-        ("fitness", pa.float64()),
-        ("n_episodes", pa.int32()),
-        ("n_failed", pa.int32()),
-        ("status", pa.string()),
-    ]
-)
-"""Columns of a candidate that do not depend on the space."""
-
-
 def candidates(space: ParameterSpace) -> pa.Schema:
     """Give the schema of candidates: one row each, with point, named parameters and fitness."""
+    parameters = [(name, pa.float64()) for name in parameter_columns(space)]
     points = (
         [("point", pa.list_(pa.float64(), space.n_dim))] if space.n_dim <= MAX_STORED_DIM else []
     )
-    return pa.schema(
-        [
-            ("generation", pa.int32()),
-            ("candidate", pa.int32()),
-            *((name, pa.float64()) for name in parameter_columns(space)),
-            ("fitness", pa.float64()),
-            ("n_episodes", pa.int32()),
-            ("n_failed", pa.int32()),
-            ("status", pa.string()),
-            *points,
-        ]
-    )
+    return pa.schema([*_CANDIDATE, *parameters, *_FITNESS, *points])
 
 
 def parameter_columns(space: ParameterSpace) -> tuple[str, ...]:
@@ -130,7 +110,7 @@ COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
     name: dict(zip(schema.names, schema.types, strict=True))
     for name, schema in {
         "episodes": EPISODES,
-        "candidates": CANDIDATES,
+        "candidates": pa.schema([*_CANDIDATE, *_FITNESS]),
         "generations": generations(()),
         "curves": CURVES,
         "finalists": FINALISTS,

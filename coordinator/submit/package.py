@@ -10,12 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from spikeloop.coordinator.config.load import LARGEST_FILE
 from spikeloop.coordinator.config.run_config import TABLES, RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store.folder_kind import FolderKind
+from spikeloop.coordinator.store.folder_kind import is_comparison, is_run
 from spikeloop.coordinator.store.run_folder import CHANGES_NOTHING
 from spikeloop.workers.fingerprint import fingerprint
 
@@ -82,7 +80,7 @@ def _write_package(
     if own is not None:
         from spikeloop.cluster.ray_backend.private_api import pack_folder
 
-        pack_folder(own, package, _rules(own, {*_runs(own), *without}))
+        pack_folder(own, package, _left_out(own, without))
         if (size := package.stat().st_size) > LARGEST_PACKAGE:
             raise ConfigError(
                 f"{own}: this folder is sent because your own classes are in it, and has "
@@ -115,16 +113,12 @@ def config_digest(config: RunConfig) -> str:
     return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _runs(folder: Path) -> set[Path]:
-    """The run folders, comparisons and copies for jobs in a folder."""
-    runs = [path.parent for name in FolderKind for path in folder.glob(f"*/{name}")]
-    runs += [path.parent for name in FolderKind for path in folder.glob(f"*/*/{name}")]
-    copies = [*folder.glob(f"*{COPY}*/"), *folder.glob(f"*/*{COPY}*/")]
-    return {*runs, *copies}
-
-
-def _rules(folder: Path, paths: Iterable[Path]) -> list[str]:
-    """Paths in a folder as ``.gitignore`` writes them."""
+def _left_out(folder: Path, without: Iterable[Path]) -> list[str]:
+    """Runs, comparisons and copies for jobs in a folder, and more, as ``.gitignore`` names them."""
+    paths = set(without)
+    for below in (folder, *folder.glob("*/")):
+        paths |= {path for path in below.glob("*/") if is_run(path) or is_comparison(path)}
+        paths |= set(below.glob(f"*{COPY}*/"))
     names = sorted(path.relative_to(folder).as_posix() for path in paths)
     return ["/" + re.sub(r"([\\*?\[!# ])", r"\\\1", name) for name in names]
 
@@ -132,7 +126,7 @@ def _rules(folder: Path, paths: Iterable[Path]) -> list[str]:
 def _check_files(config: RunConfig, source: str, packed: Sequence[str]) -> None:
     """Refuse settings that name a file of this machine which is not packed."""
     for table in TABLES:
-        for key, path in _paths(getattr(config, table)):
+        for key, path in _paths(getattr(config, table).model_dump()):
             if path.is_file() and path.as_posix() not in packed:
                 raise ConfigError(
                     f"{source}: [{table}] {key}: {path} is on this machine only; name a file in "
@@ -141,15 +135,12 @@ def _check_files(config: RunConfig, source: str, packed: Sequence[str]) -> None:
 
 
 def _paths(value: Any, key: str = "") -> Iterator[tuple[str, Path]]:
-    """Every path in settings, with the key that holds it."""
+    """Every path in plain settings, with the key that holds it."""
     if isinstance(value, Path):
         yield key, value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _paths(getattr(value, name), f"{key}.{name}" if key else name)
     elif isinstance(value, dict):
         for name, inner in value.items():
-            yield from _paths(inner, f"{key}.{name}")
+            yield from _paths(inner, f"{key}.{name}" if key else name)
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _paths(inner, key)

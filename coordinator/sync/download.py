@@ -13,7 +13,6 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from math import inf
 from pathlib import Path
 
@@ -21,9 +20,17 @@ from spikeloop.coordinator.config import uris
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, checksums, lock
-from spikeloop.coordinator.store.commit_order import REPORT, is_drawn, rank, ranked, state_of
+from spikeloop.coordinator.store.commit_order import (
+    FOLDERS,
+    ONCE,
+    REPORT,
+    is_drawn,
+    rank,
+    ranked,
+    state_of,
+)
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_run
-from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
+from spikeloop.coordinator.store.run_store import RunStore, hidden
 from spikeloop.coordinator.sync.storage import Source, Storage, open_storage
 
 AT_ONCE = 8
@@ -98,29 +105,35 @@ class StoredRun:
             raise ConfigError(f"{self.source}: there is no run here (no run.json)")
         # The parts of a generation are stored before its state, but one listing may miss them.
         self.names |= {name for name in self.source.names() if rank(name) and state_of(name) < 0}
-        wanted = self.committed()
-        exists = is_run(folder)
-        store = RunStore.open(folder) if exists else RunStore(folder)
-        if exists and store.identity != self.identity:
-            raise ConfigError(
-                f"{folder}: holds another run than {self.source}; choose another --out"
-            )
         atomic_files.make_folder(folder.parent)
-        temporary = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}.tmp")
+        temporary = hidden(folder)
         try:
-            with lock.locked(folder, fetching=True) if exists else nullcontext():
-                if exists:
-                    self.require_same_history(store, "choose another --out")
-                    store.remove_uncommitted()
-                    wanted = [name for name in wanted if self._lacks(store, name)]
-                self.read_files(wanted, temporary, check)
-                if exists:
-                    _publish(wanted, temporary, folder)
-                else:
-                    _rename(temporary, folder)
+            if is_run(folder):
+                return self._complete(RunStore.open(folder), temporary, check)
+            wanted = self.committed()
+            self.read_files(wanted, temporary, check)
+            _rename(temporary, folder)
+            return len(wanted) + 1  # run.json too
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        return len(wanted) + (not exists)  # run.json too
+
+    def _complete(self, store: RunStore, temporary: Path, check: Check) -> int:
+        """Download into an existing run folder, by way of a temporary one."""
+        if store.identity != self.identity:
+            raise ConfigError(
+                f"{store.folder}: holds another run than {self.source}; choose another --out"
+            )
+        with lock.locked(store.folder, fetching=True):
+            self.require_same_history(store, "choose another --out")
+            store.remove_uncommitted()
+            wanted = [name for name in self.committed() if self._lacks(store, name)]
+            self.read_files(wanted, temporary, check)
+            for name in wanted:
+                path = store.folder / name
+                atomic_files.make_folder(path.parent)
+                os.replace(temporary / name, path)
+                atomic_files.sync_folder(path.parent)
+        return len(wanted)
 
     def require_same_history(self, store: RunStore, remedy: str) -> None:
         """ConfigError with a remedy unless the last state that both have is the same.
@@ -148,7 +161,7 @@ class StoredRun:
             check: called with the run before any other file is read.
         """
         store = RunStore(folder)
-        for name in ("", *PARTS, *ONCE, "state", "figures"):
+        for name in ("", *FOLDERS):
             (folder / name).mkdir()
 
         def read(name: str) -> None:
@@ -213,7 +226,7 @@ def _check(store: RunStore, name: str) -> None:
     if not is_drawn(name):
         store.check(path)
         return
-    data = atomic_files.read(path, bytes)
+    data = atomic_files.contents(path)
     if not (data.startswith(b"\x89PNG\r\n\x1a\n") and data.endswith(b"IEND\xaeB`\x82")):
         raise ConfigError(f"{path}: damaged: it is no PNG image")
 
@@ -224,14 +237,6 @@ def _is_sound(store: RunStore, name: str) -> bool:
     except ConfigError:
         return False
     return True
-
-
-def _publish(names: Sequence[str], temporary: Path, folder: Path) -> None:
-    """Move files into a run folder, each atomically and in the order given."""
-    for name in names:
-        atomic_files.make_folder((folder / name).parent)
-        os.replace(temporary / name, folder / name)
-        atomic_files.sync_folder((folder / name).parent)
 
 
 def _rename(temporary: Path, folder: Path) -> None:

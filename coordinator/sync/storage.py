@@ -50,7 +50,9 @@ class Storage:
     """
 
     def __init__(self, address: str, filesystem: Any, root: str) -> None:
-        self._address, self._filesystem, self._root = address, filesystem, root
+        from pyarrow import fs
+
+        self._address, self._files = address, fs.SubTreeFileSystem(root, filesystem)
         self.path = Path(root) if filesystem.type_name == "local" else None
 
     def __str__(self) -> str:
@@ -61,22 +63,17 @@ class Storage:
         """Names of all files below it, relative, with "/" between their parts."""
         from pyarrow import fs
 
-        everything = fs.FileSelector(self._root, recursive=True, allow_not_found=True)
+        everything = fs.FileSelector("", recursive=True, allow_not_found=True)
         with _one_line_errors(self._address):
-            found = self._filesystem.get_file_info(everything)
-        start = f"{self._root}/"
-        return {
-            info.path.removeprefix(start)
-            for info in found
-            if info.type == fs.FileType.File and info.path.startswith(start)
-        }
+            found = self._files.get_file_info(everything)
+        return {info.path for info in found if info.type == fs.FileType.File}
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a file; None if there is none."""
         with _one_line_errors(self._address), suppress(FileNotFoundError):
             if self.path is not None:
                 return reading.read_bytes(self.path / name)
-            with self._filesystem.open_input_file(f"{self._root}/{name}") as file:
+            with self._files.open_input_file(name) as file:
                 if file.size() > reading.LARGEST:
                     raise OSError(f"{name} has more than {reading.LARGEST} bytes")
                 return bytes(file.read())
@@ -89,7 +86,7 @@ class Storage:
                 atomic_files.make_folder((self.path / name).parent)
                 atomic_files.write_bytes(self.path / name, data)
                 return
-            with self._filesystem.open_output_stream(f"{self._root}/{name}") as stream:
+            with self._files.open_output_stream(name) as stream:
                 stream.write(data)
 
     def remove(self, name: str) -> None:
@@ -98,7 +95,7 @@ class Storage:
             if self.path is not None:
                 atomic_files.remove(self.path / name)
             else:
-                self._filesystem.delete_file(f"{self._root}/{name}")
+                self._files.delete_file(name)
 
 
 def open_storage(address: str, name: str) -> Storage:

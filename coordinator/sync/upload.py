@@ -22,9 +22,9 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import one_line
 from spikeloop.coordinator.store import reading
-from spikeloop.coordinator.store.commit_order import REPORT, is_drawn, ranked
+from spikeloop.coordinator.store.commit_order import PARTS, later, ranked
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
-from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sync.download import StorageMismatch, StoredRun, storage_of
 from spikeloop.coordinator.sync.storage import Storage
 
@@ -71,10 +71,9 @@ class Upload:
 
         A kill between the two leaves storage that is behind, which the next start mends.
         """
-        for (number, _), name in reversed(ranked(self._stored.names)):
-            if number > generation and not is_drawn(name):
-                self._storage.remove(name)
-                self._stored.names.discard(name)
+        for name in later(self._stored.names, generation):
+            self._storage.remove(name)
+            self._stored.names.discard(name)
         self._stored.generation = min(self._stored.generation, generation)
         self._last = min(self._last, generation)
 
@@ -197,10 +196,7 @@ class Upload:
 
     def _results(self) -> list[str]:
         """The files that belong to the finished search, figures and report included."""
-        folder = self._store.folder
-        paths = [path for name in (*ONCE, "figures") for path in folder.glob(f"{name}/*")]
-        names = [path.relative_to(folder).as_posix() for path in (*paths, folder / REPORT)]
-        return [name for _, name in ranked(names) if (folder / name).is_file()]
+        return [name for (number, _), name in ranked(self._store.names()) if number == inf]
 
     def _write(self, name: str) -> None:
         self._storage.write(name, reading.read_bytes(self._store.folder / name))

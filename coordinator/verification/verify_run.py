@@ -1,8 +1,6 @@
 """Check a run folder: every file is undamaged, and every number follows from its episodes."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +9,10 @@ from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.stats.scores import held_out_of
 from spikeloop.coordinator.store import schemas
+from spikeloop.coordinator.store.commit_order import ONCE, PARTS
 from spikeloop.coordinator.store.integrity import examine
 from spikeloop.coordinator.store.run_folder import Run, read_run
-from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.replay import (
     race_problems,
     recomputed_fitness,
@@ -103,15 +102,11 @@ def _verify_states(run: Run, report: Report) -> None:
 
 def _read(run: Run, name: str, report: Report) -> pd.DataFrame | None:
     """Read all committed parts of a table that have its columns."""
-    store, last = run.store, run.store.generation()
     columns = set(schemas.COLUMNS[name])
     if name == "candidates":
         columns = set(schemas.candidates(run.config.space).names)
     frames: list[pd.DataFrame] = []
-    for path, number in store.parts(name):
-        if name not in ONCE and number > last:
-            continue
-        part = store.read_part(path)
+    for path, part in run.store.committed_parts(name):
         if missing := columns - set(part.column_names):
             report.problems.append(f"{path}: columns missing: {', '.join(sorted(missing))}")
         else:
@@ -137,7 +132,8 @@ def _verify_numbers(run: Run, frames: dict[str, pd.DataFrame | None], report: Re
                 f"{last} generations are committed, but not all their tables exist"
             )
         return last >= config.run.generations
-    rows = _rows(generations)
+    ordered = generations.sort_values("generation").astype(object)
+    rows = ordered.where(ordered.notna(), None).to_dict("records")  # None for what is missing
     ended = bool(rows) and config.stop.ends(rows[-1].get("stopped"))
     finished = ended or last >= config.run.generations
     _verify_sums(config.run, episodes, candidates, generations, report)
@@ -151,12 +147,6 @@ def _verify_numbers(run: Run, frames: dict[str, pd.DataFrame | None], report: Re
     if len(episodes) != expected:
         report.problems.append(f"episodes: {len(episodes)} rows, the generations count {expected}")
     return finished
-
-
-def _rows(generations: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    """Give the rows of all generations in order, with None where a value is missing."""
-    ordered = generations.sort_values("generation")
-    return ordered.astype(object).where(ordered.notna(), None).to_dict("records")
 
 
 def _verify_held_out(

@@ -97,10 +97,10 @@ class ComparisonView:
 
     def as_json(self) -> dict[str, Any]:
         """The same numbers for programs."""
-        found: dict[str, Any] = finite_only(
+        return finite_only(
             {
                 "name": self._name,
-                "writer": vars(self._writer) if self._writer else None,
+                "writer": self._writer,
                 "over": self.over,
                 "tuning": {name: self._trials(name) for name in self._tuned},
                 "final": self._final(),
@@ -108,7 +108,6 @@ class ComparisonView:
                 "problems": self._problems,
             }
         )
-        return found
 
     def show(self, size: TerminalSize) -> RenderableType:
         """Draw two tables and what runs now; rich fits them into the terminal."""

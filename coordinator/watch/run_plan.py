@@ -2,21 +2,44 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from spikeloop.coordinator.config.run_config import DeploySettings, RunSettings, TransferSettings
 from spikeloop.coordinator.config.stopping import StopSettings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import printable
 
-T = TypeVar("T")
+
+class _Kind(BaseModel):
+    """A table whose class may be its author's own, and is not loaded."""
+
+    kind: str
 
 
-@dataclass(frozen=True)
+class _Tables(BaseModel):
+    run: RunSettings
+    family: _Kind
+    learner: _Kind
+    strategy: _Kind
+    transfer: TransferSettings
+    deploy: DeploySettings
+    stop: StopSettings = StopSettings()
+
+
+class _Parameter(BaseModel):
+    shape: tuple[int, ...] = ()
+
+
+class _Manifest(BaseModel):
+    config: _Tables
+    space: list[_Parameter] = []
+    scale: tuple[str, str] = ("without learning", "optimal")  # runs of older programs have none
+
+
 class RunPlan:
-    """A run as it was planned.
+    """A run as it was planned, as its manifest says.
 
     Attributes:
         strategy, learner, family: the kinds that it chose.
@@ -28,71 +51,32 @@ class RunPlan:
         race: whether points compete for being deployed.
         commit_every: generations that are written together.
         scale: what scores 0 and what scores 1, in words.
+
+    Raises:
+        ConfigError: a part of the manifest is wrong; the message names ``source``.
     """
 
-    name: str
-    strategy: str
-    learner: str
-    family: str
-    n_parameters: int
-    seed: int
-    generations: int
-    monitored: bool
-    transfer_seed: int
-    last_episodes: int
-    race: bool
-    stop: StopSettings
-    commit_every: int = 1
-    scale: tuple[str, str] = ("without learning", "optimal")
-
-
-def read_plan(manifest: Mapping[str, Any], source: str) -> RunPlan:
-    """Take the plan from a manifest; ConfigError that names ``source`` if a part is missing."""
-    config = manifest["config"]
-
-    def value(table: str, key: str, kind: type[T]) -> T:
-        found = config.get(table, {}).get(key) if isinstance(config.get(table), dict) else None
-        if type(found) is not kind:
-            raise ConfigError(f"{source}: damaged: [{table}] {key} must be {kind.__name__}")
-        return found
-
-    try:
-        stop = StopSettings.model_validate(config.get("stop", {}))
-    except ValidationError as error:
-        raise ConfigError(f"{source}: damaged: [stop] cannot be read") from error
-    finalists = value("deploy", "finalists", int)
-    tasks, points = value("transfer", "tasks", int), value("transfer", "random_points", int)
-    blocks = -(-tasks // max(value("transfer", "random_tasks", int), 1))
-    race = finalists > 1
-    return RunPlan(
-        name=printable(value("run", "name", str)),
-        strategy=printable(value("strategy", "kind", str)),
-        learner=printable(value("learner", "kind", str)),
-        family=printable(value("family", "kind", str)),
-        n_parameters=_count(manifest.get("space")),
-        seed=value("run", "seed", int),
-        generations=value("run", "generations", int),
-        monitored=value("transfer", "monitor_every", int) > 0,
-        transfer_seed=value("transfer", "seed", int),
-        last_episodes=2 * tasks
-        + points * tasks // max(blocks, 1)
-        + race * finalists * value("deploy", "tasks", int),
-        race=race,
-        stop=stop,
-        commit_every=value("run", "commit_every", int) if "commit_every" in config["run"] else 1,
-        scale=_scale(manifest.get("scale")),
-    )
-
-
-def _scale(words: Any) -> tuple[str, str]:
-    match words:
-        case [str(zero), str(one)]:
-            return printable(zero), printable(one)
-    return RunPlan.scale  # runs of older programs do not say it
-
-
-def _count(space: Any) -> int:
-    try:
-        return sum(math.prod(parameter.get("shape", ())) for parameter in space)
-    except (TypeError, AttributeError):
-        return 0
+    def __init__(self, manifest: Mapping[str, Any], source: str) -> None:
+        try:
+            found = _Manifest.model_validate(manifest)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise ConfigError(f"{source}: damaged: {key}: {first['msg']}") from error
+        config = found.config
+        run, transfer, deploy = config.run, config.transfer, config.deploy
+        self.name, self.seed = run.name, run.seed
+        self.strategy = printable(config.strategy.kind)
+        self.learner = printable(config.learner.kind)
+        self.family = printable(config.family.kind)
+        self.n_parameters = sum(math.prod(parameter.shape) for parameter in found.space)
+        self.generations, self.commit_every = run.generations, run.commit_every
+        self.monitored = transfer.monitor_every > 0
+        self.transfer_seed = transfer.seed
+        blocks = -(-transfer.tasks // transfer.random_tasks)
+        self.last_episodes = 2 * transfer.tasks + transfer.random_points * transfer.tasks // blocks
+        self.race = deploy.finalists > 1
+        self.last_episodes += deploy.finalists * deploy.tasks if self.race else 0
+        self.stop = config.stop
+        zero, one = found.scale
+        self.scale = (printable(zero), printable(one))

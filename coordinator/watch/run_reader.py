@@ -13,7 +13,7 @@ from spikeloop.coordinator.store.commit_order import due
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.schemas import FAILURES
-from spikeloop.coordinator.watch.run_plan import RunPlan, read_plan
+from spikeloop.coordinator.watch.run_plan import RunPlan
 
 REQUIRED = (
     *("generation", "finished", "best", "mean", "n_episodes", "total_episodes"),
@@ -67,7 +67,7 @@ class RunReader:
         self._store = RunStore.open(self.folder)
         self._commits: dict[int, _Commit] = {}
         self._initial: Signature = None
-        self.plan: RunPlan = read_plan(self._store.manifest(), str(self.folder / RUN_MANIFEST))
+        self.plan = RunPlan(self._store.manifest(), str(self.folder / RUN_MANIFEST))
         self.generation = -1
         self.unread = 0
         self.last: Row = {}
@@ -88,26 +88,18 @@ class RunReader:
         states = {number: _signature(path) for path, number in self._store.states()}
         committed = max(states, default=-1)
         due_now = [n for n in due(states, self.plan.commit_every, committed) if n > 0]
-        kept = {n: c for n, c in self._commits.items() if n in due_now and c.state == states.get(n)}
-        if len(kept) < len(self._commits):
-            self.last = {}
-        self._commits = kept
+        read = {n: c for n, c in self._commits.items() if n in due_now and c.state == states.get(n)}
+        self._commits = read
         for number in due_now:
-            if number not in kept:
-                kept[number] = self._read(number, states.get(number))
+            if number not in read:
+                read[number] = self._read(number, states.get(number))
                 if time.monotonic() > until:
                     break
-        self.generation = min(committed, max(kept, default=0))
+        self.generation = min(committed, max(read, default=0))
         self.unread = committed - self.generation
-        initial = states.get(0)
-        if initial != self._initial:
-            self._initial, self.before = initial, self._held_out_before()
-        rows = self.rows
-        if rows and self.last.get("generation") != rows[-1]["generation"]:
-            try:
-                self.last = self._store.row(rows[-1]["generation"])
-            except ConfigError:  # removed or damaged since
-                self.last = rows[-1]
+        if states.get(0) != self._initial:
+            self._initial, self.before = states.get(0), self._held_out_before()
+        self.last = self._last_row()
 
     @property
     def began_s(self) -> float:
@@ -163,6 +155,13 @@ class RunReader:
         except ConfigError as error:
             return _Commit(state, problem=str(error))
         return _Commit(state, tuple(rows))
+
+    def _last_row(self) -> Row:
+        rows = self.rows
+        try:
+            return self._store.row(rows[-1]["generation"]) if rows else {}
+        except ConfigError:  # removed or damaged since
+            return rows[-1]
 
     def _held_out_before(self) -> Interval | None:
         try:

@@ -1,13 +1,14 @@
 """The status of a run: numbers from its folder, which are drawn as text or printed as JSON."""
 
+import json
 import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
+
+from pydantic_core import to_json
 
 from spikeloop.coordinator.config.stopping import RULES, StopSettings, describe_stop, epoch_of
 from spikeloop.coordinator.formatting import printable
@@ -16,7 +17,7 @@ from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.store.schemas import FAILURES
 from spikeloop.coordinator.watch.run_plan import RunPlan
 from spikeloop.coordinator.watch.run_reader import Row, RunReader
-from spikeloop.coordinator.watch.writer import Writer, find_writer
+from spikeloop.coordinator.watch.writer import find_writer
 
 State: TypeAlias = Literal[
     "starting", "searching", "quiet", "racing", "transfer", "finished", "interrupted", "fetched"
@@ -29,12 +30,12 @@ QUIET_FACTOR = 10.0
 """A run is quiet after this time and after this many times what a generation takes."""
 
 
-@dataclass(frozen=True)
 class RunStatus:
     """A run at one instant. Numbers that are not known yet are None; times are in seconds.
 
     Attributes:
         resumed: the folder to resume; for a search of a comparison, that of the comparison.
+        state: what it is doing.
         state_s: how long it has been in this state, or since the writer began if that was later.
         commit_s: age of the last committed generation.
         generation: the last that is committed; -1 before the state before the search.
@@ -42,6 +43,7 @@ class RunStatus:
         generation_s: what one takes at present.
         left_s: about how long until it ends, transfer included.
         stopped: why the search ended before its last generation, or "".
+        held_out: the last held-out score.
         held_out_before: the score of the point that the search began from.
         held_out_generation: the one that ``held_out`` was measured after.
         strategy_says: numbers that the strategy reports of itself.
@@ -49,137 +51,90 @@ class RunStatus:
         workers: among which the last generation was divided.
         busy: share of the time that the workers spent on episodes.
         overhead_s: the part of a generation's time that fully busy workers would not have needed.
+        failures: failed episodes by reason.
         budget: each rule of ``[stop]`` that was set, and how near it is, in words.
         unread: committed generations that were not read yet.
         problems: files that cannot be read, one line each.
     """
 
-    plan: RunPlan
-    folder: Path
-    resumed: Path
-    writer: Writer | None
-    state: State
-    state_s: float
-    commit_s: float | None
-    generation: int
-    planned: int
-    generation_s: float | None
-    left_s: float | None
-    stopped: str
-    epoch: int
-    best: float | None
-    mean: float | None
-    held_out: Interval | None
-    held_out_before: Interval | None
-    held_out_generation: int
-    strategy_says: Mapping[str, float]
-    episodes: int
-    episodes_per_s: float | None
-    workers: int
-    busy: float | None
-    overhead_s: float | None
-    retries: int
-    failures: Mapping[str, int]
-    budget: Mapping[str, str]
-    unread: int
-    problems: Sequence[str]
+    def __init__(self, reader: RunReader) -> None:
+        now, plan, rows, last = time.time(), reader.plan, reader.rows, reader.last
+        recent = rows[-RECENT:]
+        measured = [row for row in rows if row["held_out_score"] is not None]
+        rule = last.get("stopped")
+        rule = rule if rule in RULES else None
+        over = reader.generation >= plan.generations or plan.stop.ends(rule)
+        to_come = 0 if over else _generations_to_come(plan, recent, reader.generation)
+        committed_s = last["finished"].timestamp() if last else reader.began_s
 
-    def as_json(self) -> dict[str, Any]:
-        """All of it as JSON, with None for what is not a number."""
-        values = asdict(self)
-        plan = values.pop("plan")
-        plan["stop"] = self.plan.stop.model_dump(mode="json")
-        values |= {name: str(values[name]) for name in ("folder", "resumed")}
-        for name in ("held_out", "held_out_before"):
-            estimate = getattr(self, name)
-            values[name] = None if estimate is None else estimate_json(estimate)
-        found: dict[str, Any] = finite_only({**plan, **values})
-        return found
-
-
-def run_status(reader: RunReader) -> RunStatus:
-    """Compute the status of a run from what was read of it."""
-    now = time.time()
-    plan, rows, last = reader.plan, reader.rows, reader.last
-    writer = find_writer(reader.folder)
-    recent = rows[-RECENT:]
-    generation_s = _generation_s(recent)
-    n_episodes = statistics.fmean(row["n_episodes"] for row in recent) if recent else 0.0
-    episodes_per_s = n_episodes / generation_s if generation_s else None
-    rule = last.get("stopped")
-    rule = rule if rule in RULES else None
-    over = reader.generation >= plan.generations or plan.stop.ends(rule)
-    to_come = 0 if over else _generations_to_come(plan, recent, reader.generation)
-    committed_s = last["finished"].timestamp() if last else reader.began_s
-    since = max(committed_s, writer.since if writer else 0.0)
-    state_s = max(now - since, 0.0) if since else 0.0
-    state = _state(reader, over, writer, state_s, generation_s)
-    left_s = None
-    if generation_s and episodes_per_s and state in ("searching", "racing", "transfer"):
-        left_s = to_come * generation_s + plan.last_episodes / episodes_per_s
-        left_s = max(left_s - state_s, 0.0)
-    measured = [row for row in rows if row["held_out_score"] is not None]
-    workers, busy = _workers(recent)
-    return RunStatus(
-        plan=plan,
-        folder=reader.folder,
-        resumed=reader.comparison or reader.folder,
-        writer=writer,
-        state=state,
-        state_s=state_s,
-        commit_s=max(now - committed_s, 0.0) if committed_s else None,
-        generation=reader.generation,
-        planned=max(reader.generation, 0) + to_come,
-        generation_s=generation_s,
-        left_s=left_s,
-        stopped=describe_stop(rule, plan.stop, last) if rule and plan.stop.ends(rule) else "",
-        epoch=epoch_of(last),
-        best=last.get("best"),
-        mean=last.get("mean"),
-        held_out=_held_out(measured[-1]) if measured else None,
-        held_out_before=reader.before,
-        held_out_generation=measured[-1]["generation"] if measured else 0,
-        strategy_says={
+        self.plan, self.folder = plan, reader.folder
+        self.resumed = reader.comparison or reader.folder
+        self.writer = find_writer(reader.folder)
+        self.generation = reader.generation
+        self.planned = max(reader.generation, 0) + to_come
+        self.generation_s = _generation_s(recent)
+        self.episodes_per_s: float | None = None
+        if self.generation_s:
+            self.episodes_per_s = (
+                statistics.fmean(row["n_episodes"] for row in recent) / self.generation_s
+            )
+        self.commit_s = max(now - committed_s, 0.0) if committed_s else None
+        since = max(committed_s, self.writer.since if self.writer else 0.0)
+        self.state_s = max(now - since, 0.0) if since else 0.0
+        self.state = self._state(reader, over)
+        self.left_s: float | None = None
+        if self.episodes_per_s and self.state in ("searching", "racing", "transfer"):
+            left_s = to_come * (self.generation_s or 0.0)
+            left_s += plan.last_episodes / self.episodes_per_s
+            self.left_s = max(left_s - self.state_s, 0.0)
+        self.stopped = describe_stop(rule, plan.stop, last) if rule and plan.stop.ends(rule) else ""
+        self.epoch = epoch_of(last)
+        self.best, self.mean = last.get("best"), last.get("mean")
+        self.held_out = _held_out(measured[-1]) if measured else None
+        self.held_out_before = reader.before
+        self.held_out_generation = measured[-1]["generation"] if measured else 0
+        self.strategy_says = {
             printable(name.removeprefix("strategy_")): float(value)
             for name, value in last.items()
             if name.startswith("strategy_") and isinstance(value, int | float)
-        },
-        episodes=last.get("total_episodes", 0),
-        episodes_per_s=episodes_per_s,
-        workers=workers,
-        busy=busy,
-        overhead_s=statistics.median(row["overhead_s"] for row in recent) if recent else None,
-        retries=sum(row["retries"] for row in rows),
-        failures={
+        }
+        self.episodes = last.get("total_episodes", 0)
+        self.workers, self.busy = _workers(recent)
+        overheads = [row["overhead_s"] for row in recent]
+        self.overhead_s = statistics.median(overheads) if recent else None
+        self.retries = sum(row["retries"] for row in rows)
+        self.failures = {
             name.removeprefix("failed_").replace("_", " "): n
             for name in FAILURES
             if (n := sum(row[name] for row in rows))
-        },
-        budget=_budget(plan.stop, measured, last) if last else {},
-        unread=max(reader.unread, 0),
-        problems=[printable(problem) for problem in reader.problems],
-    )
+        }
+        self.budget = _budget(plan.stop, measured, last) if last else {}
+        self.unread = reader.unread
+        self.problems = [printable(problem) for problem in reader.problems]
 
+    def _state(self, reader: RunReader, over: bool) -> State:
+        if over and (
+            reader.transfer_path.exists() or reader.comparison
+        ):  # whose searches have none
+            return "finished"
+        if self.writer is not None and self.writer.fetching:  # it may continue elsewhere, unseen
+            return "fetched"
+        if self.writer is not None and self.writer.alive is False:
+            return "interrupted"
+        if over:
+            return "racing" if self.plan.race and not reader.race_over() else "transfer"
+        if self.generation_s is None:
+            return "starting" if self.generation < 0 else "searching"
+        usual_s = QUIET_FACTOR * self.generation_s * self.plan.commit_every
+        return "quiet" if self.state_s > max(QUIET_S, usual_s) else "searching"
 
-def _state(
-    reader: RunReader,
-    over: bool,
-    writer: Writer | None,
-    state_s: float,
-    generation_s: float | None,
-) -> State:
-    if over and (reader.transfer_path.exists() or reader.comparison):  # whose searches have none
-        return "finished"
-    if writer is not None and writer.fetching:  # it may continue elsewhere, unseen from here
-        return "fetched"
-    if writer is not None and writer.alive is False:
-        return "interrupted"
-    if over:
-        return "racing" if reader.plan.race and not reader.race_over() else "transfer"
-    if generation_s is None:
-        return "starting" if reader.generation < 0 else "searching"
-    quiet = state_s > max(QUIET_S, QUIET_FACTOR * generation_s * reader.plan.commit_every)
-    return "quiet" if quiet else "searching"
+    def as_json(self) -> dict[str, Any]:
+        """All of it as JSON, with None for what is not a number."""
+        estimates = {"held_out": self.held_out, "held_out_before": self.held_out_before}
+        values = {**vars(self.plan), **vars(self)}
+        values |= {name: found and estimate_json(found) for name, found in estimates.items()}
+        del values["plan"]
+        return finite_only(values)
 
 
 def _generation_s(rows: Sequence[Row]) -> float | None:
@@ -230,22 +185,14 @@ def _budget(stop: StopSettings, measured: Sequence[Row], last: Row) -> dict[str,
         found["spread"] = f"{last.get('spread') or math.nan:.3g}, {then} below {stop.spread:g}"
     if stop.patience:
         epoch = [row for row in measured if epoch_of(row) == epoch_of(last)]
-        best = max(epoch, key=_rank, default=None)
+        scored = [row for row in epoch if not math.isnan(row["held_out_score"])]
+        best = max(scored or epoch, key=lambda row: row["held_out_score"], default=None)
         waited = last["generation"] - best["generation"] if best else 0
         found["patience"] = f"{waited} generations without a rise, {then} at {stop.patience}"
     return found
 
 
-def _rank(row: Row) -> tuple[float, int]:
-    """Order by held-out score, and put the first of equal ones highest."""
-    score = row["held_out_score"]
-    return (-math.inf if math.isnan(score) else score, -row["generation"])
-
-
-def finite_only(value: Any) -> Any:
-    """Replace numbers that JSON does not have by None."""
-    if isinstance(value, Mapping):
-        return {name: finite_only(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite_only(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def finite_only(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give values as JSON has them, with None for numbers that it does not have."""
+    found: dict[str, Any] = json.loads(to_json(values, inf_nan_mode="null"))
+    return found

@@ -21,7 +21,7 @@ from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.watch.curves import Series, TerminalSize, draw_curves
 from spikeloop.coordinator.watch.durations import span
 from spikeloop.coordinator.watch.run_reader import RunReader
-from spikeloop.coordinator.watch.run_status import RunStatus, run_status
+from spikeloop.coordinator.watch.run_status import RunStatus
 
 STYLES = {"finished": "bold green", "interrupted": "bold red", "quiet": "bold yellow"}
 PLOT_ROWS = (8, 24)
@@ -39,12 +39,12 @@ class RunView:
         self._reader = RunReader(folder)
         self._transfer: Transfer | None = None
         self._problem = ""
-        self.status: RunStatus = run_status(self._reader)
+        self.status = RunStatus(self._reader)
 
     def look(self, limit_s: float = float("inf")) -> None:
         """Read what is new, for about so many seconds at most."""
         self._reader.poll(limit_s)
-        self.status = run_status(self._reader)
+        self.status = RunStatus(self._reader)
         if self.status.state != "finished":
             self._transfer, self._problem = None, ""
         elif self._transfer is None and self._reader.transfer_path.exists():
@@ -99,19 +99,16 @@ class RunView:
         return Group(*head, *self._curves(size, height), facts, *self._ending(size.columns))
 
     def _curves(self, size: TerminalSize, height: int) -> list[Text]:
-        rows = self._reader.rows
-        number = [row["generation"] for row in rows]
+        x, mean, best, held_out = (
+            [math.nan if row[name] is None else row[name] for row in self._reader.rows]
+            for name in ("generation", "mean", "best", "held_out_score")
+        )
         before = self.status.held_out_before
-        held_out = [] if before is None else [(0, before.value)]
-        held_out += [
-            (row["generation"], row["held_out_score"])
-            for row in rows
-            if row["held_out_score"] is not None
-        ]
+        first = math.nan if before is None else before.value
         series = [
-            Series("mean", number, [row["mean"] for row in rows], "-", 5),
-            Series("best", number, [row["best"] for row in rows], "+", 6),
-            Series("held-out", [g for g, _ in held_out], [s for _, s in held_out], "o", 11, False),
+            Series("mean", x, mean, "-", 5),
+            Series("best", x, best, "+", 6),
+            Series("held-out", [0, *x], [first, *held_out], "o", 11, joined=False),
         ]
         if not any(math.isfinite(value) for one in series for value in one.y):
             return [Text("nothing to draw yet", "dim")]

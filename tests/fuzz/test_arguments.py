@@ -125,7 +125,7 @@ def value_of(parameter: Any) -> st.SearchStrategy[str]:
     return likely | likely | likely | odd_text
 
 
-@examples(80)
+@examples(40)
 @given(lines())
 def test_command_lines(words: list[str]) -> None:
     with own_folder() as folder:

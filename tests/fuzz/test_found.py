@@ -82,8 +82,9 @@ def test_names_that_are_no_text_are_shown_in_one_line() -> None:
 
 
 def test_names_with_nul_and_endless_files_are_refused() -> None:
-    assert run_and_check("run", "a\0b").code == 2
-    assert "at most 1000000 bytes" in run_and_check("run", "/dev/zero").message
+    with own_folder():
+        assert run_and_check("run", "a\0b").code == 2
+        assert "at most 1000000 bytes" in run_and_check("run", "/dev/zero").message
 
 
 def test_manifest_whose_folder_is_a_number_is_refused() -> None:

@@ -1,17 +1,18 @@
 """The undisturbed run that all others are compared with, and the processes that disturb them."""
 
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
+from multiprocessing.pool import Pool
 from pathlib import Path
 
 import pytest
 
-from store_faults.crash_points import Choice, Recipe, every, record, sample, write_config
-from store_faults.disturbances import verified
+from store_faults import disturbances
+from store_faults.crash_points import Choice, every, record, sample, write_config
+from store_faults.disturbances import Problems
 from store_faults.file_operations import Operation
-from store_faults.warm import Warm
+from store_faults.warm import warm_processes
 
 
 @pytest.fixture(params=["sample", pytest.param("every", marks=pytest.mark.exhaustive)])
@@ -30,29 +31,29 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def warm(place: Path) -> Iterator[Warm]:
-    with Warm(place, "crash_points") as process:
-        yield process
+def processes(place: Path) -> Iterator[Pool]:
+    with warm_processes() as pool:
+        yield pool
 
 
 @pytest.fixture(scope="session")
-def operations(warm: Warm) -> list[Operation]:
-    (recorded,) = warm.map(record, [Recipe("undisturbed")])
-    assert warm.map(verified, ["undisturbed"]) == [""]
-    return list(recorded)
+def operations(processes: Pool, place: Path) -> list[Operation]:
+    """The operations of the undisturbed run."""
+    recorded = processes.apply(record, [place / "undisturbed"])
+    assert processes.apply(disturbances.verified, [place / "undisturbed"]) == ""
+    return recorded
 
 
 @pytest.fixture(scope="session")
-def mounting(place: Path, operations: list[Operation]) -> Iterator[Warm]:
-    """A warm process that may mount disks which nobody else sees."""
-    if shutil.which("unshare") is None:
-        pytest.skip("cannot mount here: there is no unshare")
-    for unshare in (["unshare", "--mount"], ["unshare", "--mount", "--map-root-user"]):
-        script = 'mount -t tmpfs -o size=64k tmpfs "$0"'
-        tried = subprocess.run([*unshare, "sh", "-c", script, str(place)], capture_output=True)
-        if tried.returncode == 0:
-            break
-    else:
-        pytest.skip(f"cannot mount here, not even in a namespace: {tried.stderr.decode().strip()}")
-    with Warm(place, "crash_points", unshare) as process:
-        yield process
+def problems(processes: Pool, place: Path) -> Problems:
+    """Tells what goes wrong if a scenario is played at each of some points."""
+    return partial(disturbances.problems, processes, place)
+
+
+@pytest.fixture(scope="session")
+def mounts(processes: Pool) -> None:
+    """Skips a test where no process can mount disks that nobody else sees."""
+    try:
+        processes.apply(disturbances.own_mounts)
+    except Exception as error:
+        pytest.skip(f"cannot mount here, not even in a namespace: {error}")

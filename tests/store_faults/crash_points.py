@@ -7,19 +7,18 @@ afterwards, is in ``disturbances``.
 
 import errno
 import functools
-import io
 import os
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from support.small_run import small_config, small_toml
+from support.small_run import small_toml
 
 from store_faults.file_operations import Fault, Kind, Operation, Watch
 from store_faults.power_cut import Disk, Survival
-from store_faults.warm import Ended, started
+from store_faults.warm import Child, Ended
 
 CHANGES: dict[str, dict[str, Any]] = {
     "run": {"tasks": 2},
@@ -39,52 +38,13 @@ SURVIVALS = (
     *(Survival("some", "some", seed) for seed in range(5)),
 )
 
-Program = Literal["as it is", "state before the parts"]
 Choice: TypeAlias = Callable[[Sequence[Any], int], list[Any]]
 """Chooses points, about so many."""
 
 
-def warm_up() -> None:
-    """Imports and compiles all that a run needs, without a second thread."""
-    import matplotlib.backends.backend_agg
-    import matplotlib.figure
-    import pyarrow.parquet  # noqa: F401
-    import rich.console
-    import rich.table
-
-    from spikeloop.coordinator.report import figures
-    from spikeloop.coordinator.search import run_session, worker_pool  # noqa: F401
-    from spikeloop.coordinator.verification import verify_run  # noqa: F401
-    from spikeloop.workers.evaluate import evaluate
-    from spikeloop.workers.fingerprint import fingerprint
-
-    # Drawing takes longer than all the rest, and other tests look at figures: a page of noise will
-    # do, which is written like any figure.
-    save = matplotlib.figure.Figure.savefig
-    matplotlib.figure.Figure.savefig = functools.partialmethod(_save, save)  # type: ignore[assignment]
-    figures.new().subplots().legend([])
-    rich.console.Console(file=io.StringIO()).print(rich.table.Table("warm"))
-    evaluate(worker_pool.warm_up_job(small_config(**CHANGES)))
-    fingerprint(None)  # the sources may be edited while the tests are going on
-
-
-def _save(figure: Any, save: Any, file: Any, **options: Any) -> None:
-    if options["format"] == "png":
-        noise = np.random.default_rng(1).bytes(20_000)
-        file.write(b"\x89PNG\r\n\x1a\n" + noise + b"IEND\xaeB`\x82")
-    else:
-        save(figure, file, **options)
-
-
-def spikeloop(
-    arguments: Sequence[str],
-    folder: Path,
-    fault: Fault | None = None,
-    unsynced: frozenset[Kind] = frozenset(),
-    program: Program = "as it is",
-) -> Ended:
+def spikeloop(arguments: Sequence[str], folder: Path, fault: Fault | None = None) -> Ended:
     """A command in a forked child that works in a folder; its value are the operations there."""
-    return begun(arguments, folder, fault, unsynced, program)()
+    return begun(arguments, folder, fault).ended()
 
 
 def begun(
@@ -92,10 +52,10 @@ def begun(
     folder: Path,
     fault: Fault | None = None,
     unsynced: frozenset[Kind] = frozenset(),
-    program: Program = "as it is",
-) -> Callable[[], Ended]:
-    """A command like ``spikeloop``'s that has only begun; what comes back waits for its end."""
-    return started(functools.partial(_command, arguments, folder, fault, unsynced, program))
+    change: Callable[[], None] | None = None,
+) -> Child:
+    """A command like ``spikeloop``'s that has only begun; ``change`` may change the program."""
+    return Child(functools.partial(_command, arguments, folder, fault, unsynced, change))
 
 
 def _command(
@@ -103,14 +63,14 @@ def _command(
     folder: Path,
     fault: Fault | None,
     unsynced: frozenset[Kind],
-    program: Program,
+    change: Callable[[], None] | None,
 ) -> list[Operation]:
     from spikeloop.coordinator.cli.main import main
 
     os.chdir(folder)
     os.getpid = lambda: 7  # as in a container, where every coordinator has the same number
-    if program == "state before the parts":
-        _commit_in_the_wrong_order()
+    if change is not None:
+        change()
     with Watch(folder, fault, unsynced).watching() as watch:
         try:
             main(list(arguments))
@@ -120,7 +80,8 @@ def _command(
     return watch.operations
 
 
-def _commit_in_the_wrong_order() -> None:
+def commit_in_the_wrong_order() -> None:
+    """Change the program so that it writes a state before its parts."""
     from spikeloop.coordinator.store.run_store import RunStore
 
     commit = RunStore.commit
@@ -132,19 +93,14 @@ def _commit_in_the_wrong_order() -> None:
     RunStore.commit = wrong  # type: ignore[method-assign]
 
 
-class Recipe(NamedTuple):
-    """An undisturbed run, possibly of a program with a fault of its own."""
-
-    name: str
-    unsynced: frozenset[Kind] = frozenset()
-    program: Program = "as it is"
-
-
-def record(recipe: Recipe) -> list[Operation]:
-    """The operations of an undisturbed run in a new folder, in the folder of the warm process."""
-    folder = Path(recipe.name).resolve()
+def record(
+    folder: Path,
+    unsynced: frozenset[Kind] = frozenset(),
+    change: Callable[[], None] | None = None,
+) -> list[Operation]:
+    """The operations of an undisturbed run in a new folder, possibly of a changed program."""
     folder.mkdir()
-    ended = spikeloop(RUN, folder, None, recipe.unsynced, recipe.program)
+    ended = begun(RUN, folder, None, unsynced, change).ended()
     assert ended.status == 0, ended
     operations: list[Operation] = ended.value
     return operations
@@ -175,34 +131,29 @@ def every(points: Sequence[Any], n: int) -> list[Any]:
 
 def kills(operations: Sequence[Operation]) -> list[Fault]:
     """Dying before each operation, which is after the one before, and within each write."""
-    points = []
-    for number, operation in enumerate(operations):
-        points.append(Fault(number))
-        if operation.kind == "write":
-            points.append(Fault(number, half=True))
-    return points
+    points = [Fault(number) for number in range(len(operations))]
+    return points + [
+        Fault(number, half=True)
+        for number, operation in enumerate(operations)
+        if operation.kind == "sync"
+    ]
 
 
 def errors(operations: Sequence[Operation]) -> list[Fault]:
-    """Each operation but those that free space fails: a full disk that stays full, or once.
-
-    What is written into ``.lock`` is for people only and may fail unnoticed.
-    """
+    """Each operation but those that free space fails: a full disk that stays full, or once."""
     return [
         Fault(number, half=True, error=error, lasting=error == errno.ENOSPC)
         for number, operation in enumerate(operations)
-        if operation.kind not in ("remove", "rmdir", "cut")
-        and (operation.kind, operation.path) != ("write", f"{FOLDER}/.lock")
+        if operation.kind not in ("remove", "rmdir")
         for error in (errno.ENOSPC, errno.EIO)
     ]
 
 
 class PowerCut(NamedTuple):
-    """The power goes before operation ``at`` of a run, and, if given, ``again`` when resumed."""
+    """The power goes before operation ``at`` of a run."""
 
     at: int
     survival: Survival
-    again: int | None = None
 
 
 def pages_kib(folder: Path) -> int:
@@ -210,14 +161,12 @@ def pages_kib(folder: Path) -> int:
     return sum(4 * -(-path.stat().st_size // 4096) for path in folder.rglob("*") if path.is_file())
 
 
-def power_cuts(
-    operations: Sequence[Operation], survivals: Iterable[Survival] = SURVIVALS
-) -> list[PowerCut]:
+def power_cuts(operations: Sequence[Operation]) -> list[PowerCut]:
     """Power cuts before each operation and after the last that leave different folders."""
     cuts: dict[Hashable, PowerCut] = {}
-    disk, survivals = Disk(), list(survivals)
+    disk = Disk()
     for number in range(len(operations) + 1):
-        for survival in survivals:
+        for survival in SURVIVALS:
             left = frozenset(disk.after_cut(survival).items())
             cuts.setdefault((left, last_durable(operations[:number])), PowerCut(number, survival))
         disk.do(operations[number : number + 1])

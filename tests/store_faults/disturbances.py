@@ -1,16 +1,18 @@
-"""What is done to a run, and what must hold afterwards: a scenario each, for ``Warm.map``."""
+"""What is done to a run, and what must hold afterwards: a scenario each, for ``problems``."""
 
-import functools
+import ctypes
 import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from multiprocessing.pool import Pool
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from support.small_run import assert_same_contents
 
@@ -26,25 +28,31 @@ from store_faults.crash_points import (
 )
 from store_faults.file_operations import Fault, Operation
 from store_faults.power_cut import Disk, write_tree
-from store_faults.warm import Ended, Warm
+from store_faults.warm import Child, Ended
+
+NEW_MOUNTS, NEW_USERS = 0x00020000, 0x10000000
+"""CLONE_NEWNS and CLONE_NEWUSER of Linux."""
+
+Scenario: TypeAlias = Callable[[Any, Path], None]
+"""Does something to a run in a folder at a point, and checks what must hold."""
+Problems: TypeAlias = Callable[[Scenario, list[Any]], list[str]]
+"""Tells what goes wrong if a scenario is played at each of some points."""
 
 
-def problems(warm: Warm, scenario: Callable[[Any, Path], None], points: Sequence[Any]) -> list[str]:
-    """What goes wrong if a scenario is played at each of the points."""
-    found = warm.map(functools.partial(_problem, scenario), list(enumerate(points)))
-    return [problem for problem in found if problem]
+def problems(processes: Pool, place: Path, scenario: Scenario, points: Sequence[Any]) -> list[str]:
+    """What goes wrong if a scenario is played at each of the points, in a folder of its own."""
+    tasks = [(scenario, point, place) for point in points]
+    return [problem for problem in processes.starmap(_problem, tasks, chunksize=1) if problem]
 
 
-def _problem(scenario: Callable[[Any, Path], None], numbered: tuple[int, Any]) -> str:
-    number, point = numbered
-    folder = Path(f"point-{number}").resolve()
-    folder.mkdir()
+def _problem(scenario: Scenario, point: Any, place: Path) -> str:
+    folder = Path(tempfile.mkdtemp(dir=place))
     try:
         scenario(point, folder)
     except Exception:
         return f"{point}: {traceback.format_exc(limit=-2)}"
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # all but what is mounted there
     return ""
 
 
@@ -64,16 +72,6 @@ def power_lost(operations: Sequence[Operation], cut: PowerCut, folder: Path) -> 
     write_tree(Disk().do(done).after_cut(cut.survival), folder)
     committed = last_durable(done)
     assert generation(folder) >= committed, f"generation {committed} was committed and is lost"
-    if cut.again is not None:
-        disk = Disk(folder)
-        ended = spikeloop(_go_on(folder), folder)
-        assert ended.status == 0, ended
-        left = disk.do(ended.value[: cut.again]).after_cut(cut.survival)
-        shutil.rmtree(folder)
-        folder.mkdir()
-        write_tree(left, folder)
-        committed = max(committed, last_durable(ended.value[: cut.again]))
-        assert generation(folder) >= committed, f"generation {committed} was committed and is lost"
     assert_verifies(folder)
     recover(folder)
 
@@ -87,41 +85,52 @@ def failing(fault: Fault, folder: Path) -> None:
     recover(folder)
 
 
+def own_mounts() -> None:
+    """Let this process mount disks which nobody else sees; OSError if it may not."""
+    libc, user, group = ctypes.CDLL(None, use_errno=True), os.geteuid(), os.getegid()
+    if libc.unshare(NEW_MOUNTS) != 0:
+        if libc.unshare(NEW_MOUNTS | NEW_USERS) != 0:
+            raise OSError(ctypes.get_errno(), "this process may not have mounts of its own")
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True, capture_output=True)
+
+
 def disk_full(size_kib: int, folder: Path) -> None:
     """A run on a real disk that is too small; afterwards the disk grows."""
+    own_mounts()
     subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size_kib}k", "tmpfs", str(folder)], check=True
     )
-    try:
-        ended = spikeloop(RUN, folder)
-        assert_one_line(ended, folder, "No space left on device")
-        assert_verifies(folder)
-        subprocess.run(["mount", "-o", "remount,size=4m", str(folder)], check=True)
-        recover(folder)
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
+    ended = spikeloop(RUN, folder)
+    assert_one_line(ended, folder, "No space left on device")
+    assert_verifies(folder)
+    subprocess.run(["mount", "-o", "remount,size=4m", str(folder)], check=True)
+    recover(folder)
 
 
 def read_only(at: int, folder: Path) -> None:
     """A run is killed at an operation, and its disk can be read only for a while."""
     assert spikeloop(RUN, folder, Fault(at)).status == -signal.SIGKILL
+    own_mounts()
     subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
     subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
-    report = folder.with_suffix(".html")
-    try:
-        ended = spikeloop(_go_on(folder), folder)
-        assert_one_line(ended, folder, "Read-only file system")
-        assert_verifies(folder)
-        if generation(folder) >= 1:
-            ended = spikeloop(("report", FOLDER, "--out", str(report)), folder)
-            assert ended.status == 0, ended
-            assert report.read_text().rstrip().endswith("</html>")
-            ended = spikeloop(("report", FOLDER), folder)
-            assert ended.status in (2, 3) and ended.errors.count("\n") == 1, ended
-            assert f"{FOLDER}/" in ended.errors, ended
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-        report.unlink(missing_ok=True)
+    ended = spikeloop(_go_on(folder), folder)
+    assert_one_line(ended, folder, "Read-only file system")
+    assert_verifies(folder)
+    if generation(folder) >= 1:
+        report = folder.with_suffix(".html")
+        ended = spikeloop(("report", FOLDER, "--out", str(report)), folder)
+        assert ended.status == 0, ended
+        assert report.read_text().rstrip().endswith("</html>")
+        report.unlink()
+        # Without --out the page belongs into the run's folder.
+        ended = spikeloop(("report", FOLDER), folder)
+        assert ended.status in (2, 3), ended
+        assert ended.errors.count("\n") == 1, ended
+        assert f"{FOLDER}/" in ended.errors, ended
+    subprocess.run(["umount", str(folder)], check=True)
     recover(folder)
 
 
@@ -130,12 +139,13 @@ def raced(at: int, folder: Path) -> None:
     if at:
         assert spikeloop(RUN, folder, Fault(at)).status == -signal.SIGKILL
     resumed = _go_on(folder) == RESUME
-    (told, tell), (wait, go) = os.pipe(), os.pipe()
-    coordinators = [begun(_go_on(folder), folder, Fault(0, pause=(tell, wait))) for _ in range(3)]
-    for _ in coordinators:
-        assert os.read(told, 1)
-    os.write(go, b"...")
-    ended = [coordinator() for coordinator in coordinators]
+    halted = Fault(0, signal=signal.SIGSTOP)
+    coordinators = [begun(_go_on(folder), folder, halted) for _ in range(3)]
+    for coordinator in coordinators:
+        wait_for_halt(coordinator)
+    for coordinator in coordinators:
+        os.kill(coordinator.process, signal.SIGCONT)
+    ended = [coordinator.ended() for coordinator in coordinators]
     won = [one for one in ended if one.status == 0]
     # Whoever comes to resume a run that has just ended may do so.
     assert len(won) >= 1 if resumed else len(won) == 1, ended
@@ -145,18 +155,23 @@ def raced(at: int, folder: Path) -> None:
     recover(folder)
 
 
+def wait_for_halt(coordinator: Child) -> None:
+    """Wait until a coordinator stands before its operation."""
+    _, status = os.waitpid(coordinator.process, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), coordinator.ended()
+
+
 def joined(at: int, folder: Path) -> None:
     """While one coordinator stands before an operation, others come."""
-    (told, tell), (wait, go) = os.pipe(), os.pipe()
-    first = begun(RUN, folder, Fault(at, pause=(tell, wait)))
-    assert os.read(told, 1)
+    first = begun(RUN, folder, Fault(at, signal=signal.SIGSTOP))
+    wait_for_halt(first)
     there = (folder / FOLDER).exists()
     working = (folder / FOLDER / ".lock").exists()
     again = spikeloop(RUN, folder)
     resumed = spikeloop(RESUME, folder)
     scored = spikeloop(("transfer", FOLDER, "--inline"), folder)
-    os.write(go, b".")
-    ended = first()
+    os.kill(first.process, signal.SIGCONT)
+    ended = first.ended()
     if not there:  # the second was faster
         assert again.status == resumed.status == scored.status == 0, (again, resumed, scored)
         assert_refused(ended)
@@ -202,9 +217,9 @@ def assert_verifies(folder: Path) -> None:
     assert ("unfinished" in ended.output) == (not complete), ended
 
 
-def verified(name: str) -> str:
+def verified(folder: Path) -> str:
     """What ``verify`` finds wrong with a run that is complete; "" if nothing."""
-    ended = spikeloop(VERIFY, Path(name).resolve())
+    ended = spikeloop(VERIFY, folder)
     return "" if ended.status == 0 and "unfinished" not in ended.output else str(ended)
 
 

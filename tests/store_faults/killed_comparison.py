@@ -6,34 +6,18 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from support.blank_figures import save_blank
-
-from store_faults import crash_points
-from store_faults.warm import Ended, forked
+from store_faults.warm import Child, Ended
 
 
-def warm_up() -> None:
-    """Imports and compiles all that a comparison needs, without a second thread."""
-    import matplotlib.figure
-    import optuna
-    import scipy.stats  # noqa: F401
-
-    from spikeloop.coordinator.comparison import session  # noqa: F401
-    from spikeloop.coordinator.report import comparison_report, tuning_report  # noqa: F401
-
-    optuna.storages.RDBStorage("sqlite://")
-    crash_points.warm_up()
-    matplotlib.figure.Figure.savefig = save_blank  # type: ignore[method-assign, assignment]
-
-
-def killed(command: tuple[int, Sequence[str]]) -> Ended:
+def killed(deadline: int, arguments: Sequence[str]) -> Ended:
     """How a command ended that dies at a moment; what it gives back is how many there were.
 
     Args:
-        command: the moment, 0 for never, and the arguments of the command line. At even moments it
-            dies after the thing is durable, at odd ones before.
+        deadline: the moment, 0 for never. At even ones it dies after the thing is durable, at odd
+            ones before.
+        arguments: of the command line.
     """
-    return forked(functools.partial(_command, *command))
+    return Child(functools.partial(_command, deadline, arguments)).ended()
 
 
 def _command(deadline: int, arguments: Sequence[str]) -> int:

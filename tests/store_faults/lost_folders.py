@@ -28,9 +28,8 @@ class Loss(NamedTuple):
     address: str = ""
 
 
-def operations(name: str) -> int:
-    """How many operations an undisturbed run makes that is uploaded to a folder."""
-    folder = Path(name).resolve()
+def operations(folder: Path) -> int:
+    """How many operations an undisturbed run makes that is uploaded to a new folder."""
     folder.mkdir()
     ended = spikeloop(_command(folder, ""), folder)
     assert ended.status == 0, ended

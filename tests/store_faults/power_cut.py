@@ -34,20 +34,20 @@ class Survival(NamedTuple):
 
 @dataclass(eq=False)
 class _File:
-    now: bytearray = field(default_factory=bytearray)
+    now: bytes = b""
     synced: bytes = b""
 
     def survivor(self, share: Share, rng: np.random.Generator) -> bytes:
         """The contents after the cut."""
         if share == "all" or self.now == self.synced:
-            return bytes(self.now)
+            return self.now
         if share == "none":
             return self.synced
         cut = int(rng.integers(len(self.now) + 1))
         return (
-            bytes(self.now),
+            self.now,
             self.synced,
-            bytes(self.now[:cut]) + self.synced[cut:],
+            self.now[:cut] + self.synced[cut:],
             bytes(len(self.now)),  # its length was kept and its blocks were not
         )[rng.integers(4)]
 
@@ -84,14 +84,10 @@ def _move(names: "dict[str, _File | _Folder]", old: str, new: str, node: "_File 
 
 
 class Disk:
-    """A folder's contents as they are seen, and as they are on the disk.
+    """A folder's contents as they are seen, and as they are on the disk."""
 
-    Args:
-        base: a real folder, all of whose contents are on the disk already; empty without.
-    """
-
-    def __init__(self, base: Path | None = None) -> None:
-        self._root = _Folder() if base is None else _read(base)
+    def __init__(self) -> None:
+        self._root = _Folder()
 
     def do(self, operations: Iterable[Operation]) -> "Disk":
         """Does some recorded operations."""
@@ -108,27 +104,18 @@ class Disk:
         node = parent.now.get(name)
         if operation.kind in ("open", "mkdir"):
             if node is None:
-                parent.change("", name, _File() if operation.kind == "open" else _Folder())
-            elif isinstance(node, _File) and operation.empties:
-                node.now.clear()
-        elif operation.kind == "rename":
-            assert node is not None
-            target = PurePosixPath(operation.target)
-            assert target.parent == place.parent, "renamed into another folder: not modelled"
-            parent.change(name, target.name, node)
-        elif operation.kind in ("remove", "rmdir"):
-            assert node is not None
-            parent.change(name, "", node)
-        else:
+                node = _File() if operation.kind == "open" else _Folder()
+                parent.change("", name, node)
+            if isinstance(node, _File):
+                node.now = operation.data
+        elif operation.kind == "sync":
             assert isinstance(node, _File)
-            if operation.kind == "write":
-                node.now[len(node.now) :] = bytes(max(operation.offset - len(node.now), 0))
-                node.now[operation.offset : operation.offset + len(operation.data)] = operation.data
-            elif operation.kind == "cut":
-                del node.now[operation.offset :]
-                node.now[len(node.now) :] = bytes(operation.offset - len(node.now))
-            else:
-                node.synced = bytes(node.now)
+            node.synced = node.now
+        else:
+            assert node is not None
+            target = PurePosixPath(operation.target or operation.path)
+            assert target.parent == place.parent, "renamed into another folder: not modelled"
+            parent.change(name, target.name if operation.kind == "rename" else "", node)
 
     def _folder(self, place: PurePosixPath) -> _Folder:
         folder = self._root
@@ -170,15 +157,3 @@ def read_tree(folder: Path) -> dict[str, bytes | None]:
         path.relative_to(folder).as_posix(): None if path.is_dir() else path.read_bytes()
         for path in sorted(folder.rglob("*"))
     }
-
-
-def _read(base: Path) -> _Folder:
-    folder = _Folder()
-    for path in base.iterdir():
-        if path.is_dir():
-            folder.now[path.name] = _read(path)
-        else:
-            contents = path.read_bytes()
-            folder.now[path.name] = _File(bytearray(contents), contents)
-    folder.sync()
-    return folder

@@ -13,17 +13,17 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli import progress as console
 from spikeloop.coordinator.cli.comparison_progress import ComparisonConsole
 from spikeloop.coordinator.comparison import comparison_config, session
-from store_faults.file_operations import Kind, Operation, Watch
+from store_faults.file_operations import Operation, Watch
 from store_faults.power_cut import Disk, Survival
 
 
-def held(folder: Path, unsynced: frozenset[Kind] = frozenset()) -> list[Operation]:
+def held(folder: Path) -> list[Operation]:
     """What the smallest comparison does to its files; two folders are made on the way to it."""
     settings = comparison_config.load(
         comparison_toml(folder / "x.toml", episodes="episodes = 96", seeds="seeds = 1"), {}
     )
     reporter = ComparisonConsole(0, console.stream())
-    with Watch(folder, None, unsynced).watching() as watch:
+    with Watch(folder).watching() as watch:
         session.start(settings, folder / "new" / "comparisons" / "small", reporter, StopSignal())
     return watch.operations
 

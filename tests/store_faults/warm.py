@@ -1,24 +1,24 @@
-"""A process that has imported and compiled everything forks others that need not.
+"""Processes that are forked from one that has imported and compiled everything.
 
-A child that starts cold needs seconds, one that is forked some hundredths of one. Forking is safe
-while there is a single thread, so neither pytest's process does it nor one that has read a table:
-the warm process only imports, and its children do the work.
+A process that starts cold needs seconds, one that is forked some hundredths of one. Forking is safe
+while there is a single thread: the fork server of multiprocessing only imports (``preload``), a
+worker has one task, and it forks its commands before it reads a table itself.
 """
 
-import functools
-import gc
+import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.pool import Pool
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
+from unittest import mock
 
-N_PROCESSES = 2
 LIMIT_S = 300
 """A forked child that hangs is killed after this time, of which it needs a small part."""
 
@@ -28,7 +28,17 @@ SINGLE_THREADED = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
 
-Item = TypeVar("Item")
+
+@contextmanager
+def warm_processes() -> Iterator[Pool]:
+    """Two processes at a time, a new one for each item that is mapped, which may fork others."""
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["store_faults.preload"])
+    with mock.patch.dict(os.environ, SINGLE_THREADED, PYTHONPATH=path.rstrip(os.pathsep)):
+        pool = context.Pool(2, maxtasksperchild=1)
+    with pool:
+        yield pool
 
 
 class Ended(NamedTuple):
@@ -47,44 +57,38 @@ class Ended(NamedTuple):
     value: Any
 
 
-def forked(function: Callable[[], Any]) -> Ended:
-    """Calls a function in a forked child; ``SystemExit`` in it is the child's exit code."""
-    return started(function)()
+class Child:
+    """A function in a forked child; ``SystemExit`` in it is the child's exit code."""
 
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._files = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115  closed when read
+        self.process = os.fork()
+        if self.process == 0:
+            signal.alarm(LIMIT_S)
+            for descriptor, file in enumerate(self._files[:2], start=1):
+                os.dup2(file.fileno(), descriptor)
+            _answer(function, self._files[2])
 
-def started(function: Callable[[], Any]) -> Callable[[], Ended]:
-    """Begins to call a function in a forked child; what comes back waits for its end."""
-    files = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  closed when read
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        signal.alarm(LIMIT_S)
-        for descriptor, file in enumerate(files, start=1):
-            os.dup2(file.fileno(), descriptor)
-        _answer(function, writing)
-    os.close(writing)
-
-    def ended() -> Ended:
-        with open(reading, "rb") as pipe:
-            answer = pipe.read()
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        texts = []
-        for file in files:
+    def ended(self) -> Ended:
+        """Wait for its end."""
+        status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+        written = []
+        for file in self._files:
             with file:
                 file.seek(0)
-                texts.append(file.read().decode())
-        return Ended(status, texts[0], texts[1], pickle.loads(answer) if answer else None)
+                written.append(file.read())
+        output, errors, value = written
+        return Ended(
+            status, output.decode(), errors.decode(), pickle.loads(value) if value else None
+        )
 
-    return ended
 
-
-def _answer(function: Callable[[], Any], pipe: int) -> None:
+def _answer(function: Callable[[], Any], file: Any) -> None:
     """The episode of a forked child, which ends here."""
     status = 1
     try:
-        value = function()
-        with open(pipe, "wb") as file:
-            pickle.dump(value, file)
+        file.write(pickle.dumps(function()))
+        file.flush()
         status = 0
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else 1
@@ -94,86 +98,3 @@ def _answer(function: Callable[[], Any], pipe: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
-
-
-class Warm:
-    """The warm process.
-
-    Args:
-        folder: where it works.
-        module: of ``store_faults``, imported in it, with a function ``warm_up()``.
-        inside: a command that starts another one in surroundings of its own.
-    """
-
-    def __init__(self, folder: Path, module: str, inside: Sequence[str] = ()) -> None:
-        path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-        program = f"from store_faults import warm, {module}; warm.serve({module}.warm_up)"
-        self._process = subprocess.Popen(
-            [*inside, sys.executable, "-c", program],
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **SINGLE_THREADED, "PYTHONPATH": path.rstrip(os.pathsep)},
-        )
-
-    def map(self, function: Callable[[Item], Any], items: Iterable[Item]) -> list[Any]:
-        """Calls a function of an importable module for each item, each in a fork of its own."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        pickle.dump((function, list(items)), self._process.stdin)
-        self._process.stdin.flush()
-        answer: list[Any] = pickle.load(self._process.stdout)
-        return answer
-
-    def __enter__(self) -> "Warm":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._process.communicate()  # closes its standard input, which ends it
-
-
-def serve(warm_up: Callable[[], None]) -> None:
-    """The episode of the warm process: warms up, then answers until standard input ends."""
-    inbox = sys.stdin.buffer
-    with os.fdopen(os.dup(1), "wb") as outbox:
-        os.dup2(2, 1)  # whatever else is printed is none of the answers
-        warm_up()
-        gc.collect()
-        gc.freeze()  # so that no collection in a child touches, and copies, what they share
-        while True:
-            try:
-                function, items = pickle.load(inbox)
-            except EOFError:
-                return
-            pickle.dump(_shared(function, items), outbox)
-            outbox.flush()
-
-
-def _shared(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """The answers in order, worked out by a few processes side by side."""
-    assert len(os.listdir("/proc/self/task")) == 1, "only a process with one thread may fork"
-    shares = []
-    for number in range(N_PROCESSES):
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reading)
-            _answer(functools.partial(_each, function, items[number::N_PROCESSES]), writing)
-        os.close(writing)
-        shares.append((child, reading))
-    answers: list[Any] = [None] * len(items)
-    for number, (child, reading) in enumerate(shares):
-        with open(reading, "rb") as pipe:
-            answers[number::N_PROCESSES] = pickle.loads(pipe.read())
-        os.waitpid(child, 0)
-    return answers
-
-
-def _each(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    answers = []
-    for item in items:
-        ended = forked(functools.partial(function, item))
-        if ended.status != 0:
-            raise RuntimeError(f"{function} of {item} ended with {ended.status}: {ended.errors}")
-        answers.append(ended.value)
-    return answers

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import tomli_w
 
 from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.coordinator.config.load import parse
@@ -42,13 +43,7 @@ def small_config(**changes: dict[str, Any]) -> RunConfig:
 
 def small_toml(path: Path, **changes: dict[str, Any]) -> Path:
     """Write the tables as a TOML file."""
-    lines = []
-    for name, table in small_tables(**changes).items():
-        lines.append(f"[{name}]")
-        for key, value in table.items():
-            text = f'"{value}"' if isinstance(value, str) else str(value).lower()
-            lines.append(f"{key} = {text}")
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text(tomli_w.dumps(small_tables(**changes)))
     return path
 
 

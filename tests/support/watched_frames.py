@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.console import Console
 
+from spikeloop.coordinator.store.commit_order import FOLDERS, is_drawn, ranked
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.watch.curves import TerminalSize
 from spikeloop.coordinator.watch.run_view import RunView
 
 NARROW, WIDE = TerminalSize(80, 24, False), TerminalSize(120, 40, True)
-COMMIT = ("episodes", "candidates", "curves", "generations")
 
 
 def frame_text(view: Any, size: TerminalSize = NARROW) -> str:
@@ -34,17 +34,11 @@ def look_at(folder: Path) -> RunView:
 
 
 def grow(source: Path, folder: Path, last: str = "") -> Iterator[str]:
-    """Copy a run in the order in which it was written, a file at a time up to ``last``."""
-    folder.mkdir()
-    for name in (*COMMIT, "finalists", "transfer", "state", "figures"):
+    """Copy a run without figures in the order in which it was written, file by file to ``last``."""
+    for name in ("", *FOLDERS):
         (folder / name).mkdir()
-    names = ["run.json"]
-    for generation in range(RunStore(source).generation() + 1):
-        names += [f"{name}/part-{generation:06d}.parquet" for name in COMMIT]
-        names.append(f"state/{generation:06d}.npz")
-    names += sorted(f"transfer/{path.name}" for path in source.glob("transfer/*.parquet"))
-    for name in names:
-        if (source / name).exists():
+    for _, name in ranked(RunStore(source).names()):
+        if not is_drawn(name):
             shutil.copy2(source / name, folder / name)
             yield name
         if name == last:

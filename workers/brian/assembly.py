@@ -6,13 +6,13 @@ are taken in the same order, whatever other episodes there are.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from spikeloop.tasks.base import IntArray
-from spikeloop.workers.brian.blueprint import Blueprint, Population, SynapseGroup
+from spikeloop.workers.brian.blueprint import Blueprint, Population, SynapseGroup, Variable
 from spikeloop.workers.brian.noise import functions, per_episode
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.units import quantity
@@ -32,10 +32,8 @@ class Assembly:
         call_runners: the same for ``on_call`` code, by name.
 
     Args:
-        blueprint: of one episode.
-        n_episodes: episodes side by side.
         code: Brian2's class of code objects, or None for the active device's own.
-        timed: by population, parameters that become ``name = name_timed(t, i)``; ``name_timed`` is
+        timed: parameters of populations that become ``name = name_timed(t, i)``; ``name_timed`` is
             to be found in ``namespace``.
         namespace: further symbols.
     """
@@ -45,7 +43,7 @@ class Assembly:
         blueprint: Blueprint,
         n_episodes: int,
         code: type[Any] | None,
-        timed: Mapping[str, Iterable[str]] | None = None,
+        timed: Sequence[Variable] = (),
         namespace: Mapping[str, Any] | None = None,
     ) -> None:
         b2 = brian2()
@@ -63,7 +61,9 @@ class Assembly:
         }
         self._n_streams = 0
         for name, neurons in blueprint.neurons.items():
-            self.groups[name] = self._neurons(name, neurons, (timed or {}).get(name, ()))
+            self.groups[name] = self._neurons(
+                name, neurons, [v for group, v in timed if group == name]
+            )
         for name, synapses in blueprint.synapses.items():
             self.groups[name] = self._synapses(name, synapses)
         parts: dict[str, Population | SynapseGroup] = {**blueprint.synapses, **blueprint.neurons}
@@ -159,12 +159,8 @@ class Assembly:
 
 def _draws(part: Population | SynapseGroup) -> bool:
     """Return whether a part's code may draw random numbers."""
-    code = [part.equations, part.on_feedback, *part.on_call.values()]
-    if isinstance(part, Population):
-        code += [part.threshold, part.reset, part.refractory]
-    else:
-        code += [part.on_pre, part.on_post]
-    return any(word in text for text in code for word in RANDOM_WORDS)
+    texts = [*vars(part).values(), *part.on_call.values()]
+    return any(word in text for text in texts if isinstance(text, str) for word in RANDOM_WORDS)
 
 
 def _initialise(group: Any, initial: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ each piece of code. The spikes of an episode do not depend on its neighbours: se
 sums and ``noise`` for random numbers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.tasks.base import IntArray, SeedArray
+from spikeloop.tasks.base import SeedArray
 from spikeloop.workers import garbage_collection
 from spikeloop.workers.brian.assembly import KEY_HIGH, KEY_LOW, Assembly
 from spikeloop.workers.brian.blueprint import Blueprint
@@ -25,38 +25,23 @@ from spikeloop.workers.brian.targets import BrianTarget, codeobject_class
 class BatchedNetwork:
     """The networks of ``n_episodes`` episodes in one Brian2 network.
 
-    Use it under ``simulator.LOCK``. Arrays are in SI units without dimensions. The spikes of the
-    populations ``record`` are kept, see ``spikes``.
+    Use it under ``simulator.LOCK``. Arrays are in SI units without dimensions.
     """
 
     def __init__(
-        self,
-        blueprint: Blueprint,
-        n_episodes: int,
-        target: BrianTarget = "numpy",
-        record: Sequence[str] = (),
+        self, blueprint: Blueprint, n_episodes: int, target: BrianTarget = "numpy"
     ) -> None:
-        b2 = brian2()
         self.blueprint, self.n_episodes = blueprint, n_episodes
         self._parts = parts = Assembly(blueprint, n_episodes, codeobject_class(target))
         self._caller = _caller_class()(parts.clock)
-        self._monitors = {
-            name: b2.SpikeMonitor(
-                parts.groups[name], name=f"{name}_spikes", codeobj_class=codeobject_class(target)
-            )
-            for name in record
-        }
-        self._network = b2.Network(
-            *parts.groups.values(), *self._monitors.values(), self._caller, name="episodes"
-        )
+        self._network = brian2().Network(*parts.groups.values(), self._caller, name="episodes")
         self._at_start = self._snapshot()
         self._has_run = False
 
     def array(self, group: str, variable: str) -> NDArray[Any]:
         """Return the values themselves of a variable, to read and to write.
 
-        Returns:
-            (n_episodes, n) of neurons, or of synapses in the order of the wiring.
+        They are (n_episodes, n) of neurons, or of synapses in the order of the wiring.
         """
         values = self._parts.groups[group].variables[variable].get_value()
         return np.asarray(values).reshape(self.n_episodes, -1)
@@ -64,8 +49,7 @@ class BatchedNetwork:
     def reset(self, seeds: SeedArray) -> None:
         """Take everything back to time 0 and to the initial values.
 
-        Args:
-            seeds: (n_episodes,) of the episodes' own random numbers inside the network.
+        ``seeds`` (n_episodes,) are those of the episodes' own random numbers inside the network.
         """
         for variable, values in self._at_start:
             variable.get_value()[...] = values
@@ -73,9 +57,6 @@ class BatchedNetwork:
             for pathway, delay_steps in self._parts.pathways:
                 for _ in range(delay_steps + 1):
                     pathway.queue.advance()  # spikes that are still on their way
-        for monitor in self._monitors.values():
-            monitor.resize(0)
-            monitor.variables["N"].set_value(0)
         self._network.t_ = 0.0
         low, high = keys(seeds)
         for name in self.blueprint.neurons:
@@ -86,14 +67,11 @@ class BatchedNetwork:
     def run(
         self, n_decisions: int, decision_steps: int, between_windows: Callable[[int], None]
     ) -> None:
-        """Run all episodes, in one go.
+        """Run all episodes, in one go, with a window of ``decision_steps`` for each decision.
 
-        Args:
-            n_decisions: windows of simulated time, one for each decision.
-            decision_steps: time steps of one window.
-            between_windows: called with k before window k begins, and once more with
-                ``n_decisions`` after the last one; reads the results of the window before and
-                writes what the next one needs.
+        ``between_windows`` is called with k before window k begins, and once more with
+        ``n_decisions`` after the last one; it reads the results of the window before and writes
+        what the next one needs.
         """
         self._has_run = True
         self._caller.begin(decision_steps, between_windows)
@@ -105,10 +83,8 @@ class BatchedNetwork:
         try:
             with garbage_collection.frozen():
                 self._network.run(duration * brian2().second, namespace={})
-        finally:
-            self._caller.begin(
-                decision_steps, lambda decision: None
-            )  # and keep nothing of the tile
+        finally:  # keep nothing of the tile
+            self._caller.begin(decision_steps, lambda decision: None)
         between_windows(n_decisions)
 
     def run_feedback(self) -> None:
@@ -120,14 +96,6 @@ class BatchedNetwork:
         """Run the ``on_call`` code of that name, of synapses, then of neurons."""
         for caller in self._parts.call_runners.get(name, ()):
             caller.run()
-
-    def spikes(self, group: str) -> tuple[IntArray, IntArray, IntArray]:
-        """Return episode, neuron within it and time step of each recorded spike, by time."""
-        monitor = self._monitors[group]
-        index = np.asarray(monitor.i[:], dtype=np.int64)
-        step = np.rint(np.asarray(monitor.t_[:]) / self.blueprint.dt_s).astype(np.int64)
-        episode, neuron = np.divmod(index, self.blueprint.neurons[group].n)
-        return episode, neuron, step
 
     def _snapshot(self) -> list[tuple[Any, NDArray[Any]]]:
         """Return all arrays that a run can change, with their values now."""

@@ -15,6 +15,9 @@ from spikeloop.tasks.base import IntArray
 NEVER_FIRED = 2**31 - 1
 """The time step of a spike that did not happen: the largest of Brian2's integers."""
 
+Variable = tuple[str, str]
+"""Name of a population or group of synapses, and of one of its variables."""
+
 
 @dataclass(frozen=True)
 class Population:

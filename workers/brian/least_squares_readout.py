@@ -23,6 +23,9 @@ Each episode is computed by itself and in the same order of sums, so its numbers
 bit beside any others.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray
@@ -48,53 +51,28 @@ def recursive_least_squares(
     Returns:
         (n_samples, n_episodes) answer to each sample, given before its target.
     """
-    answers = np.empty(targets.shape)
     n = features.shape[2] + 1
-    inverse, weights, shown, gain = np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n)
-    _squares(
-        np.ascontiguousarray(features),
-        np.ascontiguousarray(targets),
-        sizes,
-        ridge,
-        forgetting,
-        inverse,
-        weights,
-        shown,
-        gain,
-        answers,
-    )
-    return answers
+    scratch = np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n)
+    return _answers(_squares, features, targets, sizes, ridge, forgetting, *scratch)
 
 
 def delta_rule(
-    features: FloatArray,
-    targets: FloatArray,
-    sizes: IntArray,
-    rate: FloatArray,
-    decay: FloatArray,
+    features: FloatArray, targets: FloatArray, sizes: IntArray, rate: FloatArray, decay: FloatArray
 ) -> FloatArray:
     """Return the answers of readouts that learn by the delta rule.
 
-    Args:
-        features: (n_samples, n_episodes, n) without the constant.
-        targets: (n_samples, n_episodes).
-        sizes: (n_episodes,) features of an episode; the rest of its row is not used.
-        rate: (n_episodes,) η in [0, 2).
-        decay: (n_episodes,) exponent, 0 or more.
-
-    Returns:
-        (n_samples, n_episodes) answer to each sample, given before its target.
+    Arguments are those of ``recursive_least_squares``, but for the rate η in [0, 2) of each episode
+    and the exponent of its decay, 0 or more.
     """
+    return _answers(_delta, features, targets, sizes, rate, decay, np.empty(features.shape[2]))
+
+
+def _answers(
+    rule: Callable[..., None], features: FloatArray, targets: FloatArray, *rest: Any
+) -> FloatArray:
+    """Run a compiled rule, which writes the answers into its last argument."""
     answers = np.empty(targets.shape)
-    _delta(
-        np.ascontiguousarray(features),
-        np.ascontiguousarray(targets),
-        sizes,
-        rate,
-        decay,
-        np.empty(features.shape[2]),
-        answers,
-    )
+    rule(np.ascontiguousarray(features), np.ascontiguousarray(targets), *rest, answers)
     return answers
 
 

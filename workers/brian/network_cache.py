@@ -1,10 +1,13 @@
-"""The networks a process has built, kept for the next tile of the same shape."""
+"""What a process has built of Brian2 is kept for the next tile of the same shape."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
+from typing import Any, TypeVar
 
+from spikeloop.tasks.base import SeedArray
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.targets import BrianTarget, own_preferences
@@ -13,33 +16,45 @@ MAX_NETWORKS = 4
 """Networks kept: the shapes of a search's tiles, of its last tile and of the held-out episodes."""
 
 COLLECT_EVERY = 100
-"""Tiles from one collection of garbage to the next; one also precedes every network built."""
+"""Tiles from one collection of garbage to the next; one also precedes everything built."""
 
-_built: dict[tuple[str, int, BrianTarget, tuple[str, ...]], BatchedNetwork] = {}
+Built = TypeVar("Built")
+_built: dict[tuple[Any, ...], BatchedNetwork] = {}
 _tiles = count(1)
 
 
 @contextmanager
 def network(
-    blueprint: Blueprint,
-    n_episodes: int,
-    target: BrianTarget = "numpy",
-    record: tuple[str, ...] = (),
+    blueprint: Blueprint, seeds: SeedArray, target: BrianTarget = "numpy"
 ) -> Iterator[BatchedNetwork]:
-    """Lend the network of a tile to this thread alone; ``reset`` it before use.
+    """Lend the network of a tile, with one episode for each seed, at time 0.
 
-    Building takes some tenths of a second, taking one back to time 0 a thousandth. A network whose
-    use ended by an exception is not used again. Arguments are those of ``BatchedNetwork``.
+    Building takes some tenths of a second, taking one back to time 0 a thousandth.
     """
-    key = (blueprint.digest(), n_episodes, target, record)
+    key = (blueprint.digest(), seeds.size, target)
+    build = partial(BatchedNetwork, blueprint, seeds.size, target)
+    with lent(_built, key, MAX_NETWORKS, build) as batch:
+        batch.reset(seeds)
+        yield batch
+
+
+@contextmanager
+def lent(
+    kept: dict[tuple[Any, ...], Built], key: tuple[Any, ...], most: int, build: Callable[[], Built]
+) -> Iterator[Built]:
+    """Lend what is kept for a key, or is built now, to this thread alone.
+
+    At most ``most`` objects are kept, the latest ones. An object whose use ended by an exception is
+    not used again.
+    """
     with own_preferences():
-        if key not in _built:
-            while len(_built) >= MAX_NETWORKS:
-                del _built[next(iter(_built))]
-        if key not in _built or next(_tiles) % COLLECT_EVERY == 0:
+        if key not in kept:
+            while len(kept) >= most:
+                del kept[next(iter(kept))]
+        if key not in kept or next(_tiles) % COLLECT_EVERY == 0:
             # Brian2's objects refer to each other in circles, and ``BatchedNetwork.run`` hides them
             # from the collector so often that it would never be due by itself.
             gc.collect()
-        batch = _built.pop(key, None) or BatchedNetwork(blueprint, n_episodes, target, record)
-        yield batch
-        _built[key] = batch
+        built = kept.pop(key, None) or build()
+        yield built
+        kept[key] = built

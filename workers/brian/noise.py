@@ -126,14 +126,9 @@ def per_episode(
     additive noise, with the stationary variance of dx/dt = −x/τ + σ sqrt(2/τ) ξ too small by the
     factor (2τ/dt) tanh(dt/2τ), by 0.08 % for dt = τ/10.
 
-    Args:
-        code: statements, an expression, or equations.
-        first_stream: number of the first stream to use.
-        element: integer variable that numbers neurons or synapses within their episode.
-        equations: whether the code is equations.
-
-    Returns:
-        The new code, and the first stream that is still free.
+    ``code`` is statements or an expression, or ``equations``; ``element`` is the integer variable
+    that numbers neurons or synapses within their episode. Returned are the new code and the first
+    stream that is still free.
 
     Raises:
         ValueError: ``poisson(...)`` or ``binomial(...)``, or a random function with arguments.

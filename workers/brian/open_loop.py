@@ -11,12 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, SeedArray
-from spikeloop.workers.brian.blueprint import Blueprint
+from spikeloop.workers.brian.blueprint import Blueprint, Variable
 from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.targets import OpenLoopTarget
-
-Variable = tuple[str, str]
-"""Name of a population or group of synapses, and of one of its variables."""
 
 
 def open_loop(
@@ -45,16 +42,14 @@ def open_loop(
     """
     n_windows = len(next(iter(drive.values())))
     if target == "cpp_standalone":
-        from spikeloop.workers.brian.standalone import standalone_program
+        from spikeloop.workers.brian.standalone import Shape, standalone_program
 
-        with standalone_program(
-            blueprint, seeds.size, n_windows, decision_steps, (*drive,), (*read,)
-        ) as run:
-            return run(seeds, values, drive)
+        shape = Shape(seeds.size, n_windows, decision_steps, (*drive,), (*read,))
+        with standalone_program(blueprint, shape) as program:
+            return program.run(seeds, values, drive)
     sizes = {variable: blueprint.neurons[variable[0]].n for variable in read}
     found = {v: np.empty((n_windows, seeds.size, n)) for v, n in sizes.items()}
-    with network(blueprint, seeds.size, target) as batch:
-        batch.reset(seeds)
+    with network(blueprint, seeds, target) as batch:
         for variable, start in values.items():
             batch.array(*variable)[...] = start
         inputs = [(batch.array(*variable), over_time) for variable, over_time in drive.items()]

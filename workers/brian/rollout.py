@@ -59,13 +59,9 @@ class Rollout:
         return uniforms(self.seeds, int(stream), self.n_taken, n)
 
     def step(self, actions: IntArray | FloatArray) -> FloatArray:
-        """Take one step in every episode.
+        """Take one step in every episode; return the (n_episodes,) feedback, reward or target.
 
-        Args:
-            actions: (n_episodes,) indices or (n_episodes, n_actions) vectors.
-
-        Returns:
-            (n_episodes,) feedback: a reward or a target.
+        Actions are (n_episodes,) indices or (n_episodes, n_actions) vectors.
         """
         reward, feedback = self._play.step(actions, self.uniform(Stream.ENVIRONMENT)[:, 0])
         self._sums[:, self._bin[self.n_taken]] += reward

@@ -18,7 +18,7 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -74,52 +74,37 @@ def codeobject_class(target: BrianTarget) -> Any:
     return b2.NumpyCodeObject if target == "numpy" else _strict_cython()
 
 
-@contextmanager
-def own_preferences() -> Iterator[None]:
+def own_preferences() -> AbstractContextManager[None]:
     """Hold ``LOCK`` and set the preferences that results depend on; put them back afterwards.
 
     Enclose building and running: some code of synapses takes no ``codeobj_class`` and would ask
     the preference, which by default tries out the compiler. That code is not worth compiling.
     """
-    with (
-        LOCK,
-        _preferences(
-            {
-                "codegen.target": "numpy",
-                "codegen.string_expression_target": "numpy",
-                "codegen.loop_invariant_optimisations": True,
-                "core.default_float_dtype": np.float64,
-                # Otherwise Ctrl+C ends a run early, and its numbers look like those of a whole one.
-                "core.stop_on_keyboard_interrupt": False,
-            }
-        ),
-    ):
-        yield
-
-
-@contextmanager
-def standalone_preferences() -> Iterator[None]:
-    """Compile programs of the device "cpp_standalone" as modules are compiled, on two cores."""
-    with _preferences(
+    return preferences(
         {
-            "codegen.cpp.extra_compile_args": list(FLAGS),
-            "devices.cpp_standalone.extra_make_args_unix": ["-j2", "--silent"],
+            "codegen.target": "numpy",
+            "codegen.string_expression_target": "numpy",
+            "codegen.loop_invariant_optimisations": True,
+            "core.default_float_dtype": np.float64,
+            # Otherwise Ctrl+C ends a run early, and its numbers look like those of a whole one.
+            "core.stop_on_keyboard_interrupt": False,
         }
-    ):
-        yield
+    )
 
 
 @contextmanager
-def _preferences(values: Mapping[str, Any]) -> Iterator[None]:
-    preferences = brian2().prefs
-    before = {name: preferences[name] for name in values}
-    try:
-        for name, value in values.items():
-            preferences[name] = value
-        yield
-    finally:
-        for name, value in before.items():
-            preferences[name] = value
+def preferences(values: Mapping[str, Any]) -> Iterator[None]:
+    """Hold ``LOCK`` and set some of Brian2's preferences; put them back afterwards."""
+    with LOCK:
+        brians = brian2().prefs
+        before = {name: brians[name] for name in values}
+        try:
+            for name, value in values.items():
+                brians[name] = value
+            yield
+        finally:
+            for name, value in before.items():
+                brians[name] = value
 
 
 @cache
@@ -133,14 +118,14 @@ def _strict_cython() -> type[Any]:
 
     class StrictCython(brian2().CythonCodeObject):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
-            with LOCK, _preferences(compiling):
+            with preferences(compiling):
                 super().__init__(*args, **options)
             for block, code in self.code.items():
                 if code.strip():
                     setattr(self.code, block, MODULE_MARK + code)
 
         def compile_block(self, block: str) -> Any:
-            with LOCK, _preferences(compiling):
+            with preferences(compiling):
                 module = super().compile_block(block)
             code = getattr(self.code, block, "").strip()
             # Brian2 then goes on as if there were nothing to run.

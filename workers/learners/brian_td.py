@@ -13,7 +13,6 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import (
@@ -29,7 +28,7 @@ from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.targets import BrianTarget
 from spikeloop.workers.philox import Stream
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
-from spikeloop.workers.time_steps import whole_steps
+from spikeloop.workers.time_steps import Windowed
 
 # iaf_psc_exp with the published constants; the refractory time is NEST's default of 2 ms.
 NEURON = """
@@ -49,7 +48,7 @@ NEURON_CONSTANTS = {
 PICOAMPERE = 1e-12
 
 
-class BrianTd(Settings):
+class BrianTd(Windowed):
     """An agent of one neuron per state and action, learning by SARSA(λ) on its synapses.
 
     Actions compete through ``inhibition``, which the published network leaves out. Published are
@@ -72,7 +71,6 @@ class BrianTd(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        whole_steps(self.window_ms, self.step_ms)
         if self.onset_ms >= self.window_ms:
             raise ValueError(
                 f"onset_ms must be less than window_ms = {self.window_ms:g}, or no state's neuron "
@@ -81,11 +79,6 @@ class BrianTd(Settings):
         if self.weight_levels == 1:
             raise ValueError("weight_levels must be 0 or at least 2, got 1")
         return self
-
-    @property
-    def interaction_s(self) -> float:
-        """Seconds of biological time that one decision takes."""
-        return self.window_ms * 1e-3
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Return Θ: learning rule, scale and prior of weights, and exploration.
@@ -124,11 +117,9 @@ class BrianTd(Settings):
         rollout = Rollout(self.kind, tasks, seeds)
         n_states, n_actions = rollout.interface.n_observations, rollout.interface.n_actions
         blueprint = self.blueprint(n_states, n_actions)
-        with network(blueprint, rollout.n_episodes, self.target) as batch:
-            batch.reset(rollout.seeds)
+        with network(blueprint, rollout.seeds, self.target) as batch:
             agents = TdAgents(self, parameters, rollout, batch)
-            window_steps = whole_steps(self.window_ms, self.step_ms)
-            batch.run(rollout.n_steps, window_steps, agents.between_windows)
+            batch.run(rollout.n_steps, self.window_steps, agents.between_windows)
         return rollout.episodes(action_values=agents.value_pA / agents.scale_pA)
 
     def blueprint(self, n_states: int, n_actions: int) -> Blueprint:

@@ -10,17 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from store_faults.killed_comparison import killed
-from store_faults.warm import Ended, Warm
+from store_faults.warm import Ended, warm_processes
 from support.small_comparison import assert_same_comparison, comparison_toml
 
 Drive = Callable[..., Ended]
 
 
 @pytest.fixture(scope="module")
-def drive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drive]:
+def drive() -> Iterator[Drive]:
     """Runs a command that dies at the n-th thing that it makes durable, or not at all at 0."""
-    with Warm(tmp_path_factory.mktemp("warm"), "killed_comparison") as warm:
-        yield lambda deadline, *arguments: warm.map(killed, [(deadline, arguments)])[0]
+    with warm_processes() as processes:
+        yield lambda deadline, *arguments: processes.apply(killed, [deadline, arguments])
 
 
 @pytest.mark.slow

@@ -16,8 +16,9 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.search import finished_run, run_session, transfer_session
 from spikeloop.coordinator.stats.scores import ends
+from spikeloop.coordinator.store.commit_order import ONCE, PARTS
 from spikeloop.coordinator.store.run_folder import Run, read_run
-from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.job import Status
 
 NO_CLUSTER = ("--address", "127.0.0.1:1")

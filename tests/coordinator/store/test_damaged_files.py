@@ -100,20 +100,16 @@ def reader(run: Path, name: str) -> tuple[Path, Callable[[], Any]]:
     return path, lambda: store.read_part(path)
 
 
+@pytest.mark.parametrize("sampled", [True, pytest.param(False, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("name", FILES)
-def test_flipped_bits_and_other_lengths_are_named(run: Path, name: str) -> None:
+def test_flipped_bits_and_other_lengths_are_named(run: Path, name: str, sampled: bool) -> None:
     path, read = reader(run, name)
     drawn, size = random.Random(1), path.stat().st_size
-    bits = drawn.sample(range(8 * size), 100)
-    assert_always_named(path, bits, {0, 1, size - 1, *drawn.sample(range(size), 20)}, read)
-
-
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("name", FILES)
-def test_every_flipped_bit_and_every_length_is_named(run: Path, name: str) -> None:
-    path, read = reader(run, name)
-    size = path.stat().st_size
-    assert_always_named(path, range(8 * size), range(size), read)
+    if sampled:
+        bits = drawn.sample(range(8 * size), 100)
+        assert_always_named(path, bits, {0, 1, size - 1, *drawn.sample(range(size), 20)}, read)
+    else:
+        assert_always_named(path, range(8 * size), range(size), read)
 
 
 def test_without_the_checksum_a_flipped_bit_of_a_state_can_be_read_silently(run: Path) -> None:
@@ -196,34 +192,37 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
-DAMAGES: list[tuple[str, Callable[[Path], None], str, int]] = [
-    ("state/000003.npz", empty, "cut off", 2),
-    ("state/000000.npz", halve, "cut off", -1),
-    ("state/000002.npz", swap_with_the_one_before, "it was written as state/", 0),
-    ("episodes/part-000002.parquet", remove, "missing", 1),
-    ("curves/part-000002.parquet", remove, "missing", 1),
-    ("generations/part-000001.parquet", flip, "SHA-256 differs", 0),
-    ("finalists/part-000003.parquet", flip, "SHA-256 differs", 3),
+DAMAGES: list[tuple[list[str], Callable[[Path], None], str, int]] = [
+    (["state/000003.npz"], empty, "cut off", 2),
+    (["state/000000.npz"], halve, "cut off", -1),
+    (["state/000002.npz"], swap_with_the_one_before, "it was written as state/", 0),
+    (["episodes/part-000002.parquet"], remove, "missing", 1),
+    (["curves/part-000002.parquet"], remove, "missing", 1),
+    (["state/000002.npz", "state/000003.npz"], remove, "part-000003.parquet came after it", 1),
+    (["generations/part-000001.parquet"], flip, "SHA-256 differs", 0),
+    (["finalists/part-000003.parquet"], flip, "SHA-256 differs", 3),
 ]
+"""Files, what happens to each, words about the first and the last generation before them."""
 
 
-@pytest.mark.parametrize(("name", "damage", "words", "sound"), DAMAGES)
+@pytest.mark.parametrize(("names", "damage", "words", "sound"), DAMAGES)
 def test_damage_is_named_refused_and_mended_by_going_back(
     undisturbed: Path,
     run: Path,
     capsys: pytest.CaptureFixture[str],
-    name: str,
+    names: list[str],
     damage: Callable[[Path], None],
     words: str,
     sound: int,
 ) -> None:
-    damage(run / name)
+    for name in names:
+        damage(run / name)
     before = folder_contents(run)
     assert cli("verify", run) == 1
     output, errors = capsys.readouterr()
     problems = [line for line in output.splitlines() if line.startswith("PROBLEM: ")]
     assert any(words in line for line in problems)
-    assert any(str(run / name) in line for line in problems)
+    assert any(str(run / names[0]) in line for line in problems)
     assert errors.count("\n") == 1
     assert cli("resume", run) == 2
     output, errors = capsys.readouterr()
@@ -233,7 +232,7 @@ def test_damage_is_named_refused_and_mended_by_going_back(
     assert f"spikeloop resume {run} --after {sound}" in errors
     assert folder_contents(run) == before  # a refusal changes nothing
     assert cli("resume", run, "--after", str(sound)) == 0
-    assert f"went back from generation 3 to {sound}; removed " in capsys.readouterr().out
+    assert f" to {sound}; removed " in capsys.readouterr().out
     assert_same_contents(run, undisturbed)
     assert cli("verify", run) == 0
 
@@ -262,18 +261,6 @@ def test_many_damaged_files_are_all_found_and_the_earliest_decides(
     errors = capsys.readouterr().err
     assert "episodes/part-000002.parquet" in errors
     assert "and 2 more" in errors
-    assert "--after 1" in errors
-
-
-def test_a_lost_newest_state_is_not_replaced_by_an_older_one(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (run / "state" / "000003.npz").unlink()
-    (run / "state" / "000002.npz").unlink()
-    assert cli("resume", run) == 2
-    errors = capsys.readouterr().err
-    assert "state/000002.npz: missing" in errors
-    assert "part-000003.parquet came after it" in errors
     assert "--after 1" in errors
 
 
@@ -317,17 +304,19 @@ def test_lost_files_of_generations_written_together_are_noticed(
     assert cli("verify", folder) == 0
 
 
-@pytest.mark.parametrize("name", ["state/000003.npz", "episodes/part-000002.parquet"])
 def test_a_file_of_another_run_is_refused(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Even if that run has the same configuration."""
     other = start_run(tmp_path / "other" / "small", deploy=DEPLOY)
-    shutil.copy(other / name, run / name)
-    for command, code in (("verify", 1), ("resume", 2)):
-        assert cli(command, run) == code
-        errors = capsys.readouterr().err
-        assert f"{run / name}: damaged: it was written by another run" in errors
+    for name in ("state/000003.npz", "episodes/part-000002.parquet"):
+        own = (run / name).read_bytes()
+        shutil.copy(other / name, run / name)
+        for command, code in (("verify", 1), ("resume", 2)):
+            assert cli(command, run) == code
+            errors = capsys.readouterr().err
+            assert f"{run / name}: damaged: it was written by another run" in errors
+        (run / name).write_bytes(own)
 
 
 def test_a_moved_run_is_the_same_run(run: Path, tmp_path: Path) -> None:

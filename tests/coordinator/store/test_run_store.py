@@ -22,20 +22,6 @@ def table(*values: float) -> pa.Table:
     return pa.table({"value": pa.array(values, pa.float64())})
 
 
-def test_commit_is_read_back(tmp_path: Path) -> None:
-    store = RunStore.create(tmp_path / "run", MANIFEST)
-    assert store.generation() == -1
-    store.commit(0, {}, {"center": np.zeros(2)})
-    store.commit(1, {"episodes": table(1.0, 2.0)}, {"center": np.ones(2)})
-    store.commit(2, {"episodes": table(3.0)}, {"center": np.full(2, 2.0)})
-    again = RunStore.open(tmp_path / "run")
-    assert again.generation() == 2
-    np.testing.assert_array_equal(again.state(1)["center"], np.ones(2))
-    episodes = again.table("episodes")
-    assert episodes is not None
-    assert episodes["value"].to_pylist() == [1.0, 2.0, 3.0]
-
-
 def test_existing_folder_is_refused_and_untouched(tmp_path: Path) -> None:
     RunStore.create(tmp_path / "run", MANIFEST)
     with pytest.raises(ConfigError, match="spikeloop resume"):
@@ -107,19 +93,6 @@ def test_a_file_system_without_locks_is_named(
         pass
     assert str(error.value).startswith(f"{store.folder}: cannot be locked ({os.strerror(number)})")
     assert str(error.value).endswith("keep it on another file system")
-
-
-def test_parts_beyond_the_last_state_are_removed(tmp_path: Path) -> None:
-    store = RunStore.create(tmp_path / "run", MANIFEST)
-    store.commit(0, {}, {"x": np.zeros(1)})
-    store.commit(1, {"episodes": table(1.0)}, {"x": np.zeros(1)})
-    atomic_files.write_parquet(store.folder / "episodes" / "part-000002.parquet", table(2.0))
-    (store.folder / "state" / ".000002.npz.tmp").write_bytes(b"half")
-    removed = {path.name for path in store.remove_uncommitted()}
-    assert removed == {"part-000002.parquet", ".000002.npz.tmp"}
-    episodes = store.table("episodes")
-    assert episodes is not None
-    assert episodes["value"].to_pylist() == [1.0]
 
 
 def test_an_error_of_the_disk_names_the_file_and_leaves_the_old_one(

@@ -161,7 +161,6 @@ def test_installed_modules_are_not_loaded_as_own_classes(
 def test_cluster_of_a_folder_is_not_joined_without_trust(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    changed(run, "target", kind="ray", address="127.0.0.1:1")
     manifest = atomic_files.read_json(run / "run.json")
     manifest["config"]["target"] = {"kind": "ray", "address": "127.0.0.1:1"}
     atomic_files.write_json(run / "run.json", manifest)

@@ -105,14 +105,17 @@ def test_the_numbers_are_those_of_the_run(finished: tuple[Path, Transfer]) -> No
 def test_a_held_out_score_whose_episodes_all_failed_is_shown_as_failed(copy: Path) -> None:
     store = RunStore(copy)
     part, state = store.read_part(store.part_path("generations", 3)), store.state(3)
-    for name in ("held_out_score", "held_out_low", "held_out_high"):
+    for name in ("mean", "held_out_score", "held_out_low", "held_out_high"):
         part = with_column(part, name, math.nan)
     store.go_back(2)
     store.commit(3, {"generations": part}, state)
     reader = RunReader(copy)
     reader.poll()
     assert repr([dict(row) for row in reader.rows]) == repr(store.rows(KEPT))
-    assert "held-out  failed" in frame_text(look_at(copy))
+    view = look_at(copy)
+    assert "held-out  failed" in frame_text(view)
+    found = json.loads(json.dumps(view.as_json(), allow_nan=False))
+    assert found["mean"] is found["held_out"]["value"] is None
 
 
 def test_generations_that_were_committed_together_are_followed(tmp_path: Path) -> None:
@@ -295,8 +298,8 @@ def test_classes_of_a_folder_are_not_imported_and_control_characters_are_text(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "evil.py").write_text("raise SystemExit('imported')\n")
-    tables = manifest_tables(family={"kind": "evil:Family"}, run={"name": "\x1b[2Jgone"})
-    manifest = {"config": tables, "working_dir": str(tmp_path), "space": [{"shape": ["x"]}]}
+    tables = manifest_tables(family={"kind": "evil:Family"}, learner={"kind": "\x1b[2Jgone"})
+    manifest = {"config": tables, "working_dir": str(tmp_path)}
     text = frame_text(look_at(RunStore.create(tmp_path / "run", manifest).folder))
     assert "\x1b" not in text
     assert "evil:Family" in text

@@ -1,11 +1,15 @@
 """Many episodes in one Brian2 network are those of networks of their own."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from support.brian_spikes import recorded_spikes
 
-from spikeloop.tasks.base import IntArray, SeedArray
+from spikeloop.tasks.base import SeedArray
+from spikeloop.workers.brian import network_cache
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import Blueprint, Connections, Population, SynapseGroup
 from spikeloop.workers.brian.network_cache import network
@@ -45,28 +49,42 @@ NOISY = replace(
         "cells": replace(
             CELLS,
             equations=EQUATIONS.replace("- v) / tau", "- v) / tau + 0.2 * xi * tau**-0.5"),
+            threshold="v > 1 or rand() < 0.01",
+            reset="v = 0.1 * rand() - 0.1 * rand()\nz += 1",
             method="euler",
         )
     },
     synapses={"within": replace(SYNAPSES, on_pre="g_post += w * (rand() < 0.7)\npaired += 1")},
 )
+DRAWN = replace(
+    PLAIN,
+    synapses={
+        "within": replace(
+            SYNAPSES,
+            equations="dw/dt = -w / (50*ms) + 0.1 * xi / (50*ms)**0.5 : 1 (clock-driven)\n"
+            "dpaired/dt = -paired / (10*ms) : 1 (event-driven)\nlate : 1\n"
+            "share = rand() : 1 (constant over dt)",
+            on_pre="g_post += w * share\npaired += 1",
+            on_feedback="",
+            method="euler",
+        )
+    },
+)
+"""A subexpression that is drawn anew each step, and white noise."""
 WEIGHTS = RNG.normal(0, 0.4, (N_EPISODES, PRE.size))
 TAUS_S = RNG.uniform(0.01, 0.03, (N_EPISODES, N))
 DRIVE = RNG.uniform(0.5, 2.5, (N_STEPS // 20, N_EPISODES, N))
 SEEDS: SeedArray = RNG.integers(0, 2**64, N_EPISODES, dtype=np.uint64)
 
-Spikes = list[tuple[int, int]]
+
+@pytest.fixture(autouse=True)
+def runs() -> Iterator[list[Any]]:
+    """Spikes of every run; networks of other tests are not used."""
+    with recorded_spikes() as runs:
+        yield runs
 
 
-def by_episode(found: tuple[IntArray, IntArray, IntArray], n_episodes: int) -> list[Spikes]:
-    """Of each episode, (step, neuron) of every spike."""
-    spikes: list[Spikes] = [[] for _ in range(n_episodes)]
-    for episode, neuron, step in zip(*(a.tolist() for a in found), strict=True):
-        spikes[episode].append((step, neuron))
-    return [sorted(of_episode) for of_episode in spikes]
-
-
-def simulate(batch: BatchedNetwork, episodes: slice = slice(None)) -> list[Spikes]:
+def simulate(batch: BatchedNetwork, episodes: slice = slice(None)) -> None:
     batch.reset(SEEDS[episodes])
     batch.array("within", "w")[:] = WEIGHTS[episodes]
     batch.array("cells", "tau")[:] = TAUS_S[episodes]
@@ -79,10 +97,9 @@ def simulate(batch: BatchedNetwork, episodes: slice = slice(None)) -> list[Spike
             batch.run_feedback()
 
     batch.run(len(DRIVE), 20, between_windows)
-    return by_episode(batch.spikes("cells"), batch.n_episodes)
 
 
-def written_by_hand(episode: int) -> Spikes:
+def written_by_hand(episode: int) -> list[tuple[int, int]]:
     """The network of one episode, as a user of Brian2 would write it, without learning."""
     import brian2 as b2
 
@@ -110,74 +127,62 @@ def written_by_hand(episode: int) -> Spikes:
     return sorted(zip(steps.tolist(), np.asarray(spikes.i).tolist(), strict=True))
 
 
-def test_episodes_are_those_of_networks_written_by_hand() -> None:
+def test_episodes_are_those_of_networks_written_by_hand(runs: list[Any]) -> None:
     still = replace(PLAIN, synapses={"within": replace(SYNAPSES, on_feedback="")})
-    with network(still, N_EPISODES, record=("cells",)) as batch:
-        together = simulate(batch)
-    assert together == [written_by_hand(episode) for episode in range(N_EPISODES)]
+    with network(still, SEEDS) as batch:
+        simulate(batch)
+    together = runs[0]["cells"]
+    assert [together[0], together[4]] == [written_by_hand(0), written_by_hand(4)]
     assert min(map(len, together)) > 50
     assert together[0] != together[1]
 
 
-def test_an_episode_alone_has_the_spikes_that_it_has_among_others() -> None:
-    with network(NOISY, N_EPISODES, record=("cells",)) as batch:
-        together = simulate(batch)
+@pytest.mark.parametrize("blueprint", [NOISY, DRAWN], ids=["statements", "equations"])
+def test_an_episode_alone_has_the_spikes_that_it_has_among_others(
+    blueprint: Blueprint, runs: list[Any]
+) -> None:
+    """With random numbers in conditions and statements, or in the equations of synapses."""
+    with network(blueprint, SEEDS) as batch:
+        simulate(batch)
         weights, traces = batch.array("within", "w").copy(), batch.array("within", "late").copy()
+    assert np.ptp(weights, axis=0).min() > 1e-6
     assert not np.array_equal(weights, WEIGHTS)
     for episode in range(N_EPISODES):
-        with network(NOISY, 1, record=("cells",)) as batch:
-            assert simulate(batch, slice(episode, episode + 1)) == [together[episode]]
+        one = slice(episode, episode + 1)
+        with network(blueprint, SEEDS[one]) as batch:
+            simulate(batch, one)
+            assert runs[-1]["cells"] == [runs[0]["cells"][episode]]
             np.testing.assert_array_equal(batch.array("within", "w")[0], weights[episode])
             np.testing.assert_array_equal(batch.array("within", "late")[0], traces[episode])
 
 
-def test_a_network_that_is_used_again_begins_anew() -> None:
+def test_a_network_that_is_used_again_begins_anew(runs: list[Any]) -> None:
     """Spikes that are on their way when a run ends must not arrive in the next one."""
-    with network(NOISY, N_EPISODES, record=("cells",)) as batch:
-        first = simulate(batch)
-        assert simulate(batch) == first
-    with own_preferences():
-        assert simulate(BatchedNetwork(NOISY, N_EPISODES, record=("cells",))) == first
+    with network(NOISY, SEEDS) as batch:
+        simulate(batch)
+        simulate(batch)
+    network_cache._built.clear()
+    with network(NOISY, SEEDS) as another:
+        assert another is not batch
+        simulate(another)
+    assert runs[0] == runs[1] == runs[2]
 
 
 def test_a_network_left_by_an_exception_is_not_used_again() -> None:
-    with pytest.raises(KeyError), network(PLAIN, N_EPISODES) as batch:
+    with network(PLAIN, SEEDS) as kept:
+        pass
+    with pytest.raises(KeyError), network(PLAIN, SEEDS) as batch:
+        assert batch is kept
         raise KeyError
-    with network(PLAIN, N_EPISODES) as another:
-        assert another is not batch
-    with network(PLAIN, N_EPISODES) as again:
-        assert again is another
-
-
-def test_noise_in_the_equations_of_synapses_is_the_episodes_own() -> None:
-    """A subexpression that is drawn anew each step, and white noise."""
-    drawn = replace(
-        SYNAPSES,
-        equations="dw/dt = -w / (50*ms) + 0.1 * xi / (50*ms)**0.5 : 1 (clock-driven)\n"
-        "dpaired/dt = -paired / (10*ms) : 1 (event-driven)\nlate : 1\n"
-        "share = rand() : 1 (constant over dt)",
-        on_pre="g_post += w * share\npaired += 1",
-        on_feedback="",
-        method="euler",
-    )
-    blueprint = replace(PLAIN, synapses={"within": drawn})
-    with network(blueprint, N_EPISODES, record=("cells",)) as batch:
-        together = simulate(batch)
-        assert simulate(batch) == together
-        weights = batch.array("within", "w").copy()
-    assert np.ptp(weights, axis=0).min() > 1e-6
-    with network(blueprint, 1, record=("cells",)) as batch:
-        for episode in range(N_EPISODES):
-            assert simulate(batch, slice(episode, episode + 1)) == [together[episode]]
-            np.testing.assert_array_equal(batch.array("within", "w")[0], weights[episode])
+    with network(PLAIN, SEEDS) as another:
+        assert another is not kept
 
 
 @pytest.mark.parametrize("flag", ["", " (constant over dt)"])
 def test_values_written_between_decisions_act_from_the_first_step_on(flag: str) -> None:
     equations = f"dsum/dt = twice / (2*ms) : 1\ntwice = 2 * written : 1{flag}\nwritten : 1"
     cells = Population(1, equations, method="euler")
-    with network(Blueprint(1e-3, {"cells": cells}), 1) as batch:
-        batch.reset(SEEDS[:1])
+    with network(Blueprint(1e-3, {"cells": cells}), SEEDS[:1]) as batch:
         sums = []
 
         def between_windows(window: int) -> None:
@@ -203,11 +208,10 @@ def test_the_digest_depends_on_every_part_of_a_blueprint() -> None:
     assert replace(PLAIN).digest() == PLAIN.digest()
 
 
-TARGETS: list[OpenLoopTarget] = ["cython", "cpp_standalone"]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    "target", [pytest.param("cython", marks=pytest.mark.exhaustive), "cpp_standalone"]
+)
 def test_compiled_targets_give_the_spikes_of_numpy(target: OpenLoopTarget) -> None:
     """Episode by episode, random numbers and delays included.
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy import stats
 from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.tasks.base import SeedArray
+from spikeloop.workers.brian.blueprint import Blueprint, Population
+from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.noise import functions, keys, per_episode
-from spikeloop.workers.brian.simulator import brian2
-from spikeloop.workers.brian.targets import codeobject_class, own_preferences
 from spikeloop.workers.philox import philox, uniforms
 
 ALPHA = 1e-4
@@ -45,7 +46,7 @@ def test_blocks_are_those_published_with_the_generator(counter: str, key: str, b
     assert [int(word) for word in philox(*arguments)] == _words(block)
 
 
-def _reference_block(seed: int, stream: int, step: int, element: int) -> list[int]:
+def _reference(seed: int, stream: int, step: int, element: int) -> tuple[float, float]:
     """The same generator in Python's whole numbers, written after the paper's section 4.2."""
     left, right = [step % 2**32, stream], [element, step >> 32]
     key = [seed % 2**32, seed >> 32]
@@ -56,11 +57,7 @@ def _reference_block(seed: int, stream: int, step: int, element: int) -> list[in
             [products[1] % 2**32, products[0] % 2**32],
         )
         key = [(key[0] + 0x9E3779B9) % 2**32, (key[1] + 0xBB67AE85) % 2**32]
-    return [left[0], right[0], left[1], right[1]]
-
-
-def _reference(seed: int, stream: int, step: int, element: int) -> tuple[float, float]:
-    w = _reference_block(seed, stream, step, element)
+    w = [left[0], right[0], left[1], right[1]]
     u, v = ((w[i] // 2**5 * 2**26 + w[i + 1] // 2**6) / 2**53 for i in (0, 2))
     return u, math.sqrt(-2 * math.log(1 - u)) * math.cos(2 * math.pi * v)
 
@@ -166,41 +163,21 @@ def test_other_random_functions_are_refused(call: str) -> None:
         per_episode(f"x = {call}", 0, "k")
 
 
-def _simulate(
-    seeds: SeedArray, n: int, equations: str, method: str, n_steps: int, **events: str
-) -> Any:
-    """Run n elements of each episode with a time step of 1 ms; return the group."""
-    b2 = brian2()
-    with own_preferences():
-        text, stream = per_episode(equations, 0, "element", equations=True)
-        for name, code in events.items():
-            events[name], stream = per_episode(code, stream, "element")
-        text += (
-            "\nepisode_key_low : integer (constant)\nepisode_key_high : integer (constant)"
-            "\nelement : integer (constant)\ntau : second (constant)"
-        )
-        group = b2.NeuronGroup(
-            seeds.size * n,
-            text,
-            method=method,
-            namespace=functions(),
-            codeobj_class=codeobject_class("numpy"),
-            dt=b2.ms,
-            name="noisy",
-            **events,
-        )
-        group.episode_key_low, group.episode_key_high = (np.repeat(word, n) for word in keys(seeds))
-        group.element = np.tile(np.arange(n), seeds.size)
-        group.tau = 2 * b2.ms
-        b2.Network(group).run(n_steps * b2.ms, namespace={})
-        return group
+def simulate(
+    seeds: SeedArray, n: int, equations: str, method: str, n_steps: int, names: str
+) -> list[NDArray[Any]]:
+    """Variables (n_episodes, n) after some steps of 1 ms."""
+    equations += "\ntau : second (constant)"
+    noisy = Population(n, equations, method=method, initial={"tau": "2*ms"})
+    with network(Blueprint(1e-3, {"noisy": noisy}), seeds) as batch:
+        batch.run(1, n_steps, lambda window: None)
+        return [batch.array("noisy", name).copy() for name in names]
 
 
 NOISY = "dv/dt = -v/tau + sqrt(2/tau)*xi : 1"
 
 
 @pytest.mark.brian
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("method", ["euler", "exponential_euler", "exact"])
 def test_stationary_variance_is_that_of_the_scheme(method: str) -> None:
     """dv/dt = −v/τ + sqrt(2/τ) ξ with dt = τ/2 has, at the grid, the variance below.
@@ -211,7 +188,7 @@ def test_stationary_variance_is_that_of_the_scheme(method: str) -> None:
     variances = {"euler": 1 / (1 - 0.25), "exact": 4 * math.tanh(0.25)}
     variances["exponential_euler"] = variances["exact"]
     seeds = np.arange(500, dtype=np.uint64)
-    v = np.asarray(_simulate(seeds, 8, NOISY, method, 60).v[:])
+    (v,) = simulate(seeds, 8, NOISY, method, 60, "v")
     assert_mean(v**2, variances[method], ALPHA)
     # Negative control: the other scheme's variance.
     with pytest.raises(AssertionError):
@@ -219,14 +196,12 @@ def test_stationary_variance_is_that_of_the_scheme(method: str) -> None:
 
 
 @pytest.mark.brian
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_each_name_of_noise_is_one_noise() -> None:
     equations = "\n".join(
         f"d{v}/dt = -{v}/tau + sqrt(2/tau)*{xi} : 1"
         for v, xi in (("a", "xi"), ("b", "xi"), ("c", "xi_c"))
     )
-    group = _simulate(np.array([3], dtype=np.uint64), 3000, equations, "euler", 30)
-    a, b, c = (np.asarray(group.state(name)[:]) for name in "abc")
+    a, b, c = simulate(np.array([3], dtype=np.uint64), 3000, equations, "euler", 30, "abc")
     np.testing.assert_array_equal(a, b)
     assert_mean(a * c, 0.0, ALPHA)
     with pytest.raises(AssertionError):
@@ -234,30 +209,7 @@ def test_each_name_of_noise_is_one_noise() -> None:
 
 
 @pytest.mark.brian
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_an_episode_has_the_same_numbers_alone_and_beside_others() -> None:
-    n_episodes, model = (
-        50,
-        {
-            "equations": f"{NOISY} (unless refractory)\nr : 1\nw = rand() : 1 (constant over dt)",
-            "threshold": "v > 1 or rand() < 0.1*exp(-v*v)",
-            "reset": "v = 0; r = randn() + rand()",
-            "refractory": "2*ms",
-        },
-    )
-    seeds = np.arange(n_episodes, dtype=np.uint64) * np.uint64(2**63 + 2**40 + 1)
-    together = _simulate(seeds, 5, method="euler", n_steps=40, **model)
-    for episode in (0, n_episodes - 1):
-        alone = _simulate(seeds[episode : episode + 1], 5, method="euler", n_steps=40, **model)
-        assert np.unique(alone.r[:]).size > 1
-        for name in ("v", "r", "w"):
-            ours = np.asarray(together.state(name)[:])[5 * episode : 5 * episode + 5]
-            np.testing.assert_array_equal(ours, np.asarray(alone.state(name)[:]))
-
-
-@pytest.mark.brian
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_numbers_in_a_model_are_those_drawn_by_python() -> None:
     seeds = np.array([11, 2**63], dtype=np.uint64)
-    group = _simulate(seeds, 3, "u = rand() : 1 (constant over dt)", "euler", 9)
-    np.testing.assert_array_equal(np.asarray(group.u[:]).reshape(2, 3), uniforms(seeds, 0, 8, 3))
+    (u,) = simulate(seeds, 3, "u = rand() : 1 (constant over dt)", "euler", 9, "u")
+    np.testing.assert_array_equal(u, uniforms(seeds, 0, 8, 3))

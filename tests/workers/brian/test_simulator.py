@@ -86,24 +86,20 @@ def test_a_programs_own_import_stays_as_it_is(tmp_path: Path) -> None:
         assert repr(name) in found
 
 
-def test_the_error_of_a_missing_brian2_names_the_package_to_install(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (ModuleNotFoundError("No module named 'brian2'", name="brian2"), ""),
+        (ImportError("numpy is outdated"), r" \(numpy is outdated\)"),
+    ],
+)
+def test_the_error_of_a_missing_brian2_names_the_package_or_the_cause(
+    error: ImportError, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(name: str) -> None:
-        raise ModuleNotFoundError("No module named 'brian2'", name="brian2")
+        raise error
 
     monkeypatch.delitem(sys.modules, "brian2", raising=False)
     monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(MissingBrian) as caught:
-        brian2('learner "brian"')
-    assert str(caught.value).startswith('learner "brian" needs Brian2: pip install')
-
-
-def test_an_import_that_fails_has_its_cause_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(name: str) -> None:
-        raise ImportError("numpy is outdated")
-
-    monkeypatch.delitem(sys.modules, "brian2", raising=False)
-    monkeypatch.setattr(importlib, "import_module", broken)
-    with pytest.raises(MissingBrian, match=r"needs Brian2: .* \(numpy is outdated\)$"):
-        brian2()
+    with pytest.raises(MissingBrian, match=rf"^learner x needs Brian2: pip install \S+{cause}$"):
+        brian2("learner x")

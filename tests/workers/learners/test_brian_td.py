@@ -66,13 +66,14 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[IntArray, IntA
 
 
 @pytest.mark.parametrize("eta_decay", [0.0, 0.7])
-def test_values_are_those_of_the_rule(
+def test_values_are_those_of_the_rule_and_returns_sums_of_rewards(
     steps: list[tuple[IntArray, IntArray, FloatArray]], eta_decay: float
 ) -> None:
     theta = GOOD | {"eta_decay": eta_decay, "trace_decay": 0.9, "gamma": 0.3}
     theta |= {"epsilon": 0.8, "scale": 300.0, "eta": 0.3}
     episodes = run_episodes(QUICK, 5, **theta)
     assert episodes.action_values is not None
+    np.testing.assert_allclose(episodes.returns[0], sum(r for _, _, r in steps), rtol=1e-12)
     for episode in range(5):
         value, trace = np.full((4, 3), theta["prior"]), np.zeros((4, 3))
         visits = [(int(s[episode]), int(a[episode]), float(r[episode])) for s, a, r in steps]
@@ -86,13 +87,6 @@ def test_values_are_those_of_the_rule(
             episodes.action_values[0, episode] * theta["scale"], value, rtol=1e-9
         )
         assert np.ptp(value) > 10
-
-
-def test_returns_are_sums_of_rewards(
-    steps: list[tuple[IntArray, IntArray, FloatArray]],
-) -> None:
-    episodes = run_episodes(QUICK, 5, **GOOD)
-    np.testing.assert_allclose(episodes.returns[0], sum(r for _, _, r in steps), rtol=1e-12)
 
 
 def latency_s(weight_pA: float) -> float:
@@ -113,8 +107,7 @@ def test_latencies_are_those_of_the_neurons_exact_solution() -> None:
     assert NEURON_CONSTANTS["tau_m"] == "30*ms"
     learner = BrianTd(step_ms=0.01)
     weights_pA = np.linspace(90, 500, 12)
-    with network(learner.blueprint(1, 12), 1) as batch:
-        batch.reset(np.zeros(1, dtype=np.uint64))
+    with network(learner.blueprint(1, 12), np.zeros(1, dtype=np.uint64)) as batch:
         batch.array("states", "onset")[:] = 100
         batch.array("plastic", "w")[:] = weights_pA * 1e-12
         batch.array("actions", "first")[:] = NEVER_FIRED
@@ -128,8 +121,7 @@ def test_latencies_are_those_of_the_neurons_exact_solution() -> None:
 def test_inhibition_silences_all_but_the_first_neuron() -> None:
     def n_firing(inhibition_pA: float) -> int:
         learner = BrianTd(inhibition_pA=inhibition_pA)
-        with network(learner.blueprint(1, 4), 1) as batch:
-            batch.reset(np.zeros(1, dtype=np.uint64))
+        with network(learner.blueprint(1, 4), np.zeros(1, dtype=np.uint64)) as batch:
             batch.array("states", "onset")[:] = 10
             batch.array("plastic", "w")[:] = np.array([100, 110, 120, 400]) * 1e-12
             batch.array("actions", "first")[:] = NEVER_FIRED

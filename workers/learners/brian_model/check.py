@@ -5,13 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from spikeloop.tasks.base import Interface
-from spikeloop.workers.brian.equations import (
-    fail,
-    located,
-    one_line_reason,
-    parsed,
-    statements,
-)
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.brian.equations import fail, located, one_line_reason, parsed, statements
 from spikeloop.workers.brian.noise import per_episode
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.targets import own_preferences
@@ -22,10 +17,10 @@ from spikeloop.workers.learners.brian_model.input import check_input
 from spikeloop.workers.learners.brian_model.names import ACTIVITY, INPUT, SIGNALS, WINDOW
 from spikeloop.workers.learners.brian_model.namespace import Namespace, specimen
 from spikeloop.workers.learners.brian_model.settings import (
-    InputTable,
     Model,
     NeuronTable,
     SynapseTable,
+    code_of_table,
 )
 
 _checked: set[str] = set()
@@ -101,9 +96,7 @@ def _check_neurons(table: NeuronTable, namespace: Namespace, where: str) -> None
         fail(f"{where}.threshold", "must be given where there is a reset or refractory time")
     if table.refractory:
         namespace.refractory(table.refractory, f"{where}.refractory")
-    namespace.statements(table.reset, f"{where}.reset")
-    namespace.statements(table.on_feedback, f"{where}.on_feedback")
-    _check_initial(table.initial, namespace, where)
+    _check_statements(table, namespace, where)
 
 
 def _check_synapses(table: SynapseTable, made: Any, namespace: Namespace, where: str) -> None:
@@ -122,24 +115,25 @@ def _check_synapses(table: SynapseTable, made: Any, namespace: Namespace, where:
             what = "only linear equations can be (event-driven), use (clock-driven)"
             fail(f"{where}.equations", f"{what}: {one_line_reason(error)}")
     namespace.equations(equations, f"{where}.equations")
-    for key in ("on_pre", "on_post", "on_feedback"):
-        namespace.statements(getattr(table, key), f"{where}.{key}")
-    _check_initial(table.initial, namespace, where)
+    _check_statements(table, namespace, where)
 
 
-def _check_initial(initial: Mapping[str, str], namespace: Namespace, where: str) -> None:
-    for variable, text in initial.items():
-        namespace.variable(variable, f"{where}.initial")
-        namespace.statements(f"{variable} = {text}", f"{where}.initial")
+def _check_statements(table: NeuronTable | SynapseTable, namespace: Namespace, where: str) -> None:
+    for place, code in code_of_table(table).items():
+        key, _, variable = place.partition(".")
+        if key == "initial":
+            namespace.variable(variable, f"{where}.initial")
+            namespace.statements(f"{variable} = {code}", f"{where}.initial")
+        elif key == "reset" or key.startswith("on_"):
+            namespace.statements(code, f"{where}.{key}")
 
 
-def _check_random(table: InputTable | NeuronTable | SynapseTable, where: str) -> None:
+def _check_random(table: Settings, where: str) -> None:
     """Check that random numbers are of the kinds that an episode can have of its own."""
-    for key, code in table:
-        for text in code.values() if isinstance(code, dict) else [code]:
-            if isinstance(text, str):
-                with located(f"{where}.{key}"):
-                    per_episode(text, 0, "element", equations=key == "equations")
+    for place, text in code_of_table(table).items():
+        key = place.partition(".")[0]
+        with located(f"{where}.{key}"):
+            per_episode(text, 0, "element", equations=key == "equations")
 
 
 def _check_weights(model: Model, namespaces: Mapping[str, Namespace]) -> None:

@@ -11,13 +11,7 @@ import numpy as np
 
 from spikeloop.tasks.base import Interface
 from spikeloop.workers.brian.blueprint import Blueprint, Connections, Population, SynapseGroup
-from spikeloop.workers.brian.equations import (
-    dimension_text,
-    fail,
-    located,
-    names_in,
-    parsed,
-)
+from spikeloop.workers.brian.equations import dimension_text, fail, located, names_in, parsed
 from spikeloop.workers.brian.units import unit
 from spikeloop.workers.learners.brian_model.cost import check_cost
 from spikeloop.workers.learners.brian_model.names import (
@@ -38,6 +32,7 @@ from spikeloop.workers.learners.brian_model.settings import (
     NeuronTable,
     PopulationSize,
     SynapseTable,
+    code_of_table,
 )
 from spikeloop.workers.learners.brian_model.wiring import connections_of
 
@@ -105,10 +100,7 @@ def compile_model(model: Model, interface: Interface, has_rule: bool = False) ->
         for name in (*units, *SIGNALS)
     }
     return CompiledModel(
-        Blueprint(model.step_ms * 1e-3, neurons, synapses, constants),
-        tables,
-        holders,
-        n_per_action,
+        Blueprint(model.step_ms * 1e-3, neurons, synapses, constants), tables, holders, n_per_action
     )
 
 
@@ -181,12 +173,7 @@ def _used(model: Model, tables: Mapping[str, NeuronTable]) -> dict[str, set[str]
 
 def _code(table: NeuronTable | SynapseTable) -> str:
     """Return all code of a table, for a search of names."""
-    code = [table.equations, table.on_feedback, *table.initial.values()]
-    if isinstance(table, NeuronTable):
-        code += [table.threshold, table.reset, table.refractory]
-    else:
-        code += [table.on_pre, table.on_post]
-    return "\n".join(code)
+    return "\n".join(code_of_table(table).values())
 
 
 def _neurons(

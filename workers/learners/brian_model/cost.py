@@ -8,12 +8,12 @@ configuration may be a stranger's, so all of this is bounded before any of it is
 import ast
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from spikeloop.workers.brian.equations import fail, statements
-from spikeloop.workers.learners.brian_model.settings import Model
+from spikeloop.workers.learners.brian_model.settings import Model, code_of
 
 MAX_CODE = 20_000
 """Characters of all code of a model; a column of Hodgkin and Huxley's neurons needs a fifth."""
@@ -73,7 +73,7 @@ def check_cost(model: Model) -> None:
     Raises:
         ValueError: one line that names table and key.
     """
-    texts = dict(_texts(model))
+    texts = {f"{t}.{key}": text for t, code in code_of(model).items() for key, text in code.items()}
     if (n := sum(map(len, texts.values()))) > MAX_CODE:
         raise ValueError(f"the code of a model must have at most {MAX_CODE} characters, got {n}")
     for where, text in texts.items():
@@ -82,20 +82,6 @@ def check_cost(model: Model) -> None:
         else:
             for line in statements(text):
                 _measure(line, {}, where)
-
-
-def _texts(model: Model) -> Iterator[tuple[str, str]]:
-    """Yield all code of a model, with table and key."""
-    yield from (("input.rate", model.input.rate), ("input.at", model.input.at))
-    yield "readout.by", model.readout.by
-    for kind in ("neurons", "synapses"):
-        for name, table in getattr(model, kind).items():
-            for key, code in table:
-                where = f"{kind}.{name}.{key}"
-                if key in ("equations", "threshold", "reset", "refractory") or key[:3] == "on_":
-                    yield where, code
-                elif key == "initial":
-                    yield from ((f"{where}.{variable}", text) for variable, text in code.items())
 
 
 def _check_equations(text: str, where: str) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.workers.brian.batch import BatchedNetwork
+from spikeloop.workers.brian.blueprint import NEVER_FIRED, Population, SynapseGroup
 from spikeloop.workers.brian.equations import parsed
 from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.units import in_unit
@@ -25,8 +26,6 @@ from spikeloop.workers.learners.brian_model.compile import (
 from spikeloop.workers.learners.brian_model.names import ACTIVITY, INPUT
 from spikeloop.workers.learners.brian_model.settings import Model
 from spikeloop.workers.space import Parameters
-
-NEVER_FIRED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -95,10 +94,9 @@ class ModelAgents:
         """Return whether an episode's variables or actions are no longer numbers, (n_episodes,)."""
         broken = self._broken
         blueprint = self._compiled.blueprint
-        equations = {name: part.equations for name, part in blueprint.neurons.items()}
-        equations |= {name: part.equations for name, part in blueprint.synapses.items()}
-        for group, text in equations.items():
-            for name in _variables(text):
+        parts: dict[str, Population | SynapseGroup] = {**blueprint.neurons, **blueprint.synapses}
+        for group, part in parts.items():
+            for name in _variables(part.equations):
                 values = self._batch.array(group, name)
                 if values.dtype.kind == "f":
                     broken = broken | ~np.isfinite(values).all(axis=1)

@@ -29,11 +29,6 @@ class BrianModel(Model):
     syntax, names, integration methods.
     """
 
-    @property
-    def interaction_s(self) -> float:
-        """Seconds of biological time that one decision takes."""
-        return self.window_ms * 1e-3
-
     def space(self, interface: Interface) -> ParameterSpace:
         """Return the hyperparameters and weights of the tables.
 
@@ -63,23 +58,18 @@ class BrianModel(Model):
     ) -> Episodes:
         """Run the episodes side by side in one network.
 
-        Args:
-            parameters: of n_candidates candidates; may hold more than those of ``space``.
-            tasks: n_tasks tasks.
-            seeds: (n_candidates, n_tasks) of the episodes.
-            rule: called after each decision, before ``on_feedback`` code; for what equations of
-                single neurons and synapses cannot say. It must treat every episode by itself, or
-                results depend on the tile: no sums over episodes, and no matrix products, whose
-                rounding depends on their shape.
+        ``parameters`` may hold more than those of ``space``. The ``rule`` is called after each
+        decision, before ``on_feedback`` code; for what equations of single neurons and synapses
+        cannot say. It must treat every episode by itself, or results depend on the tile: no sums
+        over episodes, and no matrix products, whose rounding depends on their shape.
         """
         rollout = Rollout(self.kind, tasks, seeds)
         with LOCK:
             compiled = compile_model(self, rollout.interface, has_rule=rule is not None)
         with (
-            network(compiled.blueprint, rollout.n_episodes, self.target) as batch,
+            network(compiled.blueprint, rollout.seeds, self.target) as batch,
             np.errstate(all="ignore"),  # an episode whose numbers break is found by them at its end
         ):
-            batch.reset(rollout.seeds)
             agents = ModelAgents(self, compiled, parameters, rollout, batch, rule)
             batch.run(rollout.n_steps, self.window_steps, agents.between_windows)
             broken = agents.broken()

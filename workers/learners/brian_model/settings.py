@@ -1,13 +1,13 @@
 """The TOML tables of a user's own Brian2 model: populations, synapses, input, readout, symbols."""
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.brian.targets import BrianTarget
-from spikeloop.workers.time_steps import whole_steps
+from spikeloop.workers.time_steps import Windowed
 
 MAX_NEURONS = 100_000
 """Neurons of one population."""
@@ -61,9 +61,14 @@ CONNECT = ("all", "others", "one_to_one")
 PopulationSize = Annotated[int | str, BeforeValidator(_size)]
 Connect = Annotated[float | str, BeforeValidator(_connect)]
 QuantityText = Annotated[str, BeforeValidator(_text)]
-BrianCode = Annotated[str, AfterValidator(_code)]
-BrianCodeText = Annotated[str, BeforeValidator(_text), AfterValidator(_code)]
-Initial = dict[str, BrianCodeText]
+CODE = AfterValidator(_code)
+BrianCode = Annotated[str, CODE]
+BrianCodeText = Annotated[str, BeforeValidator(_text), CODE]
+Method = Annotated[str, Field(description="exact, exponential_euler, euler, rk4 …")]
+OnFeedback = Annotated[str, CODE, Field(description="statements after each decision")]
+Initial = Annotated[
+    dict[str, BrianCodeText], Field(description="variable -> expression at the start; else 0")
+]
 
 
 class InputTable(Settings):
@@ -102,9 +107,9 @@ class NeuronTable(Settings):
     threshold: BrianCode = Field(default="", description="condition of a spike")
     reset: BrianCode = Field(default="", description="statements after a spike")
     refractory: BrianCode = Field(default="", description="a time or a condition")
-    method: str = Field(default="exact", description="exact, exponential_euler, euler, rk4 …")
-    on_feedback: BrianCode = Field(default="", description="statements after each decision")
-    initial: Initial = Field(default={}, description="variable -> expression at the start; else 0")
+    method: Method = "exact"
+    on_feedback: OnFeedback = ""
+    initial: Initial = Field(default={})
 
 
 class SynapseTable(Settings):
@@ -122,9 +127,9 @@ class SynapseTable(Settings):
     equations: BrianCode = Field(default="", description="variables of a synapse")
     on_pre: BrianCode = Field(default="", description="statements at a spike of the source")
     on_post: BrianCode = Field(default="", description="statements at a spike of the target")
-    on_feedback: BrianCode = Field(default="", description="statements after each decision")
-    method: str = Field(default="exact", description="exact, exponential_euler, euler, rk4 …")
-    initial: Initial = Field(default={}, description="variable -> expression at the start; else 0")
+    on_feedback: OnFeedback = ""
+    method: Method = "exact"
+    initial: Initial = Field(default={})
 
 
 class ReadoutTable(Settings):
@@ -159,7 +164,7 @@ class WeightTable(Settings):
     description: str = Field(default="", description="for tables")
 
 
-class Model(Settings):
+class Model(Windowed):
     """The tables of a model; ``BrianModel`` is the learner that runs it."""
 
     kind: Literal["brian_model"] = "brian_model"
@@ -181,12 +186,25 @@ class Model(Settings):
         default={}, description="variables whose initial values are searched one by one"
     )
 
-    @model_validator(mode="after")
-    def _whole_steps(self) -> Self:
-        whole_steps(self.window_ms, self.step_ms)
-        return self
 
-    @property
-    def window_steps(self) -> int:
-        """Time steps of one decision."""
-        return whole_steps(self.window_ms, self.step_ms)
+def code_of(model: Model) -> dict[str, dict[str, str]]:
+    """Return the code of each table, such as "neurons.actions", by key.
+
+    The key of an initial value is "initial.VARIABLE".
+    """
+    tables: dict[str, Settings] = {"input": model.input, "readout": model.readout}
+    tables |= {f"neurons.{name}": table for name, table in model.neurons.items()}
+    tables |= {f"synapses.{name}": table for name, table in model.synapses.items()}
+    return {name: code_of_table(table) for name, table in tables.items()}
+
+
+def code_of_table(table: Settings) -> dict[str, str]:
+    """Return the code of one table, as ``code_of`` does."""
+    code: dict[str, str] = {}
+    for key, field in type(table).model_fields.items():
+        value = getattr(table, key)
+        if CODE in field.metadata:
+            code[key] = value
+        elif key == "initial":
+            code |= {f"initial.{variable}": text for variable, text in value.items()}
+    return code

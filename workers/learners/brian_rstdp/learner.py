@@ -21,7 +21,6 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import (
@@ -36,12 +35,12 @@ from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.targets import BrianTarget
 from spikeloop.workers.learners.brian_rstdp import equations
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
-from spikeloop.workers.time_steps import whole_steps
+from spikeloop.workers.time_steps import Windowed
 
 MILLI = 1e-3
 
 
-class BrianRstdp(Settings):
+class BrianRstdp(Windowed):
     """Input neurons for each state, output neurons for each action, and R-STDP between them.
 
     While a state is on, its input neurons fire. The action whose neurons fire most within the
@@ -82,13 +81,7 @@ class BrianRstdp(Settings):
                 raise ValueError(f"fixed must name some of {', '.join(names)}, got {name!r}")
         if len(self.fixed) == len(names):
             raise ValueError("fixed must leave a parameter to be searched, got all of them")
-        whole_steps(self.window_ms, self.step_ms)
         return self
-
-    @property
-    def interaction_s(self) -> float:
-        """Seconds of biological time that one decision takes."""
-        return self.window_ms * 1e-3
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Return Θ: of the plasticity, the initial weights, and the two populations."""
@@ -99,15 +92,13 @@ class BrianRstdp(Settings):
             )
         if interface.feedback != "reward":
             raise ValueError(f"brian_rstdp needs rewards as feedback, got {interface.feedback}s")
-        searched = []
-        for parameter in self._parameters(interface.feedback_range):
+        parameters = self._parameters(interface.feedback_range)
+        for parameter in parameters:
             low, high = parameter.low, parameter.high
-            value = self.fixed.get(parameter.name)
-            if value is None:
-                searched.append(parameter)
-            elif not float(low) <= value <= high:
+            value = self.fixed.get(parameter.name, parameter.default)
+            if not float(low) <= value <= high:
                 raise ValueError(f"fixed {parameter.name} must be in [{low}, {high}], got {value}")
-        return ParameterSpace(tuple(searched))
+        return ParameterSpace(tuple(p for p in parameters if p.name not in self.fixed))
 
     def _parameters(self, feedback_range: tuple[float, float]) -> list[Real]:
         most = self.largest_weight_mV
@@ -139,16 +130,10 @@ class BrianRstdp(Settings):
         rollout = Rollout(self.kind, tasks, seeds)
         n_states, n_actions = rollout.interface.n_observations, rollout.interface.n_actions
         blueprint = self.blueprint(n_states, n_actions)
-        with network(blueprint, rollout.n_episodes, self.target) as batch:
-            batch.reset(rollout.seeds)
+        with network(blueprint, rollout.seeds, self.target) as batch:
             agents = RstdpAgents(self, parameters, rollout, batch)
             batch.run(rollout.n_steps, self.window_steps, agents.between_windows)
             return rollout.episodes(action_values=agents.preferences())
-
-    @property
-    def window_steps(self) -> int:
-        """Time steps of one decision."""
-        return whole_steps(self.window_ms, self.step_ms)
 
     def blueprint(self, n_states: int, n_actions: int) -> Blueprint:
         """Return one episode's network: "states", "actions", "plastic" between them, "lateral"."""

@@ -223,9 +223,6 @@ def _in_segments(
         given: arguments of the decisions, first axis n_steps.
         length: decisions of a segment; 0 scans all of them in one, of which everything is kept.
         whole: scans one segment, if it is not just ``decide`` after ``decide``.
-
-    Returns:
-        The state after all decisions, and the record of each.
     """
     module = jax()
     scan, tree = module.lax.scan, module.tree

@@ -29,11 +29,6 @@ class Lsnn(LsnnSettings):
 
     kind: Literal["lsnn"] = "lsnn"
 
-    @property
-    def interaction_s(self) -> float:
-        """Seconds of biological time that one decision takes."""
-        return self.window_ms * 1e-3
-
     def space(self, interface: Interface) -> ParameterSpace:
         """Return Θ: all weights."""
         return ParameterSpace(self.weights(interface))
@@ -56,7 +51,8 @@ class Lsnn(LsnnSettings):
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes of a tile side by side, in one program."""
-        return tile.run_episodes(self, parameters, tasks, seeds)
+        acted = tile.actions(self, parameters, tasks, seeds)
+        return tile.played(self, parameters, tasks, seeds, acted)
 
     def differentiate(
         self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float

@@ -6,21 +6,20 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, Interface
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.input_channels import InputChannels
 from spikeloop.workers.learners.lsnn.network import Network
 from spikeloop.workers.learners.lsnn.neurons import AdaptiveNeurons, decay
 from spikeloop.workers.learners.lsnn.objective import Objective
 from spikeloop.workers.learners.lsnn.wiring import INPUT_BITS, Wiring
 from spikeloop.workers.space import Weights
-from spikeloop.workers.time_steps import whole_steps
+from spikeloop.workers.time_steps import Windowed, whole_steps
 from spikeloop.workers.xla import Precision
 
 LONGEST_DELAY = 1000
 """Time steps of a delay, at most: each spike is kept for so long."""
 
 
-class LsnnSettings(Settings):
+class LsnnSettings(Windowed):
     """Size, neurons, inputs, initial weights and training of a network; ``Lsnn`` runs it."""
 
     n_neurons: int = Field(default=200, ge=1, le=10_000, description="neurons")
@@ -113,7 +112,6 @@ class LsnnSettings(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        whole_steps(self.window_ms, self.step_ms)
         if self.refractory_ms:
             whole_steps(self.refractory_ms, self.step_ms, "refractory_ms")
         for delay in self.delays_ms:
@@ -216,12 +214,7 @@ class LsnnSettings(Settings):
 
     def wiring(self) -> Wiring:
         """Draw the synapses of the network, a function of its seed."""
-        return Wiring.draw(
-            self.n_neurons,
-            self.connectivity,
-            self.excitatory_share,
-            self._rng(0),
-        )
+        return Wiring.draw(self.n_neurons, self.connectivity, self.excitatory_share, self._rng(0))
 
     def neurons(self) -> AdaptiveNeurons:
         """Return the neurons, adaptive ones first."""
@@ -247,7 +240,7 @@ class LsnnSettings(Settings):
             ),
             self.n_readouts(interface),
             decay(self.tau_readout_ms, self.step_ms),
-            whole_steps(self.window_ms, self.step_ms),
+            self.window_steps,
         )
 
     def _rng(self, purpose: int) -> np.random.Generator:

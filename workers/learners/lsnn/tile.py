@@ -21,13 +21,6 @@ MAX_COMPILED = 32
 """Compiled programs that a process keeps."""
 
 
-def run_episodes(
-    learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
-) -> Episodes:
-    """Run the episodes of a tile, without gradient."""
-    return _episodes(learner, parameters, tasks, seeds, actions(learner, parameters, tasks, seeds))
-
-
 def actions(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
 ) -> FloatArray | IntArray:
@@ -37,7 +30,7 @@ def actions(
     """
     program, given = _given(learner, parameters, tasks, seeds)
     with xla.precision(learner.precision):
-        return np.asarray(_forward(learner, tasks.interface, program)(*given))
+        return np.asarray(_running(learner, tasks.interface, program, traced=False)(*given))
 
 
 def differentiate(
@@ -59,7 +52,7 @@ def differentiate(
         gradient, acted = map(np.asarray, compiled(*given, float(progress)))
     weights = learner.weights(tasks.interface)
     scale = np.concatenate([np.full(part.size, part.scale) for part in weights])
-    return _episodes(learner, parameters, tasks, seeds, acted, gradient.astype(np.float64) * scale)
+    return played(learner, parameters, tasks, seeds, acted, gradient.astype(np.float64) * scale)
 
 
 def trace(
@@ -68,7 +61,7 @@ def trace(
     """Run the episodes of a tile and record everything, in NumPy; the first axis is candidates."""
     program, given = _given(learner, parameters, tasks, seeds)
     with xla.precision(learner.precision):
-        kept = _tracing(learner, tasks.interface, program)(*given)
+        kept = _running(learner, tasks.interface, program, traced=True)(*given)
         recorded: Recorded = xla.jax().tree.map(np.asarray, kept)
     return recorded
 
@@ -118,25 +111,22 @@ def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Actin
 
 
 @lru_cache(MAX_COMPILED)
-def _forward(learner: LsnnSettings, interface: Interface, program: TaskProgram) -> Any:
-    module, live_ = xla.jax(), _candidate(learner, interface, program)
-    return module.jit(_each(lambda *given: live_(*given).action))
-
-
-@lru_cache(MAX_COMPILED)
-def _tracing(learner: LsnnSettings, interface: Interface, program: TaskProgram) -> Any:
-    live_ = _candidate(learner, interface, program, traced=True)
-    return xla.jax().jit(_each(live_))
+def _running(
+    learner: LsnnSettings, interface: Interface, program: TaskProgram, traced: bool
+) -> Any:
+    """Compile the episodes of a tile, which return everything if traced, else their actions."""
+    run = _candidate(learner, interface, program, traced)
+    return xla.jax().jit(_each(run if traced else lambda *given: run(*given).action))
 
 
 @lru_cache(MAX_COMPILED)
 def _backward(learner: LsnnSettings, interface: Interface, program: TaskProgram) -> Any:
-    module, live_ = xla.jax(), _candidate(learner, interface, program)
+    module, run = xla.jax(), _candidate(learner, interface, program)
     n_steps = learner.circuit(interface).n_steps
 
     def value(*given: Any) -> tuple[Any, Any]:
         *episodes_done, progress = given
-        kept, objective = live_(*episodes_done), learner.objective
+        kept, objective = run(*episodes_done), learner.objective
         gained = (
             objective.of_targets(kept.decisions)
             if interface.feedback == "target"
@@ -152,12 +142,12 @@ def _candidate(
     learner: LsnnSettings, interface: Interface, program: TaskProgram, traced: bool = False
 ) -> Callable[..., Recorded]:
     """Return a candidate's episodes as a function of weights, random numbers and tasks."""
-    how, act = Episode(learner, interface, program), acting(learner, interface)
+    episode, act = Episode(learner, interface, program), acting(learner, interface)
 
-    def episodes_done(weights: Any, chance: RandomNumbers, arrays: Any, task: Any) -> Recorded:
-        return how.run_episodes(act(weights), arrays, task, chance, traced)
+    def run(weights: Any, chance: RandomNumbers, arrays: Any, task: Any) -> Recorded:
+        return episode.run_episodes(act(weights), arrays, task, chance, traced)
 
-    return episodes_done
+    return run
 
 
 def _each(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -201,7 +191,7 @@ def _uniform(seeds: SeedArray, stream: Stream, n_steps: int) -> FloatArray:
     return numbers.reshape(n_steps, *seeds.shape).swapaxes(0, 1)
 
 
-def _episodes(
+def played(
     learner: LsnnSettings,
     parameters: Parameters,
     tasks: TaskBatch,
@@ -209,7 +199,7 @@ def _episodes(
     acted: FloatArray | IntArray,
     gradient: FloatArray | None = None,
 ) -> Episodes:
-    """Return the results of actions.
+    """Return the results of the actions of a tile's episodes.
 
     They are played once more in NumPy, whose rewards are in double precision and the same to the
     bit for any number of episodes, while a compiled program may round differently for each.

@@ -6,9 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.brian.open_loop import Variable
-from spikeloop.workers.learners.reservoir.circuit import RandomCircuit
-from spikeloop.workers.learners.reservoir.network import PHYSICAL, Physical, Reservoir, weighted
+from spikeloop.workers.brian.blueprint import Blueprint, Variable
+from spikeloop.workers.brian.open_loop import open_loop
+from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.brian.targets import OpenLoopTarget
+from spikeloop.workers.input_channels import InputChannels
+from spikeloop.workers.learners.reservoir.network import (
+    PHYSICAL,
+    Physical,
+    RandomCircuit,
+    Reservoir,
+    weighted,
+)
 
 SPIKE_SUM: Variable = ("neurons", "spike_sum")
 """The variable that sums each neuron's spikes, weighted as at the end of their window."""
@@ -19,6 +28,7 @@ class Reservoirs:
     """The networks of some candidates, each for the same number of episodes, in order.
 
     Attributes:
+        window_steps: time steps of one decision.
         start: (n_candidates, n) values of the blueprint's parameters, in SI units.
         entry: the parameter that is set before each window.
         feeding: (n_candidates, n_channels, n_neurons) input weights, for currents.
@@ -27,6 +37,7 @@ class Reservoirs:
         worth: (n_candidates, n_neurons) filtered spikes for each spike.
     """
 
+    window_steps: int
     start: Mapping[Variable, FloatArray]
     entry: Variable
     feeding: FloatArray
@@ -52,6 +63,23 @@ class Reservoirs:
             self.worth, each, axis=0
         )
 
+    def spike_sums(
+        self, blueprint: Blueprint, rollout: Rollout, inputs: FloatArray, target: OpenLoopTarget
+    ) -> FloatArray:
+        """Run open-loop episodes; return ``SPIKE_SUM`` after each window, (n_windows, …).
+
+        ``inputs`` are those of ``lesson``.
+        """
+        return open_loop(
+            blueprint,
+            rollout.seeds,
+            {variable: rollout.of_episodes(values) for variable, values in self.start.items()},
+            {self.entry: np.stack([self.shown(channels) for channels in inputs])},
+            self.window_steps,
+            [SPIKE_SUM],
+            target,
+        )[SPIKE_SUM]
+
 
 def reservoirs(
     settings: Reservoir,
@@ -65,7 +93,7 @@ def reservoirs(
 
     Args:
         settings: of the networks.
-        circuit: drawn by the settings.
+        circuit: drawn by the settings, or by a ``Liquid``.
         window_steps: time steps of one decision.
         recurrent: (n_candidates, n_synapses) weights.
         feeding: (n_candidates, n_channels, n_neurons) input weights.
@@ -106,6 +134,7 @@ def reservoirs(
         share = (1 - membrane) * jump / chance
         start["feeding", "w"] = (feeding * share[:, None, :]).reshape(n_candidates, -1)
     return Reservoirs(
+        window_steps,
         start=start,
         entry=("inputs", "chance") if settings.input == "poisson" else ("neurons", "drive"),
         feeding=feeding,
@@ -113,3 +142,18 @@ def reservoirs(
         keeps=readout**window_steps,
         worth=window_steps * (1 - readout),
     )
+
+
+def lesson(channels: InputChannels, rollout: Rollout) -> tuple[FloatArray, FloatArray]:
+    """Return inputs and targets of episodes whose actions are no input, by playing them.
+
+    Returns:
+        Inputs (n_steps, n_episodes, n_channels) and targets (n_steps, n_episodes).
+    """
+    inputs, targets, feedback = [], [], np.zeros(rollout.n_episodes)
+    nothing = np.zeros((rollout.n_episodes, rollout.interface.n_actions))
+    for step in range(rollout.n_steps):
+        inputs.append(channels.encode(rollout.observe(), nothing, feedback, step))
+        feedback = rollout.step(nothing)
+        targets.append(feedback)
+    return np.stack(inputs), np.stack(targets)

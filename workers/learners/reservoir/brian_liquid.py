@@ -12,38 +12,39 @@ Neurons are those of ``network``, networks are drawn by ``liquid``, and readouts
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
 from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.targets import OpenLoopTarget
 from spikeloop.workers.hyperparameter_fields import searchable, searchables
 from spikeloop.workers.input_channels import InputChannels
+from spikeloop.workers.learners.reservoir.batch import lesson, reservoirs
 from spikeloop.workers.learners.reservoir.liquid import Liquid
-from spikeloop.workers.learners.reservoir.liquid_features import (
-    CandidateValues,
-    LiquidNetwork,
-    features,
-)
+from spikeloop.workers.learners.reservoir.network import Reservoir
 from spikeloop.workers.learners.reservoir.sample_order import curriculum_order
 from spikeloop.workers.space import Integer, Parameter, Parameters, ParameterSpace, Real
-from spikeloop.workers.time_steps import whole_steps
+from spikeloop.workers.time_steps import Windowed
 
+CandidateValues = dict[str, FloatArray]
+"""(n_candidates,) each hyperparameter, by name."""
 Kind = Literal["architecture", "physics", "readout", "curriculum"]
 READOUT_RULES: dict[str, tuple[Callable[..., FloatArray], tuple[str, ...]]] = {
     "rls": (recursive_least_squares, ("ridge", "forgetting")),
     "delta": (delta_rule, ("eta", "eta_decay")),
 }
 """Learning rules of a readout, and their settings."""
+UNITS: dict[str, Any] = {"tau_membrane_ms": 1.0, "tau_synapse_ms": 1.0, "beta": 1.0}
+"""Units of settings of the network of which candidates have multiples."""
 
 
-class BrianLiquid(Settings):
+class BrianLiquid(Windowed):
     """A random spiking reservoir with a linear readout that learns from a teacher.
 
     Continuous actions are the readout in units of half the action range, from its middle, clipped;
@@ -126,13 +127,7 @@ class BrianLiquid(Settings):
             value, most = getattr(self, name), getattr(self, largest)
             if "architecture" in self.searched and value > most:
                 raise ValueError(f"{name} must be at most {largest}, got {value} and {most}")
-        whole_steps(self.window_ms, self.step_ms)
         return self
-
-    @property
-    def interaction_s(self) -> float:
-        """Seconds of biological time that one sample takes."""
-        return self.window_ms * 1e-3
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Return Θ: the hyperparameters of the kinds that are searched."""
@@ -154,18 +149,6 @@ class BrianLiquid(Settings):
             )
         )
 
-    def common_network(self, interface: Interface) -> LiquidNetwork:
-        """Return the part of a tile's network that all candidates have in common."""
-        return LiquidNetwork(
-            self.liquid(),
-            self.channels(interface),
-            self.adapts,
-            self.refractory_ms,
-            self.step_ms,
-            self.window_ms,
-            self.target,
-        )
-
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes side by side: the network first, then the readouts.
 
@@ -174,8 +157,10 @@ class BrianLiquid(Settings):
         values = self.values(parameters)
         order = self._order(values, tasks)
         rollout = Rollout(self.kind, tasks, seeds, order)
-        inputs, targets = self.lesson(Rollout(self.kind, tasks, seeds, order))
-        seen = features(self.common_network(rollout.interface), values, rollout, inputs)
+        inputs, targets = lesson(
+            self.channels(rollout.interface), Rollout(self.kind, tasks, seeds, order)
+        )
+        seen = self.features(values, rollout, inputs)
 
         of_episodes = {name: rollout.of_episodes(value) for name, value in values.items()}
         low, high = rollout.interface.action_range
@@ -205,21 +190,44 @@ class BrianLiquid(Settings):
             for name in searchables(type(self))
         }
 
-    def lesson(self, rehearsal: Rollout) -> tuple[list[FloatArray], FloatArray]:
-        """Return inputs and targets of the samples, which do not depend on the answers.
+    def features(self, values: CandidateValues, rollout: Rollout, inputs: FloatArray) -> FloatArray:
+        """Return filtered spikes (n_samples, n_episodes, n) for ``inputs`` of ``lesson``."""
+        liquid, n_neurons = self.liquid(), values["n_neurons"]
+        circuit = liquid.circuit(self.adapts)
+        reservoir = Reservoir(
+            n_neurons=liquid.n, refractory_ms=self.refractory_ms, step_ms=self.step_ms, **UNITS
+        )
+        architecture = ("n_neurons", "connectivity", "excitatory_share", "spectral_radius")
+        nets = reservoirs(
+            reservoir,
+            circuit,
+            self.window_steps,
+            liquid.weights(*(values[name] for name in architecture)),
+            self._feeding(self.channels(rollout.interface), values, liquid),
+            {name.removesuffix("_ms"): value for name, value in values.items()},
+        )
+        if self.adapts:
+            rise = values["beta"][:, None] * liquid.adaptive(n_neurons, values["adaptive_share"])
+            nets = replace(nets, start={**nets.start, ("neurons", "rise"): rise})
+        blueprint = reservoir.blueprint(circuit, 0, self.window_steps)
+        spike_sum = nets.spike_sums(blueprint, rollout, inputs, self.target)
+        filtered, before = np.zeros(spike_sum.shape[1:]), np.zeros(spike_sum.shape[1:])
+        for window in spike_sum:
+            filtered = nets.filtered(filtered, window - before)
+            before = window.copy()
+            window[:] = filtered
+        return spike_sum
 
-        Returns:
-            Input of each sample, (n_episodes, n_channels), and the targets, (n_samples,
-            n_episodes).
-        """
-        channels = self.channels(rehearsal.interface)
-        answer = np.full((rehearsal.n_episodes, 1), sum(rehearsal.interface.action_range) / 2)
-        feedback, inputs, targets = np.zeros(rehearsal.n_episodes), [], []
-        for step in range(rehearsal.n_steps):
-            inputs.append(channels.encode(rehearsal.observe(), answer, feedback, step))
-            feedback = rehearsal.step(answer)
-            targets.append(feedback)
-        return inputs, np.stack(targets)
+    def _feeding(
+        self, channels: InputChannels, values: CandidateValues, liquid: Liquid
+    ) -> FloatArray:
+        """Return input weights (n_candidates, n_channels, n)."""
+        scale = np.repeat(values["input_scale"][:, None], channels.n, axis=1)
+        (feedback,) = (group for group in channels.groups if group.name == "feedback")
+        scale[:, feedback.start : feedback.start + feedback.n] *= values["feedback_scale"][:, None]
+        weights = liquid.feeding(channels.n, values["n_neurons"])
+        fed: FloatArray = weights * (scale / np.sqrt(channels.n_shown))[:, :, None]
+        return fed
 
     def liquid(self) -> Liquid:
         """Return the largest network of a search, or the only one."""

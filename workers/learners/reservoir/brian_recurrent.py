@@ -17,18 +17,23 @@ from typing import Literal, Self, get_args
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
+from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.open_loop import open_loop
 from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.targets import OpenLoopTarget
 from spikeloop.workers.input_channels import InputChannels
-from spikeloop.workers.learners.reservoir.batch import SPIKE_SUM, reservoirs
-from spikeloop.workers.learners.reservoir.circuit import RandomCircuit
-from spikeloop.workers.learners.reservoir.network import PHYSICAL, Physical, Reservoir
-from spikeloop.workers.learners.reservoir.recurrent_episode import RecurrentAgents
+from spikeloop.workers.learners.reservoir.batch import SPIKE_SUM, lesson, reservoirs
+from spikeloop.workers.learners.reservoir.network import (
+    PHYSICAL,
+    Physical,
+    RandomCircuit,
+    Reservoir,
+    weighted,
+)
+from spikeloop.workers.philox import Stream
 from spikeloop.workers.space import Parameter, Parameters, ParameterSpace, Real, Weights
 from spikeloop.workers.time_steps import whole_steps
 
@@ -105,12 +110,9 @@ class BrianRecurrent(Settings):
                 'brian_recurrent needs target "numpy" or "cython" where its input depends on its '
                 'answers, got "cpp_standalone"'
             )
-        shapes = self._shapes(interface)
-        scales = self._scales(interface)
+        arrays = self._arrays(interface)
         found: list[Parameter] = [
-            Weights(name, shapes[name], scales[name], description=f"deviations of {name}")
-            for name in ARRAYS
-            if name in self.searched and np.prod(shapes[name])
+            weights for name, weights in arrays.items() if name in self.searched and weights.size
         ]
         found += [
             Real(
@@ -130,40 +132,15 @@ class BrianRecurrent(Settings):
         """Run the episodes side by side in one network."""
         rollout = Rollout(self.kind, tasks, seeds)
         channels, circuit = self.channels(rollout.interface), self.reservoir.circuit()
-        weights = self.weights(parameters, rollout.interface, circuit)
-        nets = reservoirs(
-            self.reservoir,
-            circuit,
-            self.window_steps,
-            weights["recurrent_weights"],
-            weights["input_weights"],
-            {
-                parameter.name.removesuffix("_factor"): parameters[parameter.name]
-                for parameter in parameters.space.parameters
-                if isinstance(parameter, Real)
-            },
-        )
-        draws = self.choice == "softmax"
-        broken = ~np.asarray(np.isfinite(parameters.values).all(axis=1))
-        agents = RecurrentAgents(nets, weights["readout_weights"], draws, broken, rollout, channels)
+        agents = RecurrentAgents(self, circuit, channels, parameters, rollout)
         blueprint = self.reservoir.blueprint(circuit, channels.n, self.window_steps)
         if self.target == "cpp_standalone":
-            lesson = agents.lesson(Rollout(self.kind, tasks, seeds))
-            spike_sum = open_loop(
-                blueprint,
-                rollout.seeds,
-                agents.start(),
-                {nets.entry: np.stack([nets.shown(shown) for shown in lesson])},
-                self.window_steps,
-                [SPIKE_SUM],
-                self.target,
-            )[SPIKE_SUM]
-            for window in spike_sum:
+            inputs, _ = lesson(channels, Rollout(self.kind, tasks, seeds))
+            for window in agents.nets.spike_sums(blueprint, rollout, inputs, self.target):
                 rollout.observe()
                 agents.act(window)
             return rollout.episodes()
-        with network(blueprint, rollout.n_episodes, self.target) as batch:
-            batch.reset(rollout.seeds)
+        with network(blueprint, rollout.seeds, self.target) as batch:
             agents.enter(batch)
             batch.run(rollout.n_steps, self.window_steps, agents.between_windows)
         return rollout.episodes()
@@ -179,36 +156,109 @@ class BrianRecurrent(Settings):
             shows_action=fed[self.feed_action],
         )
 
-    def _shapes(self, interface: Interface) -> dict[str, tuple[int, ...]]:
-        n = self.reservoir.n_neurons
-        return {
-            "input_weights": (self.channels(interface).n, n),
-            "recurrent_weights": (self.reservoir.circuit().pre.size,),
-            "readout_weights": (n, interface.n_actions),
+    def _arrays(self, interface: Interface) -> dict[Array, Weights]:
+        """Return all weights, with the standard deviation of their initial law."""
+        n, reservoir, channels = self.reservoir.n_neurons, self.reservoir, self.channels(interface)
+        arrays: dict[Array, tuple[tuple[int, ...], float]] = {
+            "input_weights": ((channels.n, n), reservoir.input_gain / channels.n_shown**0.5),
+            "recurrent_weights": ((reservoir.circuit().pre.size,), reservoir.recurrent_scale),
+            "readout_weights": ((n, interface.n_actions), self.readout_gain / n**0.5),
         }
-
-    def _scales(self, interface: Interface) -> dict[str, float]:
         return {
-            "input_weights": self.reservoir.input_gain / self.channels(interface).n_shown ** 0.5,
-            "recurrent_weights": self.reservoir.recurrent_scale,
-            "readout_weights": self.readout_gain / self.reservoir.n_neurons**0.5,
+            name: Weights(name, shape, scale, description=f"deviations of {name}")
+            for name, (shape, scale) in arrays.items()
         }
 
     def weights(
         self, parameters: Parameters, interface: Interface, circuit: RandomCircuit
     ) -> dict[str, FloatArray]:
         """Return weights as they act, by name, (n_candidates, ...) as in ``space``."""
-        scales, shapes = self._scales(interface), self._shapes(interface)
         searched = {parameter.name for parameter in parameters.space.parameters}
-        deviations = {
-            name: parameters[name]
-            if name in searched
-            else np.zeros((parameters.n_candidates, *shape))
-            for name, shape in shapes.items()
+        acting = dict[str, FloatArray]()
+        for name, weights in self._arrays(interface).items():
+            deviation = (
+                parameters[name]
+                if name in searched
+                else np.zeros((parameters.n_candidates, *weights.shape))
+            )
+            if name == "recurrent_weights":
+                acting[name] = circuit.acting(deviation)
+            else:
+                acting[name] = deviation + self.reservoir.initial(
+                    name, weights.shape, weights.scale
+                )
+        return acting
+
+
+class RecurrentAgents:
+    """The agents of a tile, which answer between two windows of simulated time."""
+
+    def __init__(
+        self,
+        settings: BrianRecurrent,
+        circuit: RandomCircuit,
+        channels: InputChannels,
+        parameters: Parameters,
+        rollout: Rollout,
+    ) -> None:
+        self._settings, self._channels, self._rollout = settings, channels, rollout
+        weights = settings.weights(parameters, rollout.interface, circuit)
+        factors = {
+            parameter.name.removesuffix("_factor"): parameters[parameter.name]
+            for parameter in parameters.space.parameters
+            if isinstance(parameter, Real)
         }
-        initial = {
-            name: self.reservoir.initial(name, shapes[name], scales[name])
-            for name in ("input_weights", "readout_weights")
-        }
-        acting = {name: start + deviations[name] for name, start in initial.items()}
-        return acting | {"recurrent_weights": circuit.acting(deviations["recurrent_weights"])}
+        self.nets = reservoirs(
+            settings.reservoir,
+            circuit,
+            settings.window_steps,
+            weights["recurrent_weights"],
+            weights["input_weights"],
+            factors,
+        )
+        self._readout = weights["readout_weights"]
+        self._broken = rollout.of_episodes(~np.asarray(np.isfinite(parameters.values).all(axis=1)))
+        shape = rollout.n_episodes, settings.reservoir.n_neurons
+        self._filtered, self._spike_sum_before = np.zeros(shape), np.zeros(shape)
+        self._action: IntArray | FloatArray = np.zeros(rollout.n_episodes)
+        self._told = np.zeros(rollout.n_episodes)
+
+    def enter(self, batch: BatchedNetwork) -> None:
+        """Write the parameters into the network, and keep the arrays that windows need."""
+        for variable, values in self.nets.start.items():
+            batch.array(*variable)[:] = self._rollout.of_episodes(values)
+        self._entry, self._spike_sum = batch.array(*self.nets.entry), batch.array(*SPIKE_SUM)
+
+    def between_windows(self, decision: int) -> None:
+        """Answer by the window before, and set the input of the next one."""
+        rollout = self._rollout
+        if decision > 0:
+            self.act(self._spike_sum)
+        if decision < rollout.n_steps:
+            shown = self._channels.encode(rollout.observe(), self._action, self._told, decision)
+            self._entry[:] = self.nets.shown(shown)
+
+    def act(self, spike_sum: FloatArray) -> None:
+        """Answer by the sums of spikes until now, (n_episodes, n_neurons)."""
+        self._filtered = self.nets.filtered(self._filtered, spike_sum - self._spike_sum_before)
+        self._spike_sum_before = spike_sum.copy()
+        readout = weighted(self._filtered, self._readout)
+        # A potential that is no number never spikes, so its network would look like a silent one.
+        readout[self._broken] = np.nan
+        self._action = self.answer(readout)
+        self._told = self._rollout.step(self._action)
+
+    def answer(self, readout: FloatArray) -> IntArray | FloatArray:
+        """Return actions (n_episodes,) or (n_episodes, n_actions) for (n_episodes, n_actions)."""
+        rollout = self._rollout
+        if rollout.interface.actions == "continuous":
+            low, high = rollout.interface.action_range
+            middle, half = (low + high) / 2, (high - low) / 2
+            # nan stays nan, and so does the return.
+            vectors: FloatArray = np.clip(middle + readout * half, low, high)
+            return vectors
+        if self._settings.choice == "softmax":
+            # The largest after adding Gumbel noise is a draw from the softmax (Gumbel 1954).
+            noise = np.maximum(rollout.uniform(Stream.EXPLORATION, readout.shape[1]), 2.0**-54)
+            readout = readout - np.log(-np.log(noise))
+        return rollout.pick(readout)

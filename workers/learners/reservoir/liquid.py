@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray
-from spikeloop.workers.learners.reservoir.circuit import RandomCircuit
+from spikeloop.workers.learners.reservoir.network import RandomCircuit
 from spikeloop.workers.philox import PYTHON_STREAMS, uniforms
 
 

@@ -21,12 +21,14 @@ A readout sees the spikes filtered by r ← α_r r + (1 − α_r) z n, z = 1 at 
 a decision: the number of spikes per decision, averaged over the last τ_r.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 
-from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.brian.blueprint import (
     Blueprint,
@@ -36,7 +38,6 @@ from spikeloop.workers.brian.blueprint import (
     all_to_all,
 )
 from spikeloop.workers.kernels import kernel
-from spikeloop.workers.learners.reservoir.circuit import RandomCircuit, generator, log_uniform
 
 
 def _ascending(value: tuple[float, float]) -> tuple[float, float]:
@@ -51,6 +52,41 @@ Times: TypeAlias = Annotated[tuple[float, float], Field(strict=False), AfterVali
 Physical = Literal["tau_membrane", "tau_adaptation", "beta", "tau_synapse", "tau_readout"]
 PHYSICAL: tuple[Physical, ...] = get_args(Physical)
 """Values that can be changed by a factor, for all neurons of a network."""
+
+
+@dataclass(frozen=True)
+class RandomCircuit:
+    """A drawn network.
+
+    Attributes:
+        pre: (n_synapses,) source of each recurrent synapse.
+        post: (n_synapses,) target, another neuron.
+        delay_steps: (n_synapses,) from 1.
+        adaptive: (n_neurons,) whether a neuron is.
+        dale: (n_neurons,) sign and strength of a neuron's synapses by Dale's law; all 0 without.
+        tau_adaptation_ms: (n_neurons,) also of neurons that are not adaptive.
+        tau_readout_ms: (n_neurons,) of filtered spikes.
+        weights: (n_synapses,) initial weights, before Dale's law.
+    """
+
+    pre: IntArray
+    post: IntArray
+    delay_steps: IntArray
+    adaptive: NDArray[np.bool_]
+    dale: FloatArray
+    tau_adaptation_ms: FloatArray
+    tau_readout_ms: FloatArray
+    weights: FloatArray
+
+    def acting(self, deviation: FloatArray) -> FloatArray:
+        """Return the weights that act for deviations (n_candidates, n_synapses) from initial ones.
+
+        w = w₀ + Δ; by Dale's law w = dale |w₀ + Δ| with the value of the source neuron.
+        """
+        weights = self.weights + deviation
+        if self.dale.any():
+            weights = self.dale[self.pre] * np.abs(weights)
+        return weights
 
 
 class Reservoir(Settings):
@@ -221,3 +257,15 @@ def _add_weighted(values: FloatArray, weights: FloatArray, out: FloatArray) -> N
             if value != 0.0:
                 for k in range(weights.shape[2]):
                     out[episode, k] += value * weights[episode // each, c, k]
+
+
+def generator(sequence: np.random.SeedSequence) -> np.random.Generator:
+    """Return a generator whose numbers are the same on any machine."""
+    return np.random.Generator(np.random.Philox(sequence))
+
+
+def log_uniform(ends_ms: tuple[float, float], n: int, rng: np.random.Generator) -> FloatArray:
+    """Draw n times between two ends, evenly on a logarithmic scale."""
+    low, high = np.log(ends_ms)
+    times_ms: FloatArray = np.exp(low + (high - low) * rng.random(n))
+    return times_ms

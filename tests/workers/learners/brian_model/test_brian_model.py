@@ -1,18 +1,17 @@
 """A user's own Brian2 model runs as its equations, readout and rule say."""
 
-import copy
 import importlib.util
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.brian_model_tables import TABLES, changed
+from support.paths import EXAMPLES
 from support.statistical_asserts import assert_rate
 
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.config.load import load
-from spikeloop.tasks.base import TaskFamily
+from spikeloop.tasks.base import FloatArray, TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Episodes
@@ -23,69 +22,15 @@ from spikeloop.workers.learners.brian_model.learner import BrianModel, DecisionV
 
 pytestmark = pytest.mark.brian
 
-EXAMPLES = Path(__file__).parents[4] / "examples"
 QUADRATIC = Quadratic(n_steps=6)
 FAMILY: TaskFamily = RandomMdp(n_states=3, n_actions=2, n_steps=12)
-FIXED: dict[str, Any] = {
-    "window_ms": 10.0,
-    "step_ms": 0.5,
-    "input": {"coding": "spike", "at": "1*ms"},
-    "neurons": {
-        "actions": {
-            "n": "actions",
-            "equations": "dv/dt = (v_rest - v)/tau_m + i_syn/C : volt (unless refractory)\n"
-            "di_syn/dt = -i_syn/tau_s : amp\nbaseline : 1",
-            "threshold": "v > v_th",
-            "reset": "v = v_rest",
-            "refractory": "1*ms",
-            "on_feedback": "baseline += 0.2*(feedback - baseline)",
-            "initial": {"v": "v_rest"},
-        }
-    },
-    "synapses": {
-        "plastic": {
-            "source": "input",
-            "target": "actions",
-            "equations": "w : amp\ndx/dt = -x/tau_s : 1 (event-driven)\n"
-            "dc/dt = -c/tau_c : 1 (event-driven)",
-            "on_pre": "i_syn_post += w\nx += 1",
-            "on_post": "c += x",
-            "on_feedback": "w = clip(w + eta*(feedback - baseline)*c*chosen, 0*pA, 4*nA)",
-            "initial": {"w": "(1.0 + 0.1*index_pre + 0.05*index_post)*nA"},
-        },
-        "inhibition": {
-            "source": "actions",
-            "target": "actions",
-            "connect": "others",
-            "delay_ms": 1.0,
-            "on_pre": "i_syn_post -= 50*pA",
-        },
-    },
-    "constants": {
-        "v_rest": "-60*mV",
-        "v_th": "-55*mV",
-        "C": "100 pF",
-        "tau_s": "5 ms",
-        "tau_c": "30 ms",
-    },
-    "hyperparameters": {
-        "tau_m": {"low": 5.0, "high": 50.0, "default": 20.0, "unit": "ms"},
-        "eta": {"low": 1.0, "high": 1000.0, "default": 200.0, "unit": "pA", "scale": "log"},
-    },
-}
+FIXED = {"window_ms": 10.0, "step_ms": 0.5, "input": {"coding": "spike", "at": "1*ms"}, **TABLES}
 """One spike per decision and nothing random in the network."""
 
 
-def model(changes: dict[str, Any] | None = None, base: dict[str, Any] = FIXED) -> BrianModel:
+def model(changes: dict[str, Any] | None = None) -> BrianModel:
     """A model with some entries changed, by dotted keys."""
-    tables = copy.deepcopy(base)
-    for key, value in (changes or {}).items():
-        *path, last = key.split(".")
-        inner = tables
-        for name in path:
-            inner = inner.setdefault(name, {})
-        inner[last] = value
-    return BrianModel(**tables)
+    return BrianModel(**changed(changes or {}, FIXED))
 
 
 def run_episodes(
@@ -93,12 +38,14 @@ def run_episodes(
     n_tasks: int = 1,
     family: TaskFamily = FAMILY,
     rule: PythonRule | None = None,
+    points: FloatArray | None = None,
 ) -> Episodes:
-    """Episodes of the default hyperparameters."""
+    """Episodes of the default hyperparameters, or of some points."""
     space = learner.space(family.interface)
+    points = space.default_point()[None] if points is None else points
     tasks = family.sample(50, np.random.default_rng(1))[:n_tasks]
-    seeds = np.arange(n_tasks, dtype=np.uint64)[None]
-    return learner.run_episodes(space.decode(space.default_point()[None]), tasks, seeds, rule)
+    seeds = np.tile(np.arange(n_tasks, dtype=np.uint64), (len(points), 1))
+    return learner.run_episodes(space.decode(points), tasks, seeds, rule)
 
 
 class Diary:
@@ -188,16 +135,11 @@ def test_an_episode_is_that_of_the_same_network_written_by_hand() -> None:
 
 
 def test_hyperparameters_arrive_in_base_units_in_the_episodes_of_their_candidate() -> None:
-    learner = model()
-    space = learner.space(FAMILY.interface)
-    parameters = space.decode(np.array([[0.0, 0.0], [1.0, 1.0]]))
     diary = Diary(("actions", "tau_m"), ("actions", "eta"))
-    seeds = np.zeros((2, 3), dtype=np.uint64)
-    learner.run_episodes(parameters, FAMILY.sample(3, np.random.default_rng(0)), seeds, diary)
-    expected = np.repeat([0.005, 0.05], 3)[:, None] * np.ones(2)
-    np.testing.assert_allclose(diary.values["actions", "tau_m"][0], expected, rtol=1e-12)
-    expected = np.repeat([1e-12, 1e-9], 3)[:, None] * np.ones(2)
-    np.testing.assert_allclose(diary.values["actions", "eta"][0], expected, rtol=1e-12)
+    run_episodes(model(), 3, rule=diary, points=np.array([[0.0, 0.0], [1.0, 1.0]]))
+    for name, ends in (("tau_m", [0.005, 0.05]), ("eta", [1e-12, 1e-9])):
+        expected = np.repeat(ends, 3)[:, None] * np.ones(2)
+        np.testing.assert_allclose(diary.values["actions", name][0], expected, rtol=1e-12)
 
 
 def test_whole_arrays_of_weights_are_searched() -> None:
@@ -211,14 +153,10 @@ def test_whole_arrays_of_weights_are_searched() -> None:
             "constants.tau_m": "20*ms",
         }
     )
-    space = learner.space(FAMILY.interface)
-    assert space.n_dim == 6
-    parameters = space.decode(np.arange(12, dtype=np.float64).reshape(2, 6))
+    points: FloatArray = np.arange(12, dtype=np.float64).reshape(2, 6)
     diary = Diary(("plastic", "w"))
-    seeds = np.zeros((2, 1), dtype=np.uint64)
-    learner.run_episodes(parameters, FAMILY.sample(1, np.random.default_rng(0)), seeds, diary)
-    expected = np.arange(12.0).reshape(2, 6) * 300e-12
-    np.testing.assert_allclose(diary.values["plastic", "w"][0], expected, rtol=1e-12)
+    run_episodes(learner, rule=diary, points=points)
+    np.testing.assert_allclose(diary.values["plastic", "w"][0], points * 300e-12, rtol=1e-12)
 
 
 def test_the_first_spike_or_the_largest_value_chooses_the_action() -> None:
@@ -298,7 +236,7 @@ def test_poisson_input_fires_at_its_rate() -> None:
     """False alarms 1e-6; an input of four fifths of the rate is told apart."""
     counting = {
         "synapses.plastic.on_pre": "i_syn_post += w\nx += 1\nseen += 1",
-        "synapses.plastic.equations": FIXED["synapses"]["plastic"]["equations"] + "\nseen : 1",
+        "synapses.plastic.equations": ("w : amp", "w : amp\nseen : 1"),
         "input": {"coding": "poisson", "rate": "400*Hz"},
     }
     diary = Diary(("plastic", "seen"))
@@ -327,21 +265,15 @@ def test_random_connections_depend_on_seed_and_name_alone() -> None:
 
 def test_an_episode_whose_numbers_are_not_finite_has_no_return() -> None:
     exploding = {
-        "neurons.actions.equations": FIXED["neurons"]["actions"]["equations"]
-        + "\ndz/dt = z**2*kick*100/ms : 1",
+        "neurons.actions.equations": ("baseline : 1", "baseline : 1\ndz/dt = z**2*kick*100/ms : 1"),
         "neurons.actions.method": "euler",
         "neurons.actions.initial": {"v": "v_rest", "z": "1"},
         "hyperparameters.kick": {"low": 0.0, "high": 1.0, "default": 0.0},
     }
     learner = model(exploding)
-    space = learner.space(FAMILY.interface)
-    point = space.default_point()
-    points = np.array([point, point])
+    points = np.tile(learner.space(FAMILY.interface).default_point(), (2, 1))
     points[1, -1] = 1.0
-    tasks = FAMILY.sample(2, np.random.default_rng(0))
-    returns = learner.run_episodes(
-        space.decode(points), tasks, np.zeros((2, 2), dtype=np.uint64)
-    ).returns
+    returns = run_episodes(learner, 2, points=points).returns
     np.testing.assert_array_equal(np.isnan(returns), [[False, False], [True, True]])
 
 
@@ -362,11 +294,10 @@ def test_a_rule_in_python_can_write_weights() -> None:
 
 def test_a_rule_in_python_sees_event_driven_variables_as_of_now() -> None:
     """One spike of the input 18.5 ms of integration ago, and traces that decay by exp(-t/10 ms)."""
-    equations = FIXED["synapses"]["plastic"]["equations"] + "\nseen : 1"
     learner = model(
         {
             "window_ms": 20.0,
-            "synapses.plastic.equations": equations,
+            "synapses.plastic.equations": ("w : amp", "w : amp\nseen : 1"),
             "synapses.plastic.on_pre": "c += 1",
             "synapses.plastic.on_post": "x += w/nA",
             "synapses.plastic.on_feedback": "seen = c + eta*feedback/pA*0",
@@ -396,20 +327,6 @@ def test_a_missing_compiler_is_an_error_of_the_space(monkeypatch: pytest.MonkeyP
             model({"target": "cython"}).space(FAMILY.interface)
     finally:
         targets._missing.cache_clear()
-
-
-def test_a_mistake_in_a_file_ends_plan_with_exit_code_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = (EXAMPLES / "own_model.toml").read_text()
-    path = tmp_path / "own.toml"
-    path.write_text(text.replace("-u)/C", "-u)").replace("noise - u)/C", "noise - u)"))
-    with pytest.raises(SystemExit) as exit_:
-        main(["plan", str(path)])
-    assert exit_.value.code == 2
-    error = capsys.readouterr().err
-    assert "[learner] neurons.actions.equations: dv/dt = (g_L*(E_L - v)" in error
-    assert error.count("\n") == 1
 
 
 def test_the_documentations_model_runs_and_its_mistake_has_the_error_on_the_page() -> None:

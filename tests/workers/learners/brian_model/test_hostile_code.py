@@ -36,9 +36,6 @@ def tries(mark: Path) -> dict[str, dict[str, str]]:
         # Brian2 hands strings to sympy, which evaluates them.
         "text in an equation": {"equations": f'{EQUATIONS}\nq = exp("{touch}") : 1'},
         "wide letters": {"equations": f"{EQUATIONS}\nq = ｅｘｅｃ('{octal(touch)}') : 1"},
-        **{f"call in {name}": {name: f"{code} + {touch}"} for name, code in PLACES.items()},
-        **{f"comment of {name}": {name: f"{code} #\r{touch}"} for name, code in PLACES.items()},
-        **{f"letters in {name}": {name: f"{code} + ｏpen(1)"} for name, code in PLACES.items()},
     }
 
 
@@ -85,6 +82,6 @@ def test_code_of_files_is_not_run(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", PLACES)
 def test_characters_that_code_does_not_need_are_refused(name: str) -> None:
-    for character in ["'", '"', *"\\\r\0[{@`é\u2028"]:
+    for character in ["'", '"', *"\\\r\0[{@`éｏ\u2028"]:
         with pytest.raises(ValidationError, match=name):
             NeuronTable.model_validate({"n": 1, **PLACES, name: f"{PLACES[name]} {character}"})

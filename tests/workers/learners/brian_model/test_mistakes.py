@@ -1,79 +1,31 @@
 """Every mistake in a user's model is one line with table, key and the piece of code."""
 
-import copy
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.brian_model_tables import TABLES, changed
+from support.paths import TESTS
 
 from spikeloop.coordinator.config.settings_builder import Kinds, build
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
-from spikeloop.workers.brian.equations import names_in, one_line_reason, statements, unit_name
-from spikeloop.workers.brian.simulator import brian2
+from spikeloop.workers.brian.equations import names_in, statements
 from spikeloop.workers.learners.brian_model.learner import BrianModel
 
 pytestmark = pytest.mark.brian
 
 INTERFACE = RandomMdp(n_states=4, n_actions=3, n_steps=60).interface
-MODEL: dict[str, Any] = {
-    "neurons": {
-        "actions": {
-            "n": "actions",
-            "equations": "dv/dt = (v_rest - v)/tau_m + i_syn/C : volt (unless refractory)\n"
-            "di_syn/dt = -i_syn/tau_s : amp\nbaseline : 1",
-            "threshold": "v > v_th",
-            "reset": "v = v_rest",
-            "refractory": "2*ms",
-            "on_feedback": "baseline += 0.1*(feedback - baseline)",
-            "initial": {"v": "v_rest + rand()*5*mV"},
-        }
-    },
-    "synapses": {
-        "plastic": {
-            "source": "input",
-            "target": "actions",
-            "equations": "w : amp\ndc/dt = -c/tau_c : 1 (event-driven)",
-            "on_pre": "i_syn_post += w",
-            "on_post": "c += 1",
-            "on_feedback": "w = clip(w + eta*(feedback - baseline)*c, 0*pA, w_max)",
-            "initial": {"w": "0.5*w_max"},
-        }
-    },
-    "constants": {
-        "v_rest": "-60*mV",
-        "v_th": "-50*mV",
-        "C": "100 pF",
-        "tau_s": "5 ms",
-        "tau_c": "20 ms",
-        "w_max": "500 pA",
-    },
-    "hyperparameters": {
-        "tau_m": {"low": 5.0, "high": 50.0, "default": 20.0, "unit": "ms"},
-        "eta": {"low": 1.0, "high": 1000.0, "default": 50.0, "unit": "pA", "scale": "log"},
-    },
-}
-
 A, P = "neurons.actions.", "synapses.plastic."
 WEIGHTS = {"group": "plastic", "variable": "w", "scale": 1.0, "unit": "pA"}
+PLASTIC = TABLES["synapses"]["plastic"]
+CONTINUOUS = {"readout.by": "0.05*count", "synapses": {"plastic": PLASTIC}}
+"""Changes for one continuous action; a single neuron inhibits no other."""
 ON_BASELINE = {"group": "actions", "variable": "baseline", "scale": 1.0}
-
-
-def changed(key: str, value: Any) -> dict[str, Any]:
-    """The model with one entry put in, or an old text replaced by a new one."""
-    model = copy.deepcopy(MODEL)
-    *path, last = key.split(".")
-    inner = model
-    for name in path:
-        inner = inner.setdefault(name, {})
-    if isinstance(value, tuple):
-        assert value[0] in inner[last]
-        value = inner[last].replace(*value)
-    inner[last] = value
-    return model
 
 
 def line(model: dict[str, Any]) -> str:
@@ -130,8 +82,7 @@ MISTAKES: dict[str, tuple[str, Any, str, list[str]]] = {
     ),
     "unknown method of synapses": (
         "synapses.plastic",
-        {**MODEL["synapses"]["plastic"], "method": "rk5"}
-        | {"equations": "w : amp\ndc/dt = -c/tau_c : 1 (clock-driven)"},
+        {**PLASTIC, "method": "rk5", "equations": PLASTIC["equations"].replace("event", "clock")},
         f"{P}method: ", ["'rk5'"],
     ),
     "initial value of nothing": (A + "initial", {"u": "1"}, f"{A}initial: ", ["'u'"]),
@@ -152,7 +103,7 @@ MISTAKES: dict[str, tuple[str, Any, str, list[str]]] = {
         P + "on_pre", "i_sin_post += w", f"{P}on_pre: i_sin_post += w: ", ["'i_syn_post'?"]
     ),
     "when a synapse is integrated": (
-        P + "equations", ("(event-driven)", ""), f"{P}equations: dc/dt: ", ["(clock-driven)"]
+        P + "equations", ("(event-driven)", ""), f"{P}equations: dx/dt: ", ["(clock-driven)"]
     ),
     "event-driven and not linear": (
         P + "equations", ("-c/tau_c", "-c**2/tau_c"), f"{P}equations: ", ["(clock-driven)"]
@@ -193,13 +144,13 @@ MISTAKES: dict[str, tuple[str, Any, str, list[str]]] = {
 
 
 def test_the_model_without_a_mistake_is_taken() -> None:
-    assert BrianModel(**MODEL).space(INTERFACE).columns == ("tau_m", "eta")
+    assert BrianModel(**TABLES).space(INTERFACE).columns == ("tau_m", "eta")
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line_that_names_its_place(mistake: str) -> None:
     key, value, place, offenders = MISTAKES[mistake]
-    found = line(changed(key, value))
+    found = line(changed({key: value}))
     assert found.startswith(place)
     for offender in offenders:
         assert offender in found[len(place) - 1 :]
@@ -210,22 +161,22 @@ def test_a_mistake_is_one_line_that_names_its_place(mistake: str) -> None:
 @pytest.mark.parametrize(
     ("table", "unit", "expected"),
     [
-        ({"rate": "x*activity"}, "kHz", "got 4000 Hz at x = 4 kHz"),
-        ({"rate": "x*eta/pA"}, "Hz", "got 4000 Hz at eta = 1000 pA, x = 4 Hz"),
-        ({"coding": "spike", "at": "x"}, "second", "got 1000 ms at x = 1 second"),
-        ({"coding": "spike", "at": "7*ms + x"}, "ms", None),
-        ({"coding": "spike", "at": "8*ms*x - 12.5*ms"}, "1", "got -4.5 ms at x = 1"),
-        ({"coding": "spike", "at": "6*ms*x - 4.5*ms"}, "1", None),
-        ({"coding": "spike", "at": "x + window*rand()"}, "second", None),
-        ({"rate": "x*index"}, "kHz", None),
-        ({"rate": "x"}, "Hz", None),
+        ({"rate": "late*activity"}, "kHz", "got 4000 Hz at late = 4 kHz"),
+        ({"rate": "late*eta/pA"}, "Hz", "got 4000 Hz at eta = 1000 pA, late = 4 Hz"),
+        ({"coding": "spike", "at": "late"}, "second", "got 1000 ms at late = 1 second"),
+        ({"coding": "spike", "at": "7*ms + late"}, "ms", None),
+        ({"coding": "spike", "at": "8*ms*late - 12.5*ms"}, "1", "got -4.5 ms at late = 1"),
+        ({"coding": "spike", "at": "6*ms*late - 4.5*ms"}, "1", None),
+        ({"coding": "spike", "at": "late + window*rand()"}, "second", None),
+        ({"rate": "late*index"}, "kHz", None),
+        ({"rate": "late"}, "Hz", None),
     ],
 )
 def test_input_must_fire_at_all_bounds_of_its_hyperparameters(
     table: dict[str, str], unit: str, expected: str | None
 ) -> None:
     bounds = {"low": 1.0, "high": 4.0, "default": 2.0, "unit": unit}
-    model = changed("hyperparameters.x", bounds) | {"input": table}
+    model = changed({"hyperparameters.late": bounds, "input": table})
     if expected is None:
         BrianModel(**model).space(INTERFACE)
     else:
@@ -245,16 +196,14 @@ def test_input_must_fire_at_all_bounds_of_its_hyperparameters(
 def test_synapses_that_would_fill_the_memory_are_refused_at_once(
     n: str, connect: str | float, expected: str
 ) -> None:
-    model = changed(A + "n", n)
-    model["synapses"]["many"] = {"source": "actions", "target": "actions", "connect": connect}
-    found = line(model)
-    assert found.startswith("synapses.many.connect: must ")
+    found = line(changed({A + "n": n, "synapses.inhibition.connect": connect}))
+    assert found.startswith("synapses.inhibition.connect: must ")
     assert expected in found
 
 
 def test_units_of_little_activity_may_stay_silent() -> None:
-    model = changed("input", {"coding": "spike", "at": "1*ms + 40*ms*(1 - activity)"})
-    model["readout"] = {"by": "0.05*count"}
+    late = {"coding": "spike", "at": "1*ms + 40*ms*(1 - activity)"}
+    model = changed({"input": late, **CONTINUOUS})
     BrianModel(**model).space(INTERFACE)
     BrianModel(**model).space(Quadratic().interface)
     model["input"]["at"] = "40*ms*activity"
@@ -263,14 +212,15 @@ def test_units_of_little_activity_may_stay_silent() -> None:
 
 
 WARNS = """
-import gc, sys
+import gc
 import brian2
-sys.path[:0] = {path!r}
-from test_mistakes import INTERFACE, MODEL, BrianModel, changed
-unless = changed("neurons.actions.refractory", "")
-for model in (MODEL, changed("neurons.actions.equations", "v = 1 : 1"), unless):
+from support.brian_model_tables import TABLES, changed
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.learners.brian_model.learner import BrianModel
+unless = changed({"neurons.actions.refractory": ""})
+for model in (TABLES, changed({"neurons.actions.equations": "v = 1 : 1"}), unless):
     try:
-        BrianModel(**model).space(INTERFACE)
+        BrianModel(**model).space(RandomMdp().interface)
     except ValueError as error:
         print(error)
 gc.collect()
@@ -279,8 +229,9 @@ gc.collect()
 
 def test_a_check_is_quiet_where_a_program_has_imported_brian2() -> None:
     """Brian2 warns of objects that no network has run, of thresholds without a reset, and such."""
-    code = WARNS.format(path=[str(Path(__file__).parent)])
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    command = [sys.executable, "-c", WARNS]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("neurons.actions.") == 2
     assert "WARNING" not in ran.stderr
@@ -288,8 +239,8 @@ def test_a_check_is_quiet_where_a_program_has_imported_brian2() -> None:
 
 def test_a_vector_of_actions_needs_an_expression() -> None:
     with pytest.raises(ValueError, match="brian_model needs discrete actions"):
-        BrianModel(**MODEL).space(Quadratic().interface)
-    BrianModel(**changed("readout.by", "0.05*count")).space(Quadratic().interface)
+        BrianModel(**TABLES).space(Quadratic().interface)
+    BrianModel(**changed(CONTINUOUS)).space(Quadratic().interface)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +262,7 @@ def test_keys_and_values_of_tables_are_checked_like_all_others(
     key: str, value: Any, place: str, tmp_path: Path
 ) -> None:
     rule = Kinds("learner", {"brian_model": BrianModel}, needs="run_episodes")
-    values = {"kind": "brian_model", **changed(key, value)}
+    values = {"kind": "brian_model", **changed({key: value})}
     with pytest.raises(ConfigError) as caught:
         build(rule, values, "x.toml", "learner", tmp_path)
     assert str(caught.value).startswith(f"x.toml: [learner] {place}")
@@ -320,24 +271,12 @@ def test_keys_and_values_of_tables_are_checked_like_all_others(
 def test_a_model_is_checked_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     from spikeloop.workers.learners.brian_model import check
 
-    BrianModel(**MODEL).space(INTERFACE)
+    BrianModel(**TABLES).space(INTERFACE)
     monkeypatch.delattr(check, "_check_code")
-    BrianModel(**MODEL).space(INTERFACE)
+    BrianModel(**TABLES).space(INTERFACE)
 
 
 def test_names_and_statements_leave_out_comments_and_attributes() -> None:
     code = "v = 2e3*w_post  # and no x\nu += 1.5*f(v); y = 3"
     assert names_in(code) == {"v", "w_post", "u", "f", "y"}
     assert statements(code) == ["v = 2e3*w_post", "u += 1.5*f(v)", "y = 3"]
-
-
-def test_units_in_messages_are_volts_per_second_and_not_base_units() -> None:
-    b2 = brian2()
-    for unit, name in ((b2.volt / b2.second, "V/s"), (b2.nA, "A"), (b2.mV / b2.mV, "no unit")):
-        assert unit_name(b2.get_dimensions(unit)) == name
-
-
-def test_the_reason_is_the_innermost_cause_in_one_line() -> None:
-    error = RuntimeError("An error occurred\nwith chatter")
-    error.__cause__ = ValueError("unit is\n (m^2 kg s^-3 A^-1).")
-    assert one_line_reason(error) == "unit is (V)"

@@ -96,18 +96,6 @@ def test_the_gathered_gradient_is_that_of_automatic_differentiation(
         np.testing.assert_allclose(gathered, plain, rtol=1e-10, atol=1e-10 * np.abs(plain).max())
 
 
-def test_scanned_and_single_steps_give_the_same_state_and_spikes() -> None:
-    """To rounding: a compiled program and single operations may differ in the last bit."""
-    net, setting = network(), Setting(varying=True)
-    weights = xla.jax().numpy.asarray(setting.recurrent), setting.readout
-    after, spikes = net.decide(*weights, net.at_rest(N_EPISODES), setting.drive[0])
-    again, sent = plainly(net, *weights, net.at_rest(N_EPISODES), setting.drive[0])
-    for one, other in zip(*map(xla.jax().tree.leaves, (after, again)), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
-    np.testing.assert_array_equal(spikes, sent)
-    assert np.asarray(spikes).sum() > 10
-
-
 def relay(window: int) -> tuple[Network, FloatArray, FloatArray]:
     """Each neuron makes the next one spike; delays are 1, 3, 1, 3. Readouts see neurons 0 and 1."""
     neurons = AdaptiveNeurons(0.0, np.zeros(4), np.zeros(4), 1.0, 0, 0.3)

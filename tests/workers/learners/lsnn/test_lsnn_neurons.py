@@ -141,32 +141,9 @@ def test_derivatives_written_out_are_those_of_the_equations() -> None:
     assert 0.1 < (np.abs(spiking) > 1e-9).mean() < 0.7  # what goes through spikes is there
 
 
-def slopes(neurons: AdaptiveNeurons, **state: float) -> tuple[float, FloatArray]:
-    """∂z/∂I and ∂z/∂(v, b, waiting, z) of one step from that state, with a current of 1."""
-    at = NeuronState(*(np.array([[state.get(name, 0.0)]]) for name in NeuronState._fields))
-
-    def z(current: Any, before: Any) -> Any:
-        return neurons.step(before, current).z[0, 0]
-
-    of_current, of_state = xla.jax().grad(z, (0, 1))(np.array([[1.0]]), at)
-    return float(of_current[0, 0]), np.array(of_state)[:, 0, 0]
-
-
-def test_nothing_is_differentiated_through_refractoriness() -> None:
-    of_current, of_state = slopes(one(refractory=2), v=1.5, waiting=1.0)
-    assert of_current == 0
-    np.testing.assert_array_equal(of_state, 0)
-    of_current, of_state = slopes(one(refractory=2), v=1.5)
-    assert of_current > 0
-    assert of_state[2] == 0
-
-
 def test_smooth_neurons_send_a_sigmoid() -> None:
-    """v = 1.5, u = ½, w = ¼: 1 / (1 + exp(−2)), with its own derivative."""
+    """v = 1.5, u = ½, w = ¼: 1 / (1 + exp(−2)); ``test_lsnn_gradient`` has their derivative."""
     assert by_hand(one(smooth=0.25), [3.0])[0][2] == pytest.approx(1 / (1 + np.exp(-2)), rel=1e-14)
-    z = 1 / (1 + np.exp(-2))
-    of_current, _ = slopes(one(smooth=0.25), v=2.0)
-    assert of_current == pytest.approx(z * (1 - z) / 0.25 * 0.5, rel=1e-14)
 
 
 def random_population(seed: int) -> tuple[AdaptiveNeurons, FloatArray]:
@@ -210,15 +187,6 @@ def test_two_hundred_steps_follow_the_equations() -> None:
         replace(neurons, alpha=neurons.alpha * 0.99),
     ):
         assert (equations(wrong, currents)[2] != z).any()
-
-
-def test_without_beta_adaptation_changes_no_bit() -> None:
-    neurons, currents = random_population(2)
-    plain = replace(neurons, beta=np.zeros(N))
-    one_, other = run(plain, currents), run(replace(plain, rho=np.zeros(N)), currents)
-    np.testing.assert_array_equal(one_.v, other.v)
-    np.testing.assert_array_equal(one_.z, other.z)
-    assert (run(neurons, currents).z != one_.z).any()
 
 
 def test_decay_of_a_step() -> None:

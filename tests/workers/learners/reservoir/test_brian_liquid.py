@@ -14,8 +14,8 @@ from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
 from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.learners.reservoir.batch import lesson
 from spikeloop.workers.learners.reservoir.brian_liquid import BrianLiquid, Kind
-from spikeloop.workers.learners.reservoir.liquid_features import features
 from spikeloop.workers.space import Integer, Parameters
 
 pytestmark = pytest.mark.brian
@@ -46,9 +46,8 @@ def run_episodes(
 def seen(learner: BrianLiquid, theta: Parameters, tasks: QuadraticTasks = TASKS) -> FloatArray:
     """(n_samples, n_episodes, n) features of the readouts."""
     seeds = np.zeros((theta.n_candidates, tasks.n_tasks), dtype=np.uint64)
-    inputs, _ = learner.lesson(Rollout("", tasks, seeds))
-    network = learner.common_network(tasks.interface)
-    return features(network, learner.values(theta), Rollout("", tasks, seeds), inputs)
+    inputs, _ = lesson(learner.channels(tasks.interface), Rollout("", tasks, seeds))
+    return learner.features(learner.values(theta), Rollout("", tasks, seeds), inputs)
 
 
 @pytest.mark.parametrize("readout", ["rls", "delta"])
@@ -184,15 +183,20 @@ def test_the_space_is_that_of_the_kinds_and_of_the_readout() -> None:
     assert (size.low, size.high, size.default) == (1, 70, 64)
 
 
-def test_families_without_one_target_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"brian_liquid needs targets .* rewards"):
-        BrianLiquid().space(RandomMdp().interface)
-    two = replace(FAMILY.interface, n_actions=2)
-    with pytest.raises(ValueError, match="one continuous action, got 2 continuous"):
-        BrianLiquid().space(two)
-    chosen = Interface(2, 3, "discrete", 10, feedback="target")
-    with pytest.raises(ValueError, match="one continuous action, got 3 discrete"):
-        BrianLiquid().space(chosen)
+@pytest.mark.parametrize(
+    ("interface", "message"),
+    [
+        (RandomMdp().interface, r"brian_liquid needs targets .* rewards"),
+        (replace(FAMILY.interface, n_actions=2), "one continuous action, got 2 continuous"),
+        (
+            Interface(2, 3, "discrete", 10, feedback="target"),
+            "one continuous action, got 3 discrete",
+        ),
+    ],
+)
+def test_families_without_one_target_are_refused(interface: Interface, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        BrianLiquid().space(interface)
 
 
 def test_a_curriculum_needs_tasks_of_known_difficulty() -> None:

@@ -8,16 +8,20 @@ from pydantic import ValidationError
 
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import FloatArray, Interface, TaskFamily
-from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.open_loop import open_loop
-from spikeloop.workers.learners.reservoir.brian_recurrent import ARRAYS, BrianRecurrent
-from spikeloop.workers.learners.reservoir.network import Reservoir
+from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.learners.reservoir import batch
+from spikeloop.workers.learners.reservoir.brian_recurrent import (
+    ARRAYS,
+    BrianRecurrent,
+    RecurrentAgents,
+)
+from spikeloop.workers.learners.reservoir.network import PHYSICAL, Reservoir
 
 SMALL = Reservoir(n_neurons=8, connectivity=1.0)
 BANDIT = Bandit(n_steps=12)
-MDP = RandomMdp(n_states=3, n_actions=2, n_steps=12)
 QUADRATIC = Quadratic(n_steps=12)
 
 
@@ -32,15 +36,6 @@ def episodes_done(
 
 def points_of(learner: BrianRecurrent, family: TaskFamily, n: int = 3) -> FloatArray:
     return learner.space(family.interface).sample(n, np.random.default_rng(0))
-
-
-@pytest.mark.parametrize("family", [BANDIT, MDP, QUADRATIC], ids=lambda family: family.kind)
-def test_it_runs_in_any_family(family: TaskFamily) -> None:
-    learner = BrianRecurrent(reservoir=SMALL)
-    episodes = episodes_done(learner, family, points_of(learner, family))
-    assert episodes.returns.shape == (3, 5)
-    assert np.isfinite(episodes.returns).all()
-    assert len(np.unique(episodes.returns)) > 5
 
 
 def test_theta_are_deviations_from_the_drawn_network() -> None:
@@ -75,19 +70,23 @@ def test_weights_that_are_not_searched_stay_as_drawn() -> None:
     )
 
 
-def test_a_factor_is_a_change_of_the_setting() -> None:
-    learner = BrianRecurrent(reservoir=SMALL, searched=["input_weights", "tau_membrane", "beta"])
-    space = learner.space(QUADRATIC.interface)
-    point = space.default_point()
-    # Θ of [1/8, 8] on a logarithmic scale.
-    point[-2:] = [(np.log(2.0) / np.log(8.0) + 1) / 2, (np.log(0.5) / np.log(8.0) + 1) / 2]
-    changed = Reservoir(**{**SMALL.model_dump(), "tau_membrane_ms": 40.0, "beta": SMALL.beta / 2})
-    other = BrianRecurrent(reservoir=changed, searched=["input_weights"])
-    np.testing.assert_allclose(
-        episodes_done(learner, QUADRATIC, point[None]).returns,
-        episodes_done(other, QUADRATIC, point[None, :-2]).returns,
-        rtol=1e-9,
-    )
+def test_factors_are_changes_of_the_settings() -> None:
+    """Of all neurons of their candidate; Θ of [1/8, 8] on a logarithmic scale."""
+    plain: dict[str, Any] = {"n_neurons": 8, "connectivity": 1.0, "tau_synapse_ms": 4.0}
+    names: list[Any] = ["input_weights", *PHYSICAL]
+    learner = BrianRecurrent(reservoir=Reservoir(**plain), searched=names)
+    factors = dict(zip(PHYSICAL, (2.0, 0.5, 3.0, 1.5, 3.0), strict=True))
+    points = np.tile(learner.space(QUADRATIC.interface).default_point(), (2, 1))
+    points[1, -len(factors) :] = (np.log([*factors.values()]) / np.log(8.0) + 1) / 2
+    values: dict[str, Any] = {**Reservoir(**plain).model_dump()}
+    for name, factor in factors.items():
+        key = "beta" if name == "beta" else f"{name}_ms"
+        values[key] = (np.array(values[key]) * factor).tolist()
+    changed = BrianRecurrent(reservoir=Reservoir(**values), searched=["input_weights"])
+    found = episodes_done(learner, QUADRATIC, points).returns
+    alone = episodes_done(changed, QUADRATIC, points[:1, : -len(factors)]).returns
+    np.testing.assert_allclose(found[1:], alone, rtol=1e-9)
+    assert (found[0] != found[1]).all()
 
 
 def test_without_readout_weights_answers_are_random_or_the_middle() -> None:
@@ -108,20 +107,18 @@ def test_without_readout_weights_answers_are_random_or_the_middle() -> None:
     assert error < 0.5
 
 
-def test_softmax_draws_by_the_readout() -> None:
+@pytest.mark.parametrize(("choice", "share"), [("softmax", 0.75), ("largest", 1.0)])
+def test_softmax_draws_by_the_readout(choice: str, share: float) -> None:
     """Of actions with readouts 0 and ln 3, the second is drawn three times as often."""
-    from spikeloop.workers.brian.rollout import Rollout
-    from spikeloop.workers.learners.reservoir.recurrent_episode import RecurrentAgents
-
     n = 20_000
-    agents = object.__new__(RecurrentAgents)
-    seeds = np.arange(n, dtype=np.uint64)[None]
-    agents._rollout = Rollout("x", BANDIT.sample(n, np.random.default_rng(0)), seeds)
-    agents._draws = True
-    share = np.mean(agents.answer(np.tile([0.0, np.log(3.0)], (n, 1))))
-    assert abs(share - 0.75) < 5 * np.sqrt(0.75 * 0.25 / n)
-    agents._draws = False
-    assert (agents.answer(np.tile([0.0, 0.1], (n, 1))) == 1).all()
+    learner = BrianRecurrent.model_validate({"reservoir": SMALL, "choice": choice})
+    tasks, seeds = BANDIT.sample(n, np.random.default_rng(0)), np.arange(n, dtype=np.uint64)[None]
+    space, channels = learner.space(BANDIT.interface), learner.channels(BANDIT.interface)
+    theta = space.decode(space.default_point()[None])
+    rollout = Rollout("x", tasks, seeds)
+    agents = RecurrentAgents(learner, SMALL.circuit(), channels, theta, rollout)
+    found = np.mean(agents.answer(np.tile([0.0, np.log(3.0)], (n, 1))))
+    assert abs(found - share) <= 5 * np.sqrt(share * (1 - share) / n)
 
 
 def test_continuous_answers_are_clipped_to_the_range() -> None:
@@ -151,7 +148,7 @@ def test_open_and_closed_loop_give_the_same_bits(monkeypatch: pytest.MonkeyPatch
     def without_compiler(*arguments: Any) -> Any:
         return through(*arguments[:-1], "numpy")
 
-    monkeypatch.setattr(f"{BrianRecurrent.__module__}.open_loop", without_compiler)
+    monkeypatch.setattr(batch, "open_loop", without_compiler)
     opened = BrianRecurrent(reservoir=SMALL, target="cpp_standalone")
     found = episodes_done(opened, QUADRATIC, points)
     assert found.returns.tobytes() == expected.returns.tobytes()
