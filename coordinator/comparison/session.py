@@ -39,6 +39,7 @@ from spikeloop.coordinator.store import atomic_files, manifest, run_folder
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST as MANIFEST
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.lock import locked
+from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.seeding import Purpose, stream
 
 
@@ -148,7 +149,8 @@ def episodes_to_come(config: ComparisonConfig, folder: Path) -> int:
 
 def changed_code(config: ComparisonConfig, folder: Path) -> str:
     """Describe what differs between this code and the code that began a comparison, or give ""."""
-    return run_folder.changed_code(atomic_files.read_json(folder / MANIFEST), config.first)
+    begun: Any = atomic_files.read_json(folder / MANIFEST)
+    return difference(fingerprint(config.first.working_dir), begun.get("fingerprint", {}))
 
 
 @contextmanager
