@@ -13,16 +13,14 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.formatting import duration, printable
 from spikeloop.coordinator.report.transfer_table import (
     describe_difference,
-    row_name,
     terminal_table,
-    theta_cells,
+    theta_rows,
 )
 from spikeloop.coordinator.search.deployment import race_size
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.search.transfer_design import transfer_size
-from spikeloop.coordinator.stats.scores import ends
 
 
 class LineReporter:
@@ -141,21 +139,16 @@ def episodes_to_come(config: RunConfig, done: int) -> int:
     )
 
 
-def print_transfer(transfer: Transfer, console: Console) -> None:
-    """Prints the score of each Θ and each baseline on the held-out tasks, and the comparisons."""
-    grid = transfer.episodes.grid
-    rows, episodes = [], transfer.episodes
-    for name, estimate in transfer.scores.items():
-        which = transfer.rows(name)
-        returns = episodes.returns[which][episodes.ok[which]]
-        n_evaluated = int(episodes.evaluated[which].sum())
-        cells = theta_cells(estimate, returns, transfer.regret[name], n_evaluated)
-        rows.append((row_name(name, estimate), *cells))
+def print_transfer(transfer: Transfer, scale: tuple[str, str], console: Console) -> None:
+    """Prints the score of each Θ and each baseline on the held-out tasks, and the comparisons.
+
+    ``scale`` says what scores 0 and what scores 1.
+    """
     baselines = [(name, *baseline.cells, "", "") for name, baseline in transfer.baselines.items()]
-    scale = ends(grid.family.interface)
-    console.print(terminal_table(grid.n_tasks, scale, rows, console.width, baselines))
-    for name, gain in transfer.gains.items():
-        console.out(f"{name}: {describe_difference(gain)}")
+    rows = theta_rows(transfer)
+    console.print(terminal_table(transfer.n_tasks, scale, rows, console.width, baselines))
+    for name, difference in transfer.differences.items():
+        console.out(f"{name}: {describe_difference(difference)}")
 
 
 def how_to_read(transfer: Path, console: Console) -> None:

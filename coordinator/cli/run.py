@@ -62,6 +62,7 @@ def show_session(
     """
     from spikeloop.coordinator.cli import progress
     from spikeloop.coordinator.cli.resumable import resumable
+    from spikeloop.coordinator.stats.scores import ends
     from spikeloop.coordinator.store.run_store import RunStore
 
     console, store = progress.stream(), RunStore(folder)
@@ -76,7 +77,7 @@ def show_session(
         progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter,
     ):
         transfer = session(reporter, stop)
-    progress.print_transfer(transfer, console)
+    progress.print_transfer(transfer, ends(config.family.interface), console)
     console.out(f"results: {folder}")
     for figure in sorted((folder / "figures").glob("*.png")):
         console.out(f"figure:  {figure}")

@@ -28,6 +28,7 @@ def transfer(
     from spikeloop.coordinator.export.weights import Learned, open_learned
     from spikeloop.coordinator.search import transfer_session
     from spikeloop.coordinator.search.transfer_design import transfer_size
+    from spikeloop.coordinator.stats.scores import ends
     from spikeloop.coordinator.store.run_folder import Run, open_run
     from spikeloop.coordinator.store.trust import reaches, require
 
@@ -58,6 +59,6 @@ def transfer(
     if as_json:
         typer.echo(json.dumps(result.as_json()))
         return
-    progress.print_transfer(result, console)
+    progress.print_transfer(result, ends(config.family.interface), console)
     if isinstance(given, Run):
         progress.how_to_read(transfer_session.transfer_path(given, settings), console)

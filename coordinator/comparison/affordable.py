@@ -38,12 +38,12 @@ def tuned_space(config: ComparisonConfig, strategy: str) -> ParameterSpace:
 def affordable(
     space: ParameterSpace, episodes: Callable[[Values], float], limit: float
 ) -> ParameterSpace:
-    """Restrict a space to settings of which one generation is affordable.
+    """Restrict a space to settings of which one generation costs ``limit`` episodes at most.
 
     Args:
         space: its defaults are affordable.
-        episodes: episodes of one generation with these settings; inf if they contradict each other.
-        limit: episodes that the search may cost.
+        episodes: cost of one generation with these settings; inf if they contradict each other.
+        limit: in episodes.
     """
     given = defaults(space)
     known: dict[tuple[Any, ...], float] = {}
@@ -109,12 +109,9 @@ def _restricted(parameter: Parameter, fits: Callable[[Any], bool]) -> Parameter:
     """Restrict a parameter to those of its values that fit; its default does."""
     if isinstance(parameter, Choice):
         return replace(parameter, options=tuple(filter(fits, parameter.options)))
-    if isinstance(parameter, Integer):
+    if isinstance(parameter, Integer | Real) and not isinstance(parameter.low, str):
         low, high = (_reach(parameter.default, e, fits) for e in (parameter.low, parameter.high))
         return replace(parameter, low=low, high=high)
-    if isinstance(parameter, Real) and not isinstance(parameter.low, str):
-        low_, high_ = (_reach(parameter.default, e, fits) for e in (parameter.low, parameter.high))
-        return replace(parameter, low=low_, high=high_)
     return parameter
 
 

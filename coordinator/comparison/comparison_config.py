@@ -183,7 +183,6 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> Compar
         if not isinstance(settings, dict):
             raise ConfigError(f"{source}: strategies.{name} must be a table, got {shown(settings)}")
         strategy = {"kind": name, **settings}
-        build(runs.TABLES["strategy"], strategy, source, f"strategies.{name}", folder)
         try:
             given[name] = parse_run({**common, "strategy": strategy}, source, folder)
         except ConfigError as error:

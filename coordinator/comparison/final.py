@@ -9,28 +9,19 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.comparison import FINAL, studies, variant_search
+from spikeloop.coordinator.comparison.comparison import Comparison
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.search.reporter import Reporter
-from spikeloop.coordinator.search.rows import episodes_table
+from spikeloop.coordinator.search.tables import episodes_table
 from spikeloop.coordinator.stats.scores import Bootstrap, Sample, frame_gain_and_span, score
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
-
-
-class FinalReporter(Reporter, Protocol):
-    """A reporter that also follows the searches of the final phase."""
-
-    def result(self, row: Mapping[str, Any]) -> None:
-        """Report a search that has been scored."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -67,22 +58,16 @@ def variants(
 ) -> list[Variant]:
     """List the variants, those as given first.
 
-    Args:
-        config: of the comparison.
-        tuned: settings of the best trial of each tuned strategy; None if there is none, and so no
-            tuned variant.
+    A tuned one has the settings of its best trial; a strategy without such a trial has none.
     """
     found = [
         Variant(name, name, "default" if _default(run.strategy) else "given", run.strategy)
         for name, run in config.given.items()
     ]
-    found += [
-        Variant(
-            f"{name}_tuned", name, "tuned", variant_search.with_settings(config, name, settings)
-        )
-        for name, settings in tuned.items()
-        if settings is not None
-    ]
+    for name, settings in tuned.items():
+        if settings is not None:
+            searcher = variant_search.with_settings(config, name, settings)
+            found.append(Variant(f"{name}_tuned", name, "tuned", searcher))
     return found
 
 
@@ -94,25 +79,19 @@ def _default(strategy: Any) -> bool:
         return False
 
 
-def run_final(
-    config: ComparisonConfig,
-    compared: list[Variant],
-    folder: Path,
-    pool: WorkerPool,
-    reporter: FinalReporter,
-) -> None:
+def run_final(comparison: Comparison, compared: list[Variant]) -> None:
     """Run the searches that have no score yet, seed by seed for all variants."""
+    config, folder = comparison.config, comparison.folder
     seeds = studies.run_seeds(config, studies.FINAL, config.comparison.seeds)
     for number, seed in enumerate(seeds):
         for variant in compared:
             path = _path(folder, variant, number)
             if not path.exists():
                 atomic_files.make_folder(path.parent)
-                row = _same_search(compared, variant, number, folder) or _search(
-                    config, variant, number, seed, folder, pool, reporter
-                )
+                same = _same_search(compared, variant, number, folder)
+                row = same or _search(comparison, variant, number, seed)
                 atomic_files.write_json(path, row)
-                reporter.result(row)
+                comparison.reporter.result(row)
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -172,18 +151,10 @@ def _same_search(
     return None
 
 
-def _search(
-    config: ComparisonConfig,
-    variant: Variant,
-    number: int,
-    seed: int,
-    folder: Path,
-    pool: WorkerPool,
-    reporter: Reporter,
-) -> dict[str, Any]:
+def _search(comparison: Comparison, variant: Variant, number: int, seed: int) -> dict[str, Any]:
     """Run a search and score it on held-out tasks; a failed one has a reason and no score."""
-    comparison = config.comparison
-    run_folder = folder / "runs" / variant.name / f"{number:06d}"
+    config, settings = comparison.config, comparison.config.comparison
+    run_folder = comparison.folder / "runs" / variant.name / f"{number:06d}"
     row: dict[str, Any] = {
         "variant": variant.name,
         "strategy": variant.strategy,
@@ -198,27 +169,30 @@ def _search(
             config.given[variant.strategy],
             variant.searcher,
             seed,
-            comparison.budget,
-            comparison.measurements,
+            settings.budget,
+            settings.measurements,
             f"{variant.name}-{number}",
         )
-        found = variant_search.run(plan, run_folder, pool, reporter)
+        n_tasks = plan.transfer.tasks
+        found = variant_search.run(comparison, plan, run_folder, n_tasks, TaskSet.TRANSFER)
     except (variant_search.Refused, RunFailed) as error:
-        done = RunStore(run_folder).rows()
-        counts = {
+        store = RunStore(run_folder)
+        done = store.rows(["n_episodes", "n_failed"])
+        return {
+            **row,
+            **_NOTHING,
             "episodes": sum(generation["n_episodes"] for generation in done),
             "failed_episodes": sum(generation["n_failed"] for generation in done),
+            "anytime": list(_anytime(store)) if done else [],
+            "error": str(error),
         }
-        anytime = list(_anytime(RunStore(run_folder))) if done else []
-        return {**row, **_NOTHING, **counts, "anytime": anytime, "error": str(error)}
-    settings = plan.transfer
-    tested = variant_search.held_out(found, pool, settings.tasks, TaskSet.TRANSFER, reporter)
-    episodes_path = _path(folder, variant, number).with_suffix(".parquet")
+    tested = found.held_out
+    episodes_path = _path(comparison.folder, variant, number).with_suffix(".parquet")
     atomic_files.write_parquet(episodes_path, episodes_table(tested, 0))
-    rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, settings.seed)
-    estimate = Bootstrap.over(settings.tasks, rng).estimate(Sample(tested.gain, tested.span))
     scored, reason = _NOTHING, ""
     if np.isfinite(tested.fitness(plan.run.max_failed_share)[0]):
+        rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, plan.transfer.seed)
+        estimate = Bootstrap.over(n_tasks, rng).estimate(Sample(tested.gain, tested.span))
         scored = {
             "score": estimate.value,
             "score_low": _finite(estimate.low),
@@ -226,7 +200,7 @@ def _search(
             "n_tasks": estimate.n,
         }
     else:  # a search whose point fails on hard tasks would be scored on easy ones only
-        reason = f"{tested.n_failed} of {settings.tasks} held-out episodes failed"
+        reason = f"{tested.n_failed} of {n_tasks} held-out episodes failed"
     return {
         **row,
         **scored,
@@ -256,11 +230,11 @@ _NOTHING: Mapping[str, Any] = {
 
 def _anytime(store: RunStore) -> Iterator[list[float | int | None]]:
     """(generation, episodes so far, held-out score) of each measurement during a search."""
-    curves, generations = store.table("curves"), store.table("generations")
-    if curves is None or generations is None:
+    curves = store.table("curves")
+    if curves is None:
         return
-    columns = (generations[name].to_pylist() for name in ("generation", "total_episodes"))
-    episodes = dict(zip(*columns, strict=True))
+    rows = store.rows(["generation", "total_episodes"])
+    episodes = {row["generation"]: row["total_episodes"] for row in rows}
     frame = curves.select(["generation", "return", "random", "optimal", "status"]).to_pandas()
     frame = frame[frame["status"] == "ok"]
     gain, span = frame_gain_and_span(frame)

@@ -7,7 +7,7 @@ anew after each trial, so that others can follow the tuning; all three are writt
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -16,9 +16,6 @@ from spikeloop.coordinator.comparison import final, studies
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, reading
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
 TRIALS = pa.schema(
     [
@@ -103,7 +100,16 @@ def final_rows(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
 def trial_rows(config: ComparisonConfig, folder: Path) -> list[Mapping[str, Any]]:
     """Give a row for each trial of all studies."""
     return [
-        _trial_row(strategy, trial)
+        {
+            "strategy": strategy,
+            "trial": trial.number,
+            "state": trial.state.name.lower().replace("fail", "failed"),
+            "value": trial.value,
+            "episodes": trial.user_attrs.get("episodes", 0),
+            "charged": trial.user_attrs["charged"],
+            "settings": json.dumps(trial.params, sort_keys=True),
+            "reason": trial.user_attrs.get("reason", ""),
+        }
         for strategy in config.tuned
         for trial in studies.trials_of(config, folder, strategy)
     ]
@@ -129,17 +135,3 @@ def read(folder: Path, name: str) -> pd.DataFrame:
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{path}: damaged: its settings are no JSON") from error
     return frame
-
-
-def _trial_row(strategy: str, trial: "FrozenTrial") -> Mapping[str, Any]:
-    attributes = trial.user_attrs
-    return {
-        "strategy": strategy,
-        "trial": trial.number,
-        "state": trial.state.name.lower().replace("fail", "failed"),
-        "value": trial.value,
-        "episodes": attributes.get("episodes", 0),
-        "charged": attributes["charged"],
-        "settings": json.dumps(trial.params, sort_keys=True),
-        "reason": attributes.get("reason", ""),
-    }

@@ -15,10 +15,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
@@ -30,27 +29,18 @@ from spikeloop.coordinator.comparison import (
     studies,
     tuning,
 )
+from spikeloop.coordinator.comparison.comparison import Comparison, ComparisonReporter
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig, parse
 from spikeloop.coordinator.comparison.findings.findings import Findings, findings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.formatting import command_line
-from spikeloop.coordinator.search.processor_mix import watched
-from spikeloop.coordinator.search.worker_pool import warm_up_job
-from spikeloop.coordinator.store import atomic_files, manifest
+from spikeloop.coordinator.search.worker_pool import open_workers
+from spikeloop.coordinator.store import atomic_files, manifest, run_folder
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST as MANIFEST
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.lock import locked
-from spikeloop.coordinator.store.run_folder import classes_folder
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.seeding import Purpose, stream
-
-
-class ComparisonReporter(tuning.TrialReporter, final.FinalReporter, Protocol):
-    """A reporter that also learns about the pool."""
-
-    def pool(self, description: str) -> None:
-        """Report that the workers are ready."""
-        ...
 
 
 def start(
@@ -91,15 +81,9 @@ def _run(
     with locked(folder), database_errors(config):
         if found := final.rows(folder):
             reporter.note(f"final phase: {len(found)} results found, as written")
-        first, name = config.first, folder.name
-        with first.target.open(
-            warm_up_job(first), stop, first.working_dir, name, reporter.note
-        ) as opened:
-            pool = watched(opened, first, reporter.note)
-            reporter.pool(pool.description)
-            best = {
-                name: tuning.tune(config, name, folder, pool, reporter) for name in config.tuned
-            }
+        with open_workers(config.first, stop, reporter, name=folder.name) as pool:
+            comparison = Comparison(config, folder, pool, reporter)
+            best = {name: tuning.tune(comparison, name) for name in config.tuned}
             compared = final.variants(config, best)
             baseline = config.comparison.baseline
             if baseline not in {variant.name for variant in compared}:
@@ -107,7 +91,7 @@ def _run(
                     f"{baseline}: no trial of its study has a value, so there is no such variant "
                     "to compare with; choose another comparison.baseline"
                 )
-            final.run_final(config, compared, folder, pool, reporter)
+            final.run_final(comparison, compared)
         result_tables.write(config, folder)
         result = find(config, folder)
         atomic_files.write_json(folder / "findings.json", result.as_json())
@@ -115,12 +99,7 @@ def _run(
 
 
 def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
-    """Read the configuration of an existing comparison.
-
-    Args:
-        folder: of the comparison.
-        trust: whether the user's own classes that it names are loaded, as for a run.
-    """
+    """Read a comparison's configuration; ``trust`` loads the user's own classes, as for a run."""
     path = folder / MANIFEST
     if not path.exists():
         raise ConfigError(f"{folder}: not a comparison (there is no {MANIFEST} in it)")
@@ -128,7 +107,7 @@ def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
     tables: Any = value.get("config")
     if not isinstance(tables, dict):
         raise ConfigError(f"{path}: damaged: no configuration in it")
-    own = classes_folder(value, str(path))
+    own = run_folder.classes_folder(value, str(path))
     return parse(tables, str(path), own if trust else None)
 
 
@@ -190,14 +169,10 @@ def database_errors(config: ComparisonConfig) -> Iterator[None]:
 
 def _describe(config: ComparisonConfig) -> dict[str, Any]:
     described = manifest.describe(config.first)
-    del described["config"], described["created"]
+    packages = {name: metadata.version(name) for name in ("optuna", "scipy", "cmaes")}
     return {
         "schema_version": SCHEMA_VERSION,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "config": config.tables(),
         **described,
-        "versions": {
-            **described["versions"],
-            **{name: metadata.version(name) for name in ("optuna", "scipy", "cmaes")},
-        },
+        "config": config.tables(),
+        "versions": {**described["versions"], **packages},
     }

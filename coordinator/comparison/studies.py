@@ -67,13 +67,10 @@ def open_study(config: ComparisonConfig, folder: Path, strategy: str) -> "Study"
     """Open the study of a strategy, or make it."""
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with _driver(), _undamaged(config, folder, strategy):
+    with _storage(config, folder, strategy) as storage:
+        name = study_name(config, strategy)
         return optuna.create_study(
-            storage=config.tuning.storage or f"sqlite:///{folder.resolve() / DATABASE}",
-            study_name=study_name(config, strategy),
-            direction="maximize",
-            load_if_exists=True,
+            storage=storage, study_name=name, direction="maximize", load_if_exists=True
         )
 
 
@@ -85,15 +82,11 @@ def trials_of(config: ComparisonConfig, folder: Path, strategy: str) -> "list[Fr
     """
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     if not config.tuning.storage and not (folder / DATABASE).exists():
         return []
-    with _driver(), _undamaged(config, folder, strategy):
+    with _storage(config, folder, strategy) as storage:
         try:
-            study = optuna.load_study(
-                storage=config.tuning.storage or f"sqlite:///{folder.resolve() / DATABASE}",
-                study_name=study_name(config, strategy),
-            )
+            study = optuna.load_study(storage=storage, study_name=study_name(config, strategy))
         except KeyError:
             return []
         trials = study.get_trials(deepcopy=False)
@@ -110,14 +103,7 @@ def next_trial(
     space: ParameterSpace,
     trials: "Sequence[FrozenTrial]",
 ) -> "Trial":
-    """Draw the trial that follows others, in a copy of their study; trial 0 has the defaults.
-
-    Args:
-        config: of the comparison.
-        strategy: name of the strategy.
-        space: of what is tuned.
-        trials: all that have ended.
-    """
+    """Draw the trial that follows all others, in a copy of their study; 0 has the defaults."""
     import optuna
 
     study = optuna.create_study(
@@ -162,24 +148,26 @@ def _pruner(config: ComparisonConfig) -> "BasePruner":
 
 
 @contextmanager
-def _undamaged(config: ComparisonConfig, folder: Path, strategy: str) -> Iterator[None]:
-    """Raise a ConfigError that names the database and the remedy if it is damaged.
+def _storage(config: ComparisonConfig, folder: Path, strategy: str) -> Iterator[str]:
+    """Give the URL of the database; a ConfigError names it and the remedy if it is damaged.
 
     Errors of its surroundings, such as a full disk or a server that is gone, pass unchanged.
     """
-    from sqlalchemy.exc import ArgumentError
+    import optuna
 
-    if config.tuning.storage:
-        where, remedy = "tuning.storage", f"delete the study {study_name(config, strategy)!r} there"
-    else:
-        where, remedy = str(folder / DATABASE), "remove it"
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    url, where = config.tuning.storage, "tuning.storage"
+    remedy = f"delete the study {study_name(config, strategy)!r} there"
     try:
-        if not config.tuning.storage:
+        if not url:
+            where, remedy = str(folder / DATABASE), "remove it"
+            url = f"sqlite:///{folder.resolve() / DATABASE}"
             _check_pages(folder / DATABASE)
-        yield
+        with _driver():
+            yield url
     except reading.Unreadable as error:
         raise ConfigError(f"{error.filename}: cannot be read: {error.strerror}") from error
-    except (OSError, ImportError, ArgumentError):
+    except (OSError, ConfigError):
         raise
     except Exception as error:  # a garbled cell can raise anything in the code that reads it
         if _is_surroundings(error):

@@ -41,11 +41,8 @@ def around(space: ParameterSpace, given: Mapping[str, Any]) -> ParameterSpace:
 
     A range is widened to include the given value, and a choice gets it as one more option. A
     setting that cannot be included, such as 0 on a logarithmic scale or a key of a nested table
-    that was not chosen, stays as given and is not tuned.
-
-    Args:
-        space: of what may be tuned.
-        given: settings, nested, as ``model_dump(mode="json")`` writes them.
+    that was not chosen, stays as given and is not tuned. Settings are nested tables, as
+    ``model_dump(mode="json")`` writes them.
     """
     parameters: list[Parameter] = []
     for parameter in space.parameters:

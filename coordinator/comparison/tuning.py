@@ -11,18 +11,15 @@ one that starts fast.
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.comparison import result_tables, studies, variant_search
 from spikeloop.coordinator.comparison.affordable import left_out, tuned_space
-from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
+from spikeloop.coordinator.comparison.comparison import Comparison
 from spikeloop.coordinator.comparison.tunable_space import settings_of
 from spikeloop.coordinator.errors import RunFailed
-from spikeloop.coordinator.search.reporter import Reporter
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.seeding import TaskSet
 
@@ -34,27 +31,7 @@ CHECKPOINTS = 4
 """A trial reports its score when each quarter of its budget but the last is spent."""
 
 
-class TrialReporter(Reporter, Protocol):
-    """A reporter that also follows trials."""
-
-    def trial(
-        self, strategy: str, number: int, state: str, value: float, spent: int, reason: str
-    ) -> None:
-        """Report a trial that has ended; the reason is empty unless it was pruned or failed."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Report something else in a line of its own."""
-        ...
-
-
-def tune(
-    config: ComparisonConfig,
-    strategy: str,
-    folder: Path,
-    pool: WorkerPool,
-    reporter: TrialReporter,
-) -> Mapping[str, Any] | None:
+def tune(comparison: Comparison, strategy: str) -> Mapping[str, Any] | None:
     """Run trials until the budget allows no further one.
 
     Returns:
@@ -62,6 +39,7 @@ def tune(
     """
     from optuna.trial import TrialState
 
+    config, folder, reporter = comparison.config, comparison.folder, comparison.reporter
     study = studies.open_study(config, folder, strategy)
     trials = studies.trials_of(config, folder, strategy)
     space = tuned_space(config, strategy)
@@ -72,8 +50,7 @@ def tune(
             reporter.note(line)
     spent = sum(trial.user_attrs["charged"] for trial in trials)
     while spent + config.comparison.budget * config.tuning.seeds <= config.tuning.episodes:
-        drawn = studies.next_trial(config, strategy, space, trials)
-        ended = _run(config, strategy, drawn, folder, pool, reporter)
+        ended = _run(comparison, strategy, studies.next_trial(config, strategy, space, trials))
         study.add_trial(ended)
         trials.append(ended)
         spent += ended.user_attrs["charged"]
@@ -93,24 +70,18 @@ def tune(
     return settings_of(best.params)
 
 
-def _run(
-    config: ComparisonConfig,
-    strategy: str,
-    trial: "Trial",
-    folder: Path,
-    pool: WorkerPool,
-    reporter: Reporter,
-) -> "FrozenTrial":
+def _run(comparison: Comparison, strategy: str, trial: "Trial") -> "FrozenTrial":
     """Run the searches of a trial, or what is left of them, and give the trial as it ended."""
     from optuna import TrialPruned
     from optuna.trial import TrialState
 
+    config, tuning = comparison.config, comparison.config.tuning
     budget = config.comparison.budget
     scores: list[float] = []
     episodes = 0
     state, reason = TrialState.COMPLETE, ""
-    for number, seed in enumerate(studies.run_seeds(config, studies.TUNING, config.tuning.seeds)):
-        where = folder / "tuning" / strategy / f"{trial.number:06d}" / f"{number:06d}"
+    for number, seed in enumerate(studies.run_seeds(config, studies.TUNING, tuning.seeds)):
+        where = comparison.folder / "tuning" / strategy / f"{trial.number:06d}" / f"{number:06d}"
         name = f"{strategy}-{trial.number}-{number}"
         try:
             settings = variant_search.with_settings(config, strategy, settings_of(trial.params))
@@ -118,25 +89,23 @@ def _run(
                 config.given[strategy], settings, seed, budget, 2 * CHECKPOINTS, name
             )
             measured = pruning(trial, budget) if number == 0 else None
-            found = variant_search.run(plan, where, pool, reporter, measured)
-            tested = variant_search.held_out(
-                found, pool, config.tuning.tasks, TaskSet.MONITOR, reporter
+            found = variant_search.run(
+                comparison, plan, where, tuning.tasks, TaskSet.MONITOR, measured
             )
-            episodes += found.episodes
-            scores.append(float(tested.fitness(config.first.run.max_failed_share)[0]))
         except TrialPruned as pruned:
-            episodes += RunStore(where).total_episodes()
             state, reason = TrialState.PRUNED, str(pruned)
-            break
         except (variant_search.Refused, RunFailed) as error:
-            episodes += RunStore(where).total_episodes() if where.exists() else 0
             state, reason = TrialState.FAIL, str(error)
+        if state != TrialState.COMPLETE:
+            episodes += RunStore(where).total_episodes()
             break
+        episodes += found.episodes
+        scores.append(float(found.held_out.fitness(config.first.run.max_failed_share)[0]))
     value = float(np.mean(scores)) if scores else float("nan")
     if state == TrialState.COMPLETE and not np.isfinite(value):
         state, reason = TrialState.FAIL, "too many held-out episodes failed"
     # A failed trial is charged in full; else failures would buy further trials without end.
-    charged = budget * config.tuning.seeds if state == TrialState.FAIL else episodes
+    charged = budget * tuning.seeds if state == TrialState.FAIL else episodes
     for key, attribute in {"episodes": episodes, "charged": charged, "reason": reason}.items():
         trial.set_user_attr(key, attribute)
     return trial.study.tell(trial, value if state == TrialState.COMPLETE else None, state=state)
@@ -154,17 +123,12 @@ def pruning(trial: "Trial", budget: int) -> Callable[[RunStore], None]:
     reported: list[int] = []
 
     def measured(store: RunStore) -> None:
-        table = store.table("generations")
-        if table is None:
-            return
-        columns = (table[name].to_pylist() for name in ("total_episodes", "held_out_score"))
-        rows = [
-            (episodes, score) for episodes, score in zip(*columns, strict=True) if score is not None
-        ]
+        rows = store.rows(["total_episodes", "held_out_score"])
         for quarter in sorted(set(range(1, CHECKPOINTS)) - set(reported)):
             episodes_then = quarter * budget / CHECKPOINTS
-            scores = [score for episodes, score in rows if episodes <= episodes_then]
-            if scores and table["total_episodes"][-1].as_py() >= episodes_then:
+            before = [row for row in rows if row["total_episodes"] <= episodes_then]
+            scores = [score for row in before if (score := row["held_out_score"]) is not None]
+            if scores and rows[-1]["total_episodes"] >= episodes_then:
                 trial.report(scores[-1], quarter)
                 reported.append(quarter)
         if reported and trial.should_prune():

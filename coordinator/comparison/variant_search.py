@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.comparison.comparison import Comparison
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.deployment import deploy, race_size
-from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
+from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid, grid_of
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport, Reporter
 from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
@@ -21,9 +21,7 @@ from spikeloop.coordinator.store.folder_kind import is_run
 from spikeloop.coordinator.store.integrity import examine, refuse
 from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.job import Grid, cut
+from spikeloop.workers.job import cut
 from spikeloop.workers.seeding import TaskSet
 
 
@@ -37,19 +35,19 @@ class Refused(ConfigError):
 
 @dataclass(frozen=True)
 class Search:
-    """A finished search.
+    """A finished search and the held-out episodes of its point.
 
     Attributes:
-        point: (n_dim,) the point to deploy.
+        store: the run folder.
         episodes: episodes of the search and of the race of finalists, failed ones included.
         failed_episodes: episodes of the search that failed.
+        held_out: episodes of the point to deploy on tasks that the search has not seen.
     """
 
-    config: RunConfig
     store: RunStore
-    point: FloatArray
     episodes: int
     failed_episodes: int
+    held_out: GridEpisodes
 
 
 def with_settings(config: ComparisonConfig, strategy: str, settings: Mapping[str, Any]) -> Any:
@@ -80,7 +78,7 @@ def _merged(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, 
 def plan(
     given: RunConfig, settings: Any, seed: int, budget: int, measurements: int, name: str
 ) -> RunConfig:
-    """Make the configuration of one search.
+    """Make the configuration of one search; Refused if the budget holds not one generation.
 
     Args:
         given: the configuration with the strategy as given.
@@ -89,9 +87,6 @@ def plan(
         budget: episodes that the search may cost.
         measurements: number of held-out scores during the search, about.
         name: of the run.
-
-    Raises:
-        Refused: the budget does not suffice for a single generation.
     """
     config = replace(given, strategy=settings)
     episodes, race = generation_episodes(config), race_size(config)
@@ -126,22 +121,26 @@ def without_race(config: RunConfig, budget: int) -> int:
 
 
 def run(
+    comparison: Comparison,
     config: RunConfig,
     folder: Path,
-    pool: WorkerPool,
-    reporter: Reporter,
+    tasks: int,
+    task_set: TaskSet,
     measured: Callable[[RunStore], None] | None = None,
 ) -> Search:
-    """Begin the search, or go on with it to the same bits.
+    """Begin the search, or go on with it to the same bits, and score its point.
 
     Args:
-        config: of the search.
+        comparison: that the search is part of.
+        config: from ``plan``.
         folder: its run folder, which exists if the comparison was interrupted.
-        pool: of workers.
-        reporter: follows the progress.
+        tasks: number of held-out tasks. All searches with the same run seed meet the same ones,
+            with the same seeds.
+        task_set: that they belong to.
         measured: called once at the beginning and after each generation; it may end the search by
             raising, which loses nothing, because the generation is committed.
     """
+    pool, reporter = comparison.pool, comparison.reporter
     measured = measured or (lambda store: None)
     if is_run(folder):
         store = RunStore.open(folder)
@@ -156,43 +155,19 @@ def run(
         )
         store.remove_uncommitted()
         measured(store)
-        run = Run(config, store)
-        search(run, pool, _Watch(reporter, lambda: measured(store)))
-        point = deploy(run, pool, reporter)
+        found = Run(config, store)
+        search(found, pool, _Watch(reporter, lambda: measured(store)))
+        point = deploy(found, pool, reporter)
     race = store.finalists(store.generation())
-    generations = store.table("generations")
-    if generations is None:
-        raise RuntimeError(f"{folder}: a finished search without generations")
-    return Search(
-        config,
-        store,
-        point,
-        episodes=store.total_episodes() + (0 if race is None else race.num_rows),
-        failed_episodes=int(generations["n_failed"].to_numpy().sum()),
-    )
-
-
-def held_out(
-    found: Search, pool: WorkerPool, tasks: int, task_set: TaskSet, reporter: Reporter
-) -> GridEpisodes:
-    """Run episodes of the point of a search on tasks that it has not seen.
-
-    All searches with the same run seed meet the same tasks with the same seeds.
-    """
-    config = found.config
-    grid = Grid(
-        config.family,
-        config.learner,
-        Explicit(found.point[None, :]),
-        n_tasks=tasks,
-        run_seed=config.run.seed,
-        task_set=task_set,
-        index=config.transfer.seed,
-        common_noise=config.run.common_noise,
-    )
+    grid = grid_of(config, point, tasks, task_set, config.transfer.seed)
     reporter.started("held-out score", grid.n_episodes)
     jobs = cut(grid, 1, min(config.run.tile_tasks, -(-tasks // 16)), "held out")
-    return evaluate_grid(pool, jobs, reporter.episodes_done)
+    return Search(
+        store,
+        episodes=store.total_episodes() + (0 if race is None else race.num_rows),
+        failed_episodes=sum(row["n_failed"] for row in store.rows(["n_failed"])),
+        held_out=evaluate_grid(pool, jobs, reporter.episodes_done),
+    )
 
 
 class _Watch:

@@ -14,13 +14,14 @@ import numpy as np
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.interpretation.episode_trace import EpisodeTrace, adaptation
-from spikeloop.coordinator.search.transfer_design import new_tasks
+from spikeloop.coordinator.search.evaluation import grid_of
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.workers import xla
 from spikeloop.workers.job import Grid
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.episode import Recorded
 from spikeloop.workers.learners.lsnn.learner import Lsnn
+from spikeloop.workers.seeding import TaskSet
 
 MEMORY = 256_000_000
 """Bytes that episodes computed side by side may take."""
@@ -69,7 +70,7 @@ class HeldOutEpisodes:
         points = np.stack([self.default, self.learned.point])
         # Without common noise the seeds of a row depend on the length of the rows before it.
         n_tasks = max(self.n_tasks, config.transfer.tasks)
-        return new_tasks(config, points, n_tasks, self.seed)
+        return grid_of(config, points, n_tasks, TaskSet.TRANSFER, self.seed)
 
     @cached_property
     def tasks(self) -> TaskBatch:

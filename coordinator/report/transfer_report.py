@@ -7,17 +7,12 @@ import pandas as pd
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.report import run_figures
 from spikeloop.coordinator.report.page import Block, Drawing, Table, Text
-from spikeloop.coordinator.report.transfer_table import (
-    COLUMNS,
-    describe_difference,
-    row_name,
-    transfer_scores,
-)
+from spikeloop.coordinator.report.transfer_table import COLUMNS, describe_difference, theta_rows
 from spikeloop.coordinator.search import baselines
-from spikeloop.coordinator.search.baselines import Baseline, OtherTasks
+from spikeloop.coordinator.search.baselines import OtherTasks
+from spikeloop.coordinator.search.transfer import transfer_scores
 from spikeloop.coordinator.stats.regret import CAPTION
 from spikeloop.coordinator.stats.scores import ends
-from spikeloop.tasks.base import References
 
 OtherTransfers = Mapping[str, tuple[int, pd.DataFrame]]
 """Transfer evaluations that are not the run's own: file name -> deployed generation and rows."""
@@ -49,13 +44,10 @@ def transfer_blocks(
         found = transfer_scores(episodes, config.run.seed)
         for name, difference in found.differences.items():
             yield Text(f"{name}: {describe_difference(difference)}", "lead")
-        rows = [
-            (row_name(f"{name} Θ", found.scores[name]), *cells)
-            for name, cells in found.cells.items()
-        ]
+        rows = theta_rows(found, " Θ")
         note = ""
         try:
-            for name, baseline in transfer_baselines(config, episodes).items():
+            for name, baseline in baselines.measure(config, episodes).items():
                 rows.append((name, *baseline.cells, "", ""))
                 note = (
                     "Rows without episodes are other policies, on the same tasks, for comparison."
@@ -86,15 +78,3 @@ def transfer_blocks(
             f"dotted lines are the {one} and the {zero}.",
             "Learning curves of the default, random and learned hyperparameters.",
         )
-
-
-def transfer_baselines(config: RunConfig, episodes: pd.DataFrame) -> dict[str, Baseline]:
-    """Compute baselines again for the rows of ``transfer``, all of one transfer seed.
-
-    Raises:
-        OtherTasks: the family's code has changed, so they would be those of other tasks.
-    """
-    seed = int(episodes["transfer_seed"].iloc[0])
-    tasks = episodes.drop_duplicates("task").sort_values("task")
-    references = References(tasks["random"].to_numpy(), tasks["optimal"].to_numpy())
-    return baselines.measure(config, seed, references)

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.search.evaluation import grid_of
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.regret import amount, mean_regret, plus_minus
 from spikeloop.coordinator.stats.scores import Bootstrap, Sample, gain_and_span
-from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray, HasBaselines, References, TaskBatch
-from spikeloop.workers.job import Grid
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 
@@ -48,19 +48,17 @@ class OtherTasks(Exception):
     """The family draws other tasks now than when the episodes were run."""
 
 
-def measure(config: RunConfig, seed: int, references: References) -> dict[str, Baseline]:
-    """Give the baselines on a transfer's held-out tasks by name; none if the family knows none.
+def measure(config: RunConfig, episodes: pd.DataFrame) -> dict[str, Baseline]:
+    """Give the baselines on the held-out tasks of a transfer; none if the family knows none.
 
-    Args:
-        config: of the run.
-        seed: of the held-out tasks.
-        references: of the held-out tasks, by which the episodes were scored.
+    The episodes are rows of the table ``transfer``, all of one transfer seed.
 
     Raises:
         ConfigError: the family does not give one finite return for each task.
         OtherTasks: the references are not those of the tasks that the family draws.
     """
-    tasks = _held_out(config, seed, n_tasks=len(references.random))
+    seed = int(episodes["transfer_seed"].iloc[0])
+    tasks, references = _held_out(config, episodes)
     if not isinstance(tasks, HasBaselines):
         return {}
     _refuse_others(tasks.references(), references)
@@ -79,24 +77,18 @@ def measure(config: RunConfig, seed: int, references: References) -> dict[str, B
     }
 
 
-def check_tasks(config: RunConfig, seed: int, references: References) -> None:
+def check_tasks(config: RunConfig, episodes: pd.DataFrame) -> None:
     """Raise OtherTasks if the references of a transfer's held-out tasks are not today's."""
-    _refuse_others(_held_out(config, seed, len(references.random)).references(), references)
+    tasks, references = _held_out(config, episodes)
+    _refuse_others(tasks.references(), references)
 
 
-def _held_out(config: RunConfig, seed: int, n_tasks: int) -> TaskBatch:
-    """Draw the tasks of a transfer."""
-    population = Explicit(config.space.default_point()[None, :])
-    grid = Grid(
-        config.family,
-        config.learner,
-        population,
-        n_tasks=n_tasks,
-        run_seed=config.run.seed,
-        task_set=TaskSet.TRANSFER,
-        index=seed,
-    )
-    return grid.tasks()
+def _held_out(config: RunConfig, episodes: pd.DataFrame) -> tuple[TaskBatch, References]:
+    """Draw the tasks of a transfer; give them and the references that its rows hold."""
+    rows = episodes.drop_duplicates("task").sort_values("task")
+    point, seed = config.space.default_point(), int(rows["transfer_seed"].iloc[0])
+    grid = grid_of(config, point, len(rows), TaskSet.TRANSFER, seed)
+    return grid.tasks(), References(rows["random"].to_numpy(), rows["optimal"].to_numpy())
 
 
 def _refuse_others(now: References, then: References) -> None:

@@ -6,7 +6,7 @@ and the workers' competition for the machine are in the estimate.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +16,7 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search.deployment import race_size
-from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
+from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid, grid_of
 from spikeloop.coordinator.search.generation import held_out_jobs
 from spikeloop.coordinator.search.search_size import (
     generation_episodes,
@@ -26,7 +26,6 @@ from spikeloop.coordinator.search.search_size import (
 from spikeloop.coordinator.search.transfer_design import transfer_size
 from spikeloop.coordinator.search.worker_pool import warm_up_job
 from spikeloop.coordinator.strategies.base import wants_gradient
-from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.workers.job import Grid, cut
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
@@ -80,7 +79,6 @@ class _Timing:
     """Measured episodes.
 
     Attributes:
-        episodes: the episodes.
         per_episode: seconds of one worker, dispatch included.
         compile_s: seconds until all workers had run some.
     """
@@ -88,28 +86,6 @@ class _Timing:
     episodes: GridEpisodes
     per_episode: float
     compile_s: float
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """What was measured on the target.
-
-    Attributes:
-        workers: number of workers.
-        start_s: seconds until they were ready, compilation included.
-        search: episodes as in the search.
-        held_out: episodes without gradients.
-        all: each of these once.
-    """
-
-    workers: int
-    start_s: float
-    search: _Timing
-    held_out: _Timing
-
-    @property
-    def all(self) -> list[_Timing]:
-        return [self.search] if self.search is self.held_out else [self.search, self.held_out]
 
 
 def estimate(
@@ -125,8 +101,8 @@ def estimate(
     run, settings = config.run, config.transfer
     candidates, generations = n_candidates(config), max_generations(config)
     tile = (min(run.tile_candidates, candidates), min(run.tile_tasks, run.tasks))
-    measured = _measure(config, tile, stop, show_line)
-    workers, per_held_out = measured.workers, measured.held_out.per_episode
+    workers, start_s, timings = _measure(config, tile, stop, show_line)
+    per_episode, per_held_out = timings[0].per_episode, timings[-1].per_episode
 
     jobs, rounds = 0, 0
     # Each round of a generation ends with its last job, so it takes whole rounds of jobs.
@@ -137,13 +113,13 @@ def estimate(
     monitored = len(settings.monitored(generations))
     monitor = [j.tile.n_episodes for j in held_out_jobs(config, config.space.default_point(), 0)]
     times = {
-        "start_s": measured.start_s,
-        "search_s": generations * rounds * tile[0] * measured.search.per_episode,
+        "start_s": start_s,
+        "search_s": generations * rounds * tile[0] * per_episode,
         "monitor_s": monitored * _ceil(len(monitor), workers) * max(monitor) * per_held_out,
         "race_s": race_size(config) * per_held_out / workers,
         "transfer_s": transfer_size(settings) * per_held_out / workers,
     }
-    failures = [failure for timing in measured.all for failure in timing.episodes.failures]
+    failures = [failure for timing in timings for failure in timing.episodes.failures]
     return CostEstimate(
         n_dim=config.space.n_dim,
         generations=generations,
@@ -156,10 +132,10 @@ def estimate(
         steps_per_episode=config.family.interface.n_steps,
         jobs_per_generation=jobs,
         workers=workers,
-        episodes_measured=sum(timing.episodes.n_evaluated for timing in measured.all),
-        episodes_failed=sum(timing.episodes.n_failed for timing in measured.all),
+        episodes_measured=sum(timing.episodes.n_evaluated for timing in timings),
+        episodes_failed=sum(timing.episodes.n_failed for timing in timings),
         first_failure=failures[0].message if failures else "",
-        seconds_per_episode=measured.search.per_episode,
+        seconds_per_episode=per_episode,
         seconds_per_held_out_episode=per_held_out,
         **times,
         total_s=sum(times.values()),
@@ -169,30 +145,24 @@ def estimate(
 
 def _measure(
     config: RunConfig, tile: tuple[int, int], stop: StopSignal, show_line: ShowLine
-) -> _Measured:
-    """Start the target and time ``TILES_PER_WORKER`` tiles on each worker."""
+) -> tuple[int, float, list[_Timing]]:
+    """Start the target and time ``TILES_PER_WORKER`` tiles on each worker.
+
+    Returns:
+        The number of workers; seconds until they were ready, compilation included; timings of
+        episodes as in the search and, if those need gradients, of as many without.
+    """
     started = time.perf_counter()
     with config.target.open(warm_up_job(config), stop, config.working_dir, "", show_line) as pool:
         rng = stream(config.run.seed, Purpose.RANDOM_POINTS, TaskSet.PLAN)
         points = config.space.sample(tile[0] * TILES_PER_WORKER * pool.n_workers, rng)
-        grid = Grid(
-            config.family,
-            config.learner,
-            Explicit(points),
-            n_tasks=tile[1],
-            run_seed=config.run.seed,
-            task_set=TaskSet.PLAN,
-            index=1,
-            common_noise=config.run.common_noise,
-            gradient=wants_gradient(config.strategy),
-        )
         start_s = time.perf_counter() - started
-        search = held_out = _time(pool, grid, tile)
-        if grid.gradient:
-            held_out = _time(pool, replace(grid, gradient=False), tile)
-        measured = _Measured(pool.n_workers, start_s, search, held_out)
-    compile_s = sum(timing.compile_s for timing in measured.all)
-    return replace(measured, start_s=start_s + compile_s)
+        timings = [
+            _time(pool, grid_of(config, points, tile[1], TaskSet.PLAN, 1, gradient), tile)
+            for gradient in ([True, False] if wants_gradient(config.strategy) else [False])
+        ]
+        n_workers = pool.n_workers
+    return n_workers, start_s + sum(timing.compile_s for timing in timings), timings
 
 
 def _time(pool: WorkerPool, grid: Grid, tile: tuple[int, int]) -> _Timing:
@@ -204,19 +174,13 @@ def _time(pool: WorkerPool, grid: Grid, tile: tuple[int, int]) -> _Timing:
     episodes = evaluate_grid(pool, jobs)
     per_episode = (time.perf_counter() - ready) * pool.n_workers / grid.n_episodes
     if episodes.n_failed == episodes.n_evaluated:
-        raise _all_failed(episodes)
+        first = episodes.failures[0]
+        hint = " (--debug shows the traceback)" if first.traceback else ""
+        raise RunFailed(
+            f"all {episodes.n_evaluated} episodes that were measured failed; "
+            f"the first: {first.message}{hint}"
+        ) from (RuntimeError(first.traceback) if first.traceback else None)
     return _Timing(episodes, per_episode, ready - started)
-
-
-def _all_failed(episodes: GridEpisodes) -> RunFailed:
-    first = episodes.failures[0]
-    hint = " (--debug shows the traceback)" if first.traceback else ""
-    error = RunFailed(
-        f"all {episodes.n_evaluated} episodes that were measured failed; "
-        f"the first: {first.message}{hint}"
-    )
-    error.__cause__ = RuntimeError(first.traceback) if first.traceback else None
-    return error
 
 
 def _ceil(total: int, part: int) -> int:

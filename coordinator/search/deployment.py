@@ -20,14 +20,12 @@ from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import Row, epoch_of
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search import racing
-from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search import racing, tables
+from spikeloop.coordinator.search.evaluation import grid_of
 from spikeloop.coordinator.search.reporter import Reporter
-from spikeloop.coordinator.stats.scores import gain_and_span, score
+from spikeloop.coordinator.stats.scores import frame_gain_and_span, score
 from spikeloop.coordinator.store.run_folder import Run
-from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.tasks.base import FloatArray, References
-from spikeloop.workers.job import Grid
+from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.seeding import TaskSet
 from spikeloop.workers.space import Choice, ParameterSpace, fold
 
@@ -46,16 +44,7 @@ def deploy(run: Run, pool: WorkerPool, reporter: Reporter) -> FloatArray:
     if len(generations) > 1 and store.finalists(last) is None:
         edges = racing_schedule.halving_edges(len(generations), config.deploy.tasks)
         n_episodes = racing_schedule.n_episodes(len(generations), edges)
-        grid = Grid(
-            config.family,
-            config.learner,
-            Explicit(points),
-            n_tasks=edges[-1],
-            run_seed=config.run.seed,
-            task_set=TaskSet.RACE,
-            index=0,
-            common_noise=config.run.common_noise,
-        )
+        grid = grid_of(config, points, edges[-1], TaskSet.RACE, index=0)
         tile = (1, min(config.run.tile_tasks, -(-n_episodes // (len(edges) * ROUND_JOBS))))
         reporter.started("race of the finalists", n_episodes)
         share = config.run.max_failed_share
@@ -165,12 +154,10 @@ def winner(episodes: pa.Table, max_failed_share: float) -> int:
 
     A finalist that failed in more than ``max_failed_share`` of its episodes comes last.
     """
-    generation, task = (episodes[name].to_numpy() for name in ("generation", "task"))
-    ok = episodes["status"].to_numpy(zero_copy_only=False) == "ok"
-    returns, random, optimal = (
-        episodes[name].to_numpy() for name in ("return", "random", "optimal")
-    )
-    gain, span = gain_and_span(returns, References(random, optimal), ok)
+    frame = episodes.to_pandas()
+    generation, task = frame["generation"].to_numpy(), frame["task"].to_numpy()
+    gain, span = frame_gain_and_span(frame)
+    ok = (frame["status"] == "ok").to_numpy()
     # Latest first: among equals the later one wins, as in every round.
     left = np.unique(generation[task == task.max()])[::-1]
     scores = np.full(left.size, np.nan)

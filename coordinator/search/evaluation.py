@@ -8,10 +8,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.stats.scores import gain_and_span, score
+from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray, References
 from spikeloop.workers.evaluate import mean_gradient
 from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status, Tile
+from spikeloop.workers.seeding import TaskSet
+
+
+def grid_of(
+    config: RunConfig,
+    points: FloatArray,
+    n_tasks: int,
+    task_set: TaskSet,
+    index: int,
+    gradient: bool = False,
+) -> Grid:
+    """Give the grid of one point or several on the tasks of a run's family.
+
+    With more tasks, the first ones stay the same. So do the seeds of episodes with more points, and
+    with common noise also those with more tasks.
+
+    Args:
+        config: of the run.
+        points: (n_dim,) or (n_points, n_dim).
+        n_tasks: how many tasks.
+        task_set: what the tasks are for; those of different sets are independent.
+        index: which tasks of the set.
+        gradient: whether gradients are wanted.
+    """
+    return Grid(
+        config.family,
+        config.learner,
+        Explicit(np.atleast_2d(points)),
+        n_tasks,
+        config.run.seed,
+        task_set,
+        index,
+        config.run.common_noise,
+        gradient,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,12 @@
 """Read the transfer of a finished run from its files; no episode is run again."""
 
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.search import baselines
-from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.config.run_config import TransferSettings
+from spikeloop.coordinator.search import baselines, tables
 from spikeloop.coordinator.search.deployment import deployed, is_race_over
-from spikeloop.coordinator.search.evaluation import GridEpisodes
-from spikeloop.coordinator.search.transfer import Transfer, summarise
+from spikeloop.coordinator.search.transfer import Transfer, with_baselines
 from spikeloop.coordinator.search.transfer_design import (
     transfer_areas,
     transfer_grid,
@@ -20,10 +14,7 @@ from spikeloop.coordinator.search.transfer_design import (
 )
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.run_folder import Run
-from spikeloop.tasks.base import References
-from spikeloop.workers.job import Failure, Grid, Status, Tile
-
-STATUS = {status.words: status for status in Status}
+from spikeloop.workers.job import Grid, Status, Tile
 
 
 def read_transfer(run: Run) -> Transfer | None:
@@ -42,71 +33,35 @@ def read_transfer(run: Run) -> Transfer | None:
     path = store.part_path("transfer", config.transfer.seed)
     if not path.exists():
         return None
-    grid = transfer_grid(config, config.transfer, deployed(run))
-    theta = transfer_theta(config.transfer)
-    episodes = _episodes(grid, _wanted(config, grid), theta, store.read_part(path))
-    if episodes is None or not episodes.ok[theta.index("learned")].any():
+    table = store.read_part(path)
+    if not _fits(table, transfer_grid(config, config.transfer, deployed(run)), config.transfer):
         return None
-    result = summarise(config.run.seed, config.transfer.seed, episodes, theta)
+    episodes = tables.without_curves(table)
+    if not ((episodes["theta"] == "learned") & (episodes["status"] == "ok")).any():
+        return None
     try:
-        baselines.check_tasks(config, config.transfer.seed, episodes.references)
-        known = baselines.measure(config, config.transfer.seed, episodes.references)
+        baselines.check_tasks(config, episodes)
+        return with_baselines(config, episodes)
     except baselines.OtherTasks:
         return None
-    return replace(result, baselines=known)
 
 
-def _wanted(config: RunConfig, grid: Grid) -> NDArray[np.bool_]:
-    """Which episodes a transfer of this size has, (n_candidates, n_tasks)."""
+def _fits(table: pa.Table, grid: Grid, settings: TransferSettings) -> bool:
+    """Tell whether a table holds the episodes of a transfer, in reading order."""
     whole = Tile(0, grid.n_candidates, 0, grid.n_tasks)
     wanted = np.zeros(whole.shape, dtype=np.bool_)
-    for area in transfer_areas(config.transfer):
+    for area in transfer_areas(settings):
         wanted[area.within(whole)] = True
-    return wanted
-
-
-def _episodes(
-    grid: Grid, wanted: NDArray[np.bool_], theta: tuple[str, ...], table: pa.Table
-) -> GridEpisodes | None:
-    """Give the episodes of a table without their curves; None if they are not the wanted ones."""
-    if not table.schema.equals(schemas.TRANSFER) or table.num_rows != wanted.sum():
-        return None
+    row, task = np.nonzero(wanted)
+    if not table.schema.equals(schemas.TRANSFER) or table.num_rows != row.size:
+        return False
     if (table.schema.metadata or {}).get(tables.POINTS) != tables.points_digest(grid):
-        return None
-    column: dict[str, Any] = {
-        name: table[name].to_numpy() for name in table.column_names if name != "curve"
-    }
-    row, task = np.nonzero(wanted)  # in reading order, as they were written
+        return False
+    episodes = tables.without_curves(table)
     same = (
-        (column["theta"] == np.array(theta, dtype=object)[row])
-        & (column["task"] == task)
-        & (column["episode_seed"] == grid.seeds()[row, task])
-        & np.isin(column["status"], list(STATUS))
+        (episodes["theta"] == np.array(transfer_theta(settings), dtype=object)[row])
+        & (episodes["task"] == task)
+        & (episodes["episode_seed"] == grid.seeds()[row, task])
+        & episodes["status"].isin([status.words for status in Status])
     )
-    if not same.all():
-        return None
-
-    def placed(values: NDArray[Any], empty: Any) -> NDArray[Any]:
-        array = np.full(wanted.shape, empty, dtype=values.dtype)
-        array[wanted] = values
-        return array
-
-    status = np.array([STATUS[words] for words in column["status"]], dtype=np.uint8)
-    failed = [
-        Failure(Tile(int(r), int(r) + 1, int(t), int(t) + 1), Status(s), message or "")
-        for r, t, s, message in zip(row, task, status, column["error"], strict=True)
-        if s != Status.OK
-    ]
-    everywhere = row == 0  # the default Θ meets all tasks
-    return GridEpisodes(
-        grid,
-        References(column["random"][everywhere], column["optimal"][everywhere]),
-        placed(column["return"], np.nan),
-        np.full((*wanted.shape, 1), np.nan),
-        placed(status, Status.RAISED),
-        placed(column["attempts"].astype(np.int64), 0),
-        placed(column["worker"], ""),
-        tuple(failed),
-        n_simulated_steps=0,
-        work_s=0.0,
-    )
+    return bool(same.all())

@@ -10,14 +10,14 @@ import numpy as np
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.config.stopping import Rule
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing
-from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
+from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid, grid_of
 from spikeloop.coordinator.search.reporter import Reporter
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.scores import held_out_score
 from spikeloop.coordinator.strategies.base import wants_gradient
-from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Population, cut
 from spikeloop.workers.seeding import TaskSet
@@ -31,8 +31,16 @@ of workers, because no result may.
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """Episodes of one point on the monitor tasks, and their score."""
+
+    episodes: GridEpisodes
+    score: Interval
+
+
+@dataclass(frozen=True)
 class Generation:
-    """One generation, after ``tell`` gave its fitness to the strategy.
+    """One generation, from ``tell`` on, which gives its fitness to the strategy.
 
     Attributes:
         number: from 1.
@@ -43,6 +51,8 @@ class Generation:
         total_episodes: episodes of the search so far.
         spread: of the population, in coordinates; nan where points are too long to be stored.
         wall_s: seconds that it took.
+        held_out: the point to deploy after it on the monitor tasks, where it was measured.
+        rule: the stop rule that fires after it, if any.
     """
 
     number: int
@@ -53,14 +63,8 @@ class Generation:
     total_episodes: int
     spread: float
     wall_s: float
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Episodes of one point on the monitor tasks, and their score."""
-
-    episodes: GridEpisodes
-    score: Interval
+    held_out: HeldOut | None = None
+    rule: Rule | None = None
 
 
 def run_generation(
@@ -111,16 +115,7 @@ def run_held_out(
 
 def held_out_jobs(config: RunConfig, point: FloatArray, generation: int) -> list[Job]:
     """Cut the held-out episodes of one point into about ``HELD_OUT_JOBS`` jobs."""
-    grid = Grid(
-        config.family,
-        config.learner,
-        Explicit(point[None, :]),
-        n_tasks=config.transfer.monitor_tasks,
-        run_seed=config.run.seed,
-        task_set=TaskSet.MONITOR,
-        index=0,
-        common_noise=config.run.common_noise,
-    )
+    grid = grid_of(config, point, config.transfer.monitor_tasks, TaskSet.MONITOR, index=0)
     n_tasks = min(config.run.tile_tasks, -(-grid.n_tasks // HELD_OUT_JOBS))
     return cut(grid, 1, n_tasks, f"generation {generation} held out")
 

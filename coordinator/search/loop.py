@@ -2,20 +2,18 @@
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import epoch_of, population_spread
-from spikeloop.coordinator.search import live_metrics, racing, stop_rules
-from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search import live_metrics, racing, stop_rules, tables
 from spikeloop.coordinator.search.commits import Commits
 from spikeloop.coordinator.search.deployment import epoch_start, point_after
 from spikeloop.coordinator.search.generation import (
     Generation,
-    HeldOut,
     count_failures,
     run_generation,
     run_held_out,
@@ -45,16 +43,14 @@ def search(run: Run, pool: WorkerPool, reporter: Reporter) -> Any:
     config, store = run.config, run.store
     planned = max_generations(config)
     history = History(store.rows(KEPT))
-    start = _start(run, pool, reporter)
-    state, commits = start.state, Commits(run, pool, reporter, start.failures)
+    state, failures = _start(run, pool, reporter)
+    commits = Commits(run, pool, reporter, failures)
     pool.publish(live_metrics.at_start(planned, run.last_row, history.rows))
     try:
         while not search_is_over(config, history.last):
             generation = _ask_evaluate_tell(config, pool, state, history, reporter, commits)
-            early = stop_rules.before_held_out(config, generation)
-            held_out = _held_out(run, pool, generation, early, history, reporter)
-            rule = stop_rules.after_held_out(config, generation, early, held_out, history)
-            history.add(commits.add(generation, held_out, rule))
+            generation = _measure_and_judge(run, pool, generation, history, reporter)
+            history.add(commits.add(generation))
             state = generation.state
     finally:
         commits.finish()  # whatever ends the search, a complete generation is not lost
@@ -62,27 +58,17 @@ def search(run: Run, pool: WorkerPool, reporter: Reporter) -> Any:
     return state
 
 
-@dataclass(frozen=True)
-class _Start:
-    """Where a search begins or continues.
-
-    Attributes:
-        state: of the strategy.
-        failures: number of failed held-out episodes before the search by reason, not reported yet.
-    """
-
-    state: Any
-    failures: Counter[str]
-
-
-def _start(run: Run, pool: WorkerPool, reporter: Reporter) -> _Start:
+def _start(run: Run, pool: WorkerPool, reporter: Reporter) -> tuple[Any, Counter[str]]:
     """Read the last committed state; a new search commits its initial state first.
 
     With ``transfer.monitor_every`` the initial state's recommendation gets a held-out score too.
+
+    Returns:
+        The state, and the number of those held-out episodes that failed by reason.
     """
     config, committed = run.config, run.store.generation()
     if committed >= 0:
-        return _Start(run.state_after(committed), Counter())
+        return run.state_after(committed), Counter()
     state, parts, failures = initial_state(config), {}, Counter[str]()
     if config.transfer.monitor_every:
         point = config.strategy.recommend(state)
@@ -90,7 +76,7 @@ def _start(run: Run, pool: WorkerPool, reporter: Reporter) -> _Start:
         parts["curves"] = tables.curves_table(episodes, 0)
         failures = count_failures(episodes)
     run.store.commit(0, parts, to_arrays(state))
-    return _Start(state, failures)
+    return state, failures
 
 
 def _ask_evaluate_tell(
@@ -131,20 +117,16 @@ def _ask_evaluate_tell(
     )
 
 
-def _held_out(
-    run: Run,
-    pool: WorkerPool,
-    generation: Generation,
-    rule: stop_rules.MaybeRule,
-    history: History,
-    reporter: Reporter,
-) -> HeldOut | None:
-    """Measure the point to deploy on the monitor tasks, if it is due or the search ends here."""
-    config, number = run.config, generation.number
-    transfer = config.transfer
-    ends = transfer.monitor_every and config.stop.ends(rule)
-    if not (ends or transfer.monitors(number, config.run.generations)):
-        return None
-    rows = [*history.rows, {"generation": number, "epoch": generation.epoch}]
-    point = point_after(run, number, epoch_start(rows, number), generation.state)
-    return run_held_out(config, pool, point, number, reporter)
+def _measure_and_judge(
+    run: Run, pool: WorkerPool, generation: Generation, history: History, reporter: Reporter
+) -> Generation:
+    """Add the held-out score, if it is due or the search ends here, and the rule that fires."""
+    config, number, transfer = run.config, generation.number, run.config.transfer
+    generation = replace(generation, rule=stop_rules.before_held_out(config, generation))
+    ends = transfer.monitor_every and config.stop.ends(generation.rule)
+    if ends or transfer.monitors(number, config.run.generations):
+        rows = [*history.rows, {"generation": number, "epoch": generation.epoch}]
+        point = point_after(run, number, epoch_start(rows, number), generation.state)
+        held_out = run_held_out(config, pool, point, number, reporter)
+        generation = replace(generation, held_out=held_out)
+    return replace(generation, rule=stop_rules.after_held_out(config, generation, history))

@@ -4,9 +4,9 @@ The column ``worker`` of an episode names the process that ran it and its kernel
 (``workers.processor``), so the tables of a run say what was computed on what.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
-from spikeloop.cluster.metrics import Measure
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.workers.job import Job, Outcome
@@ -17,29 +17,13 @@ class WatchedPool:
     """A pool that warns once of a worker with other kernels than this process."""
 
     def __init__(self, pool: WorkerPool, what: str, note: Callable[[str], None]) -> None:
-        self.stop = pool.stop
         self._pool = pool
         self._what = what
         self._note: Callable[[str], None] | None = note
 
-    @property
-    def n_workers(self) -> int:
-        """Number of workers of the pool."""
-        return self._pool.n_workers
-
-    @property
-    def n_replaced(self) -> int:
-        """Number of workers that the pool has replaced."""
-        return self._pool.n_replaced
-
-    @property
-    def description(self) -> str:
-        """Description of the pool."""
-        return self._pool.description
-
-    def publish(self, measures: Mapping[str, Measure]) -> None:
-        """Publish measures through the pool."""
-        self._pool.publish(measures)
+    def __getattr__(self, name: str) -> Any:
+        """Give all else as the pool has it."""
+        return getattr(self._pool, name)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Yield the pool's outcomes, and check the worker of each."""
@@ -54,7 +38,7 @@ def watched(pool: WorkerPool, config: RunConfig, note: Callable[[str], None]) ->
     """Give the pool itself if processors change no number, else one that warns."""
     if portable(config.learner, config.family):
         return pool
-    return WatchedPool(pool, config.learner.kind, note)
+    return cast(WorkerPool, WatchedPool(pool, config.learner.kind, note))
 
 
 def mixed(workers: str, what: str) -> str:

@@ -18,8 +18,6 @@ class GenerationReport:
         held_out: score of the recommended point on the monitor tasks, where it was measured.
         failures: number of failed episodes by reason, held-out ones and those of earlier
             generations of the same commit included.
-        summary: numbers of the strategy about itself.
-        wall_s: seconds from asking to telling.
         stopped: why the search ends or restarts after it, in words; "" if it goes on.
     """
 
@@ -28,8 +26,6 @@ class GenerationReport:
     mean: float
     held_out: Interval | None
     failures: Mapping[str, int]
-    summary: Mapping[str, float]
-    wall_s: float
     stopped: str = ""
 
 

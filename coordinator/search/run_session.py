@@ -30,11 +30,6 @@ from spikeloop.workers.garbage_collection import RARELY, frozen
 OnEnd = Callable[[Run], object]
 
 
-def nothing(run: Run) -> None:
-    """Leave a finished run as it is, the default of ``on_end``."""
-    del run
-
-
 def existing_run(config: RunConfig, folder: Path, note: Callable[[str], None]) -> Run | None:
     """Give the run of a configuration that is in a folder; None if it is still to be started.
 
@@ -62,7 +57,7 @@ def start(
     reporter: SessionReporter,
     stop: StopSignal,
     or_resume: bool = False,
-    on_end: OnEnd = nothing,
+    on_end: OnEnd = lambda run: None,
 ) -> Transfer:
     """Run a new search in a new folder.
 
@@ -100,7 +95,7 @@ def resume(
     reporter: SessionReporter,
     stop: StopSignal,
     after: int | None = None,
-    on_end: OnEnd = nothing,
+    on_end: OnEnd = lambda run: None,
 ) -> Transfer:
     """Continue after the last committed generation, to the bits of an undisturbed run.
 

@@ -26,19 +26,14 @@ def initial_state(config: RunConfig, generation: int | None = None) -> Any:
     return config.strategy.init(space, start, rng)
 
 
-def n_candidates(config: RunConfig) -> int:
-    """Count the candidates of the first generation."""
-    return n_candidates_of(config.strategy, initial_state(config))
+def n_candidates(config: RunConfig, state: Any = None) -> int:
+    """Count the candidates of the generation that follows a state, or of the first one."""
+    return n_candidates_of(config.strategy, initial_state(config) if state is None else state)
 
 
-def generation_episodes(config: RunConfig) -> int:
-    """Count the episodes of the first generation."""
-    return racing_schedule.n_episodes(n_candidates(config), config.run.edges)
-
-
-def next_generation_episodes(config: RunConfig, state: Any) -> int:
-    """Count the episodes of the generation that follows a state."""
-    return racing_schedule.n_episodes(n_candidates_of(config.strategy, state), config.run.edges)
+def generation_episodes(config: RunConfig, state: Any = None) -> int:
+    """Count the episodes of the generation that follows a state, or of the first one."""
+    return racing_schedule.n_episodes(n_candidates(config, state), config.run.edges)
 
 
 def max_generations(config: RunConfig) -> int:

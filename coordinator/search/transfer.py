@@ -1,62 +1,60 @@
 """Estimate what the default, random and learned Θ earn on tasks that the search has never seen."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-from spikeloop.cluster.pool import WorkerPool
-from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.search import baselines
 from spikeloop.coordinator.search.baselines import Baseline
-from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
-from spikeloop.coordinator.search.reporter import Reporter
-from spikeloop.coordinator.search.transfer_design import (
-    THETAS,
-    transfer_jobs,
-    transfer_size,
-    transfer_theta,
-)
+from spikeloop.coordinator.search.transfer_design import THETAS
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.regret import mean_regret
-from spikeloop.coordinator.stats.scores import Bootstrap, Sample
-from spikeloop.tasks.base import FloatArray
+from spikeloop.coordinator.stats.scores import Bootstrap, Sample, frame_gain_and_span
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """Held-out episodes of several points on the same tasks.
+    """Scores of several points on the same held-out tasks, with 95 % intervals.
 
     Attributes:
-        episodes: one row a point: the default, the learned one, the random ones.
-        theta: the element of ``THETAS`` that each row belongs to.
-        scores: of each theta.
-        gains: planned comparisons, learned minus default and learned minus random, paired by task.
+        episodes: the rows of the table ``transfer`` that they follow from.
+        scores: of each element of ``THETAS``.
+        differences: planned comparisons, learned minus default and learned minus random, paired by
+            task.
+        regret: of each Θ, how much less than the optimal policy it earned, on average.
         baselines: further policies on the same tasks, where the family knows some.
     """
 
-    episodes: GridEpisodes
-    theta: tuple[str, ...]
+    episodes: pd.DataFrame
     scores: Mapping[str, Interval]
-    gains: Mapping[str, Interval]
+    differences: Mapping[str, Interval]
+    regret: Mapping[str, Interval]
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
 
-    def rows(self, theta: str) -> list[int]:
-        """Give the rows of ``episodes`` that belong to a theta."""
-        return [row for row, name in enumerate(self.theta) if name == theta]
+    @property
+    def n_tasks(self) -> int:
+        """The number of held-out tasks."""
+        return int(self.episodes["task"].nunique())
 
-    @cached_property
-    def regret(self) -> dict[str, Interval]:
-        """Mean over the episodes of each theta of the optimal minus the earned return."""
-        episodes, grid = self.episodes, self.episodes.grid
-        missed = episodes.references.optimal - episodes.returns
-        return mean_regrets(grid.run_seed, grid.index, missed, episodes.ok, self.theta)
+    def estimates_json(self) -> dict[str, Any]:
+        """Give scores, differences and regret as plain values, None for nan."""
+        groups = {
+            "scores": self.scores,
+            "differences": self.differences,
+            "regret": self.regret,
+        }
+        return {
+            group: {name: estimate_json(estimate) for name, estimate in estimates.items()}
+            for group, estimates in groups.items()
+        }
 
     def as_json(self) -> dict[str, Any]:
-        """Give scores, differences, regret and baselines as plain values, None for nan."""
+        """Give all estimates, baselines included, as plain values, None for nan."""
         baselines = {
             name: {
                 **estimate_json(baseline.score),
@@ -66,11 +64,9 @@ class Transfer:
             for name, baseline in self.baselines.items()
         }
         return {
-            "scores": {name: estimate_json(estimate) for name, estimate in self.scores.items()},
-            "differences": {name: estimate_json(estimate) for name, estimate in self.gains.items()},
-            "regret": {name: estimate_json(e) for name, e in self.regret.items()},
+            **self.estimates_json(),
             "baselines": baselines,
-            "n_failed": self.episodes.n_failed,
+            "n_failed": int((self.episodes["status"] != "ok").sum()),
         }
 
 
@@ -80,72 +76,55 @@ def estimate_json(estimate: Interval) -> dict[str, Any]:
     return {**numbers, "n_tasks": estimate.n, "n_points": estimate.n_points}
 
 
-def score_transfer(
-    pool: WorkerPool,
-    config: RunConfig,
-    settings: TransferSettings,
-    learned: FloatArray,
-    reporter: Reporter,
-) -> Transfer:
-    """Run the points on the held-out tasks and score them with 95 % intervals."""
-    jobs = transfer_jobs(config, settings, learned)
-    reporter.started("transfer to held-out tasks", transfer_size(settings))
-    episodes = evaluate_grid(pool, jobs, reporter.episodes_done)
-    return summarise(config.run.seed, settings.seed, episodes, transfer_theta(settings))
+def with_baselines(config: RunConfig, episodes: pd.DataFrame) -> Transfer:
+    """Score rows of the table ``transfer`` and add the baselines.
 
-
-def summarise(run_seed: int, seed: int, episodes: GridEpisodes, theta: tuple[str, ...]) -> Transfer:
-    """Score episodes; the resampling depends on the seeds alone."""
-    return Transfer(episodes, theta, *compare(run_seed, seed, episodes.gain, episodes.span, theta))
-
-
-def compare(
-    run_seed: int, seed: int, gain: FloatArray, span: FloatArray, theta: Sequence[str]
-) -> tuple[dict[str, Interval], dict[str, Interval]]:
-    """Give scores and planned comparisons of episodes.
-
-    Args:
-        run_seed: seed of the run.
-        seed: of the held-out tasks.
-        gain: (n_points, n_tasks) return above the random policy; 0 for episodes without weight.
-        span: (n_points, n_tasks) optimal minus random return; 0 for episodes without weight.
-        theta: (n_points,) the element of ``THETAS`` that each row belongs to.
+    Raises:
+        ConfigError: a baseline is not one finite return a task.
+        OtherTasks: the episodes were run on other tasks than those that the family draws now.
     """
-    bootstrap = _bootstrap(run_seed, seed, gain.shape[1])
-    samples = {name: Sample(gain[rows], span[rows]) for name, rows in _rows(theta).items()}
-    scores = {name: bootstrap.estimate(sample) for name, sample in samples.items()}
-    gains = {
-        f"learned - {name}": bootstrap.difference(samples["learned"], samples[name])
-        for name in ("default", "random")
+    scored = transfer_scores(episodes, config.run.seed)
+    return replace(scored, baselines=baselines.measure(config, episodes))
+
+
+def transfer_scores(episodes: pd.DataFrame, run_seed: int) -> Transfer:
+    """Score rows of the table ``transfer``, all of one transfer seed.
+
+    The resampling depends on the seeds alone.
+    """
+    seed, n_tasks = int(episodes["transfer_seed"].iloc[0]), episodes["task"].nunique()
+    gain, span = frame_gain_and_span(episodes)
+    counts = (episodes["status"] == "ok").to_numpy(dtype=np.float64)
+    missed = np.where(counts > 0, episodes["optimal"] - episodes["return"], 0.0)
+    columns = {"gain": gain, "span": span, "missed": missed, "counts": counts}
+    grids = episodes.assign(**columns).pivot(
+        index=["theta", "point"], columns="task", values=list(columns)
+    )
+    theta = grids.index.get_level_values("theta")
+    # (n_points, n_tasks) of each Θ, 0 for the tasks that a point did not meet. Row by row, because
+    # the last bits of sums depend on the order in memory.
+    of = {
+        name: {
+            column: np.ascontiguousarray(grids[column][theta == name].fillna(0.0))
+            for column in columns
+        }
+        for name in THETAS
     }
-    return scores, gains
+    samples = {name: Sample(own["gain"], own["span"]) for name, own in of.items()}
 
+    def bootstrap() -> Bootstrap:
+        return Bootstrap.over(n_tasks, stream(run_seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, seed))
 
-def mean_regrets(
-    run_seed: int,
-    seed: int,
-    missed: FloatArray,
-    counts: NDArray[np.bool_],
-    theta: Sequence[str],
-) -> dict[str, Interval]:
-    """Estimate how much less than the optimal policy each theta earned, on average.
-
-    Args:
-        run_seed: seed of the run.
-        seed: of the held-out tasks.
-        missed: (n_points, n_tasks) optimal minus earned return.
-        counts: (n_points, n_tasks) which episodes count.
-        theta: (n_points,) the element of ``THETAS`` that each row belongs to.
-    """
-    # A generator of its own leaves the resampling of the scores as it was.
-    bootstrap = _bootstrap(run_seed, seed, missed.shape[1])
-    rows = {name: own for name, own in _rows(theta).items() if name in theta}
-    return {name: mean_regret(missed[own], counts[own], bootstrap) for name, own in rows.items()}
-
-
-def _bootstrap(run_seed: int, seed: int, n_tasks: int) -> Bootstrap:
-    return Bootstrap.over(n_tasks, stream(run_seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, seed))
-
-
-def _rows(theta: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
-    return {name: np.array([own == name for own in theta]) for name in THETAS}
+    of_scores, of_regret = bootstrap(), bootstrap()  # so that neither moves the other's numbers
+    return Transfer(
+        episodes,
+        scores={name: of_scores.estimate(sample) for name, sample in samples.items()},
+        differences={
+            f"learned - {name}": of_scores.difference(samples["learned"], samples[name])
+            for name in ("default", "random")
+        },
+        regret={
+            name: mean_regret(own["missed"], own["counts"] > 0, of_regret)
+            for name, own in of.items()
+        },
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
-from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.search.evaluation import grid_of
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Tile, cut
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
@@ -44,26 +44,7 @@ def transfer_grid(config: RunConfig, settings: TransferSettings, learned: FloatA
     rng = stream(config.run.seed, Purpose.RANDOM_POINTS, TaskSet.TRANSFER, settings.seed)
     random = space.sample(settings.random_points, rng)
     points = np.vstack([space.default_point(), learned, random])
-    return new_tasks(config, points, settings.tasks, settings.seed)
-
-
-def new_tasks(config: RunConfig, points: FloatArray, n_tasks: int, seed: int) -> Grid:
-    """Give the grid of some points on held-out tasks.
-
-    With more tasks, the first ones stay the same. So do the seeds of episodes with more points, and
-    with common noise also those with more tasks.
-    """
-    run = config.run
-    return Grid(
-        config.family,
-        config.learner,
-        Explicit(points),
-        n_tasks=n_tasks,
-        run_seed=run.seed,
-        task_set=TaskSet.TRANSFER,
-        index=seed,
-        common_noise=run.common_noise,
-    )
+    return grid_of(config, points, settings.tasks, TaskSet.TRANSFER, settings.seed)
 
 
 def transfer_jobs(config: RunConfig, settings: TransferSettings, learned: FloatArray) -> list[Job]:

@@ -1,18 +1,25 @@
 """Score the learned Θ on held-out tasks, and beside it the baselines that the family knows."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+import pyarrow as pa
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.search import baselines
-from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search import tables
 from spikeloop.coordinator.search.deployment import deployed, deployed_generation
+from spikeloop.coordinator.search.evaluation import evaluate_grid
 from spikeloop.coordinator.search.reporter import Reporter, SessionReporter
-from spikeloop.coordinator.search.transfer import Transfer, score_transfer
-from spikeloop.coordinator.search.transfer_design import transfer_size
+from spikeloop.coordinator.search.transfer import Transfer, with_baselines
+from spikeloop.coordinator.search.transfer_design import (
+    transfer_jobs,
+    transfer_size,
+    transfer_theta,
+)
 from spikeloop.coordinator.search.worker_pool import open_workers
 from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
@@ -50,8 +57,7 @@ def score_point(
 ) -> Transfer:
     """Score a point that is in no run folder as ``score_run`` does, and write nothing."""
     with open_workers(config, stop, reporter) as pool:
-        scored = score_transfer(pool, config, settings, point, reporter)
-        return _with_baselines(config, pool, source, settings, scored)
+        return _score(config, pool, source, settings, point, reporter)
 
 
 def transfer_path(run: Run, settings: TransferSettings) -> Path:
@@ -74,9 +80,8 @@ def score_and_write(
     reporter: Reporter,
 ) -> Transfer:
     """Score a point on held-out tasks and write the episodes to a file of the run."""
-    scored = score_transfer(pool, run.config, settings, point, reporter)
-    run.store.write_part(path, tables.transfer_table(scored.episodes, scored.theta))
-    return _with_baselines(run.config, pool, run.folder, settings, scored)
+    write = partial(run.store.write_part, path)
+    return _score(run.config, pool, run.folder, settings, point, reporter, write)
 
 
 def _require_same_size(store: RunStore, path: Path, n_episodes: int) -> None:
@@ -88,21 +93,28 @@ def _require_same_size(store: RunStore, path: Path, n_episodes: int) -> None:
         )
 
 
-def _with_baselines(
+def _score(
     config: RunConfig,
     pool: WorkerPool,
     source: Path,
     settings: TransferSettings,
-    scored: Transfer,
+    point: FloatArray,
+    reporter: Reporter,
+    write: Callable[[pa.Table], None] = lambda table: None,
 ) -> Transfer:
-    """Add the baselines; RunFailed if every episode of the learned Θ failed."""
-    if not scored.episodes.ok[scored.rows("learned")].any():
-        first = next(f for f in scored.episodes.failures if scored.theta[f.tile.c0] == "learned")
+    """Run the held-out episodes and score them; RunFailed if all of the learned Θ failed."""
+    reporter.started("transfer to held-out tasks", transfer_size(settings))
+    jobs, theta = transfer_jobs(config, settings, point), transfer_theta(settings)
+    episodes = evaluate_grid(pool, jobs, reporter.episodes_done)
+    table = tables.transfer_table(episodes, theta)
+    write(table)
+    learned = theta.index("learned")
+    if not episodes.ok[learned].any():
+        first = next(f for f in episodes.failures if f.tile.c0 == learned)
         raise RunFailed(
             f"{source}: every held-out episode of the learned Θ failed; the first (task "
             f"{first.tile.t0}): {first.message}",
             first.traceback,
         )
     with pool.stop.raising():
-        known = baselines.measure(config, settings.seed, scored.episodes.references)
-    return replace(scored, baselines=known)
+        return with_baselines(config, tables.without_curves(table))

@@ -6,20 +6,23 @@ from contextlib import contextmanager
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.search.evaluation import grid_of
 from spikeloop.coordinator.search.processor_mix import watched
 from spikeloop.coordinator.search.reporter import SessionReporter
 from spikeloop.coordinator.strategies.base import wants_gradient
-from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.workers.job import Grid, Job, Tile
+from spikeloop.workers.job import Job, Tile
 from spikeloop.workers.seeding import TaskSet
 
 
 @contextmanager
 def open_workers(
-    config: RunConfig, stop: StopSignal, reporter: SessionReporter
+    config: RunConfig, stop: StopSignal, reporter: SessionReporter, name: str = ""
 ) -> Iterator[WorkerPool]:
-    """Open the target of a run and give its pool, which warns of workers on other processors."""
-    name, classes = config.run.name, config.working_dir
+    """Open the target of a run and give its pool, which warns of workers on other processors.
+
+    People who watch the cluster see a name, which is the run's own unless another is given.
+    """
+    name, classes = name or config.run.name, config.working_dir
     with config.target.open(warm_up_job(config), stop, classes, name, reporter.note) as pool:
         reporter.pool(pool.description)
         yield watched(pool, config, reporter.note)
@@ -27,14 +30,6 @@ def open_workers(
 
 def warm_up_job(config: RunConfig) -> Job:
     """Give one episode of the default Θ, which compiles and imports before deadlines count."""
-    grid = Grid(
-        config.family,
-        config.learner,
-        Explicit(config.space.default_point()[None, :]),
-        n_tasks=1,
-        run_seed=config.run.seed,
-        task_set=TaskSet.PLAN,
-        index=0,
-        gradient=wants_gradient(config.strategy),
-    )
+    point, gradient = config.space.default_point(), wants_gradient(config.strategy)
+    grid = grid_of(config, point, 1, TaskSet.PLAN, index=0, gradient=gradient)
     return Job(grid, Tile(0, 1, 0, 1), "warm-up")

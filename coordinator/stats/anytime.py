@@ -89,11 +89,6 @@ def area_under_curve(episodes: ArrayLike, scores: ArrayLike, budget: float) -> f
     return float((y * np.diff(edges)).sum() / budget)
 
 
-def episodes_grid(first: float, budget: float, n: int = 120) -> FloatArray:
-    """(n,) episodes from ``first`` > 0 to ``budget``, evenly spaced in the logarithm."""
-    return np.geomspace(first, budget, n)
-
-
 def anytime_band(
     runs: ArrayLike,
     episodes: ArrayLike,

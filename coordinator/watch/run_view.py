@@ -12,13 +12,11 @@ from rich.text import Text
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import command_line, printable
 from spikeloop.coordinator.report.transfer_table import (
-    TransferScores,
     describe_difference,
-    row_name,
     terminal_table,
-    transfer_scores,
+    theta_rows,
 )
-from spikeloop.coordinator.search.transfer import estimate_json
+from spikeloop.coordinator.search.transfer import Transfer, transfer_scores
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.watch.curves import Series, TerminalSize, draw_curves
 from spikeloop.coordinator.watch.durations import span
@@ -39,7 +37,7 @@ class RunView:
 
     def __init__(self, folder: Path) -> None:
         self._reader = RunReader(folder)
-        self._transfer: TransferScores | None = None
+        self._transfer: Transfer | None = None
         self._problem = ""
         self.status = RunStatus(self._reader)
 
@@ -77,13 +75,7 @@ class RunView:
         """The status, and how the run ended."""
         found = self.status.as_json()
         found["problems"] += [self._problem] if self._problem else []
-        found["transfer"] = None
-        if (transfer := self._transfer) is not None:
-            groups = {name: getattr(transfer, name) for name in ("scores", "differences", "regret")}
-            found["transfer"] = {
-                group: {name: estimate_json(estimate) for name, estimate in estimates.items()}
-                for group, estimates in groups.items()
-            }
+        found["transfer"] = None if self._transfer is None else self._transfer.estimates_json()
         return found
 
     def show(self, size: TerminalSize) -> RenderableType:
@@ -133,10 +125,7 @@ class RunView:
             yield Text(self._problem, "red")
         if (transfer := self._transfer) is None:
             return
-        rows = [
-            (row_name(theta, transfer.scores[theta]), *cells)
-            for theta, cells in transfer.cells.items()
-        ]
+        rows = theta_rows(transfer)
         yield terminal_table(transfer.n_tasks, self.status.plan.scale, rows, columns)
         for name, difference in transfer.differences.items():
             yield Text(f"{name}: {describe_difference(difference)}")

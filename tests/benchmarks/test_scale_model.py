@@ -99,24 +99,6 @@ def test_a_generation_begins_when_the_last_unit_of_the_one_before_has_ended() ->
     assert scaling.efficiencies == pytest.approx(shares)
 
 
-def more_held(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(scale_model, "UNITS_PER_CORE", 3)
-
-
-def none_ahead(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(scale_model, "UNITS_PER_CORE", 1)
-
-
-def whole_messages(patch: pytest.MonkeyPatch) -> None:
-    """A message carries as many units as the worker has cores."""
-    patch.setattr(Machine, "units", property(lambda self: self.cores))
-
-
-def last_pieces_too(patch: pytest.MonkeyPatch) -> None:
-    """Workers hold units ahead until the end."""
-    patch.setattr(Machine, "n_cores", property(lambda self: 1))
-
-
 def messages_in_turn(patch: pytest.MonkeyPatch) -> None:
     """A message waits for all units of the one before it."""
     make = scale_model._Worker.__init__
@@ -128,9 +110,16 @@ def messages_in_turn(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(scale_model._Worker, "__init__", planted)
 
 
-@pytest.mark.parametrize(
-    "plant", [more_held, none_ahead, whole_messages, last_pieces_too, messages_in_turn]
-)
+PLANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "a worker holds more": lambda patch: patch.setattr(scale_model, "UNITS_PER_CORE", 3),
+    "a worker holds none ahead": lambda patch: patch.setattr(scale_model, "UNITS_PER_CORE", 1),
+    "a message has a unit a core": lambda patch: patch.setattr(Machine, "units", 48),
+    "units are held until the end": lambda patch: patch.setattr(Machine, "n_cores", 1),
+    "messages wait for the one before": messages_in_turn,
+}
+
+
+@pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 def test_the_comparison_with_the_ledger_notices_another_discipline(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,18 +6,16 @@ documentation and ``--json`` read.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from spikeloop.coordinator.comparison.findings.pairs import pair_findings, planned_pairs
 from spikeloop.coordinator.comparison.findings.records import ComparisonFinding
 from spikeloop.coordinator.comparison.findings.variants import VariantFinding, variant_findings
 from spikeloop.coordinator.comparison.findings.verdicts import cautions
 from spikeloop.coordinator.stats.bootstrap import Interval
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -50,61 +48,10 @@ class Findings:
         plain: dict[str, Any] = _plain(self)
         return plain
 
-    def variants_table(self) -> "pd.DataFrame":
-        """Make a row for each variant; an interval takes three columns: x, x_low, x_high."""
-        import pandas as pd
-
-        rows = []
-        for variant in self.variants:
-            row: dict[str, Any] = {
-                "variant": variant.name,
-                "strategy": variant.strategy,
-                "settings": variant.settings,
-                "runs": variant.n_runs,
-                "failed": variant.n_failed,
-                **_columns("iqm", variant.iqm),
-                **_columns("mean", variant.mean),
-                **_columns("area", variant.area),
-                "episodes": variant.episodes,
-                "failed_episodes_share": variant.failed_episodes_share,
-            }
-            if variant.attainment is not None:
-                row |= {
-                    "reached": variant.attainment.n_reached,
-                    **_columns("reached_share", variant.attainment.share),
-                    "expected_episodes": variant.attainment.expected_episodes,
-                    **_columns("median_episodes", variant.attainment.median),
-                }
-            rows.append(row)
-        return pd.DataFrame(rows)
-
-    def comparisons_table(self) -> "pd.DataFrame":
-        """Make a row for each planned comparison, with columns as in ``variants_table``."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            [
-                {
-                    "variant": found.variant,
-                    "other": found.other,
-                    "n": found.n,
-                    **_columns("difference", found.difference),
-                    **_columns("improvement", found.improvement),
-                    "effect": found.test.effect,
-                    "p": found.test.p,
-                    "p_holm": found.p_holm,
-                    "p_mean": found.p_mean,
-                    "detectable": found.detectable,
-                    "verdict": found.verdict,
-                }
-                for found in self.comparisons
-            ]
-        )
-
 
 def findings(
-    results: "pd.DataFrame",
-    anytime: "pd.DataFrame",
+    results: pd.DataFrame,
+    anytime: pd.DataFrame,
     *,
     budget: int,
     baseline: str,
@@ -141,10 +88,6 @@ def findings(
     comparisons = pair_findings(variants, planned, seed)
     known = tuple(cautions(variants, comparisons, budget, results))
     return Findings(variants, comparisons, baseline, budget, target, known)
-
-
-def _columns(name: str, interval: Interval) -> dict[str, float]:
-    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
 def _plain(value: Any) -> Any:

@@ -1,8 +1,9 @@
 """Compares two variants on the seeds that both finished, for each planned comparison."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-import numpy as np
+import pandas as pd
 
 from spikeloop.coordinator.comparison.findings.records import ComparisonFinding, Pair
 from spikeloop.coordinator.comparison.findings.variants import VariantFinding, stream
@@ -32,13 +33,7 @@ def planned_pairs(
 def pair_findings(
     variants: Sequence[VariantFinding], planned: Sequence[tuple[str, str]], seed: int
 ) -> tuple[ComparisonFinding, ...]:
-    """Compare each planned pair, with p-values corrected over all of them.
-
-    Args:
-        variants: all that are compared.
-        planned: names (variant, other), from ``planned_pairs``.
-        seed: of all resampling.
-    """
+    """Compare each of ``planned_pairs``, with p-values corrected over all of them."""
     by_name = {variant.name: variant for variant in variants}
     paired = [_pair(by_name[one], by_name[other], seed) for one, other in planned]
     corrected = holm([pair.test.p for pair in paired])
@@ -50,22 +45,14 @@ def pair_findings(
 
 
 def _pair(one: VariantFinding, other: VariantFinding, seed: int) -> Pair:
-    first, second = (
-        {
-            index: score
-            for index, score in zip(variant.seeds, variant.scores, strict=True)
-            if score == score
-        }
-        for variant in (one, other)
-    )
-    seeds = tuple(sorted(first.keys() & second.keys()))
-    scores = np.array([first[index] for index in seeds])
-    others = np.array([second[index] for index in seeds])
+    scores_by_seed = [pd.Series(variant.scores, variant.seeds) for variant in (one, other)]
+    common = pd.concat(scores_by_seed, axis=1, join="inner").dropna().sort_index()
+    scores, others = common.to_numpy().T
     differences = paired_differences(scores, others)
     return Pair(
         variant=one.name,
         other=other.name,
-        seeds=seeds,
+        seeds=tuple(common.index.tolist()),
         differences=differences,
         difference=paired_interval(differences, stream(seed)),
         improvement=probability_of_improvement(scores, others, stream(seed)),
@@ -76,13 +63,12 @@ def _pair(one: VariantFinding, other: VariantFinding, seed: int) -> Pair:
 def _compare(
     pair: Pair, p_holm: float, smallest_p_holm: float, n_planned: int, seed: int
 ) -> ComparisonFinding:
-    detectable = detectable_difference(pair.differences, ALPHA / n_planned)
-    decided = verdict(pair, p_holm, smallest_p_holm)
-    return ComparisonFinding(
+    found = ComparisonFinding(
         **vars(pair),
         p_holm=p_holm,
         p_mean=sign_flip_p(pair.differences, stream(seed)),
-        detectable=detectable,
-        verdict=decided,
-        sentence=sentence(pair, decided, p_holm, smallest_p_holm, n_planned, detectable),
+        detectable=detectable_difference(pair.differences, ALPHA / n_planned),
+        verdict=verdict(pair, p_holm, smallest_p_holm),
+        sentence="",
     )
+    return replace(found, sentence=sentence(found, smallest_p_holm, n_planned))

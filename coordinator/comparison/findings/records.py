@@ -12,20 +12,7 @@ Verdict = Literal["higher", "lower", "no difference detected", "too few seeds"]
 
 @dataclass(frozen=True)
 class Pair:
-    """The result before the correction over all comparisons; see ``ComparisonFinding``."""
-
-    variant: str
-    other: str
-    seeds: tuple[int, ...]
-    differences: FloatArray
-    difference: Interval
-    improvement: Interval
-    test: SignedRank
-
-
-@dataclass(frozen=True)
-class ComparisonFinding:
-    """The result of one planned comparison, on the seeds that both variants finished.
+    """The result on the seeds that both finished, before the correction over all comparisons.
 
     Attributes:
         variant: name of the one variant.
@@ -36,14 +23,6 @@ class ComparisonFinding:
         improvement: probability that a run of ``variant`` scores higher than a run of ``other``
             on another seed.
         test: exact Wilcoxon signed-rank test; ``test.effect`` is the effect size.
-        p_holm: its p-value after Holm's correction over all planned comparisons.
-        p_mean: exact sign-flip test of the mean difference, a check beside the planned test.
-        detectable: true mean difference that the planned test sees four times in five, if
-            differences are normal with this spread, at the level of Holm's first step; inf if no
-            difference can be significant.
-        verdict: "higher" or "lower" if the corrected test rejects and the mean difference points
-            the same way; "too few seeds" if no outcome could have been significant.
-        sentence: the finding in words.
     """
 
     variant: str
@@ -53,13 +32,30 @@ class ComparisonFinding:
     difference: Interval
     improvement: Interval
     test: SignedRank
-    p_holm: float
-    p_mean: float
-    detectable: float
-    verdict: Verdict
-    sentence: str
 
     @property
     def n(self) -> int:
         """The number of paired seeds."""
         return len(self.seeds)
+
+
+@dataclass(frozen=True)
+class ComparisonFinding(Pair):
+    """The result of one planned comparison.
+
+    Attributes:
+        p_holm: p-value of the test after Holm's correction over all planned comparisons.
+        p_mean: exact sign-flip test of the mean difference, a check beside the planned test.
+        detectable: true mean difference that the planned test sees four times in five, if
+            differences are normal with this spread, at the level of Holm's first step; inf if no
+            difference can be significant.
+        verdict: "higher" or "lower" if the corrected test rejects and the mean difference points
+            the same way; "too few seeds" if no outcome could have been significant.
+        sentence: the finding in words.
+    """
+
+    p_holm: float
+    p_mean: float
+    detectable: float
+    verdict: Verdict
+    sentence: str

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from spikeloop.coordinator.stats.anytime import (
     AnytimeBand,
@@ -12,7 +12,6 @@ from spikeloop.coordinator.stats.anytime import (
     anytime_band,
     area_under_curve,
     attainment,
-    episodes_grid,
     episodes_to_target,
     step_curve,
 )
@@ -24,9 +23,6 @@ from spikeloop.coordinator.stats.significance import (
     overall_mean,
 )
 from spikeloop.tasks.base import FloatArray
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -75,8 +71,8 @@ class VariantFinding:
 
 
 def variant_findings(
-    results: "pd.DataFrame",
-    anytime: "pd.DataFrame",
+    results: pd.DataFrame,
+    anytime: pd.DataFrame,
     names: Sequence[str],
     budget: int,
     target: float | None,
@@ -84,20 +80,14 @@ def variant_findings(
 ) -> tuple[VariantFinding, ...]:
     """Summarise each of the named variants; all share thresholds and the grid of episodes.
 
-    Args:
-        results: one row for each run, see ``findings``.
-        anytime: one row for each held-out measurement, see ``findings``.
-        names: variants, each with at least one run.
-        budget: episodes of the outer loop that each run was given.
-        target: held-out score; the episodes until it is reached are counted.
-        seed: of all resampling.
+    The arguments are as for ``findings``; ``seed`` is that of all resampling.
     """
     scores = results["score"].to_numpy(dtype=np.float64)
     finite = scores[np.isfinite(scores)]
     taus = np.linspace(finite.min(), finite.max(), 101) if finite.size else np.empty(0)
     counted = anytime["episodes"].to_numpy(dtype=np.float64)
     first = counted[(counted > 0) & (counted < budget)].min(initial=budget)
-    grid = episodes_grid(first, budget)
+    grid = np.geomspace(first, budget, 120)  # evenly spaced in the logarithm
     return tuple(
         _variant(
             results[results["variant"] == name].sort_values("seed_index"),
@@ -118,8 +108,8 @@ def stream(seed: int) -> np.random.Generator:
 
 
 def _variant(
-    runs: "pd.DataFrame",
-    measured: "pd.DataFrame",
+    runs: pd.DataFrame,
+    measured: pd.DataFrame,
     taus: FloatArray,
     grid: FloatArray,
     budget: int,

@@ -1,18 +1,13 @@
 """Puts a comparison into words: verdicts, sentences, and cautions."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from spikeloop.coordinator.comparison.findings.records import Verdict
+from spikeloop.coordinator.comparison.findings.records import ComparisonFinding, Pair, Verdict
+from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 from spikeloop.coordinator.stats.significance import smallest_p
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from spikeloop.coordinator.comparison.findings.records import ComparisonFinding, Pair
-    from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 
 ALPHA = 0.05
 """Rate of false alarms over all planned comparisons together, kept by Holm's correction."""
@@ -21,13 +16,10 @@ BCA_RELIABLE = 15
 """Number of pairs below which a BCa interval is unreliable."""
 
 
-def verdict(pair: "Pair", p_holm: float, smallest_p_holm: float) -> Verdict:
+def verdict(pair: Pair, p_holm: float, smallest_p_holm: float) -> Verdict:
     """Decide by the corrected test, where the mean difference points the same way.
 
-    Args:
-        pair: two variants on their common seeds.
-        p_holm: corrected p of their signed-rank test.
-        smallest_p_holm: the smallest that so many seeds and planned comparisons allow.
+    ``smallest_p_holm`` is the smallest corrected p that so many seeds and comparisons allow.
     """
     if smallest_p_holm > ALPHA:
         return "too few seeds"
@@ -38,65 +30,52 @@ def verdict(pair: "Pair", p_holm: float, smallest_p_holm: float) -> Verdict:
     return "no difference detected"
 
 
-def sentence(
-    pair: "Pair",
-    decided: Verdict,
-    p_holm: float,
-    smallest_p_holm: float,
-    n_planned: int,
-    detectable: float,
-) -> str:
-    """Write the finding in words, with all that it rests on.
+def sentence(found: ComparisonFinding, smallest_p_holm: float, n_planned: int) -> str:
+    """Write a finding in words, with all that it rests on.
 
     Args:
-        pair: two variants on their common seeds.
-        decided: what the test decided.
-        p_holm: corrected p of their signed-rank test.
-        smallest_p_holm: the smallest that so many seeds and planned comparisons allow.
+        found: complete but for the sentence.
+        smallest_p_holm: as in ``verdict``.
         n_planned: comparisons that the correction is over.
-        detectable: true difference that the test sees four times in five.
     """
-    variant, other, n, value = pair.variant, pair.other, pair.test.n, pair.difference.value
+    variant, other, n, value = found.variant, found.other, found.test.n, found.difference.value
     if n == 0:
         return f"{variant} and {other} finished no seed in common: nothing can be said."
-    if decided == "too few seeds":
+    if found.verdict == "too few seeds":
         return (
             f"{variant} and {other} cannot be told apart at n = {n} paired seeds, whatever the "
             f"scores: the smallest Holm-corrected p over {n_planned} planned comparisons is "
             f"{smallest_p_holm:.2g} (difference {value:+.3f})."
         )
-    interval = f"BCa 95 % [{pair.difference.low:.3f}, {pair.difference.high:.3f}]"
-    test = f"exact Wilcoxon {_p(pair.test.p)}, Holm-corrected {_p(p_holm)}"
-    if decided != "no difference detected":
-        size = f"{abs(value):.3f} {decided}"
+    interval = f"BCa 95 % [{found.difference.low:.3f}, {found.difference.high:.3f}]"
+    test = f"exact Wilcoxon {_p(found.test.p)}, Holm-corrected {_p(found.p_holm)}"
+    if found.verdict != "no difference detected":
+        size = f"{abs(value):.3f} {found.verdict}"
         return f"{variant} scored {size} than {other} ({interval}, n = {n} paired seeds, {test})."
     text = (
         f"No difference detected between {variant} and {other} at n = {n} paired seeds "
         f"(difference {value:+.3f}, {interval}, {test})"
     )
-    if p_holm <= ALPHA:
+    if found.p_holm <= ALPHA:
         text += "; the test rejects, but mean and ranks point in different directions"
-    if 0 < detectable < np.inf:
+    if 0 < found.detectable < np.inf:
         text += (
-            f"; with this spread, true differences below about {detectable:.3f} are missed more "
-            "often than one time in five"
+            f"; with this spread, true differences below about {found.detectable:.3f} are missed "
+            "more often than one time in five"
         )
     return text + "."
 
 
 def cautions(
-    variants: Sequence["VariantFinding"],
-    comparisons: Sequence["ComparisonFinding"],
+    variants: Sequence[VariantFinding],
+    comparisons: Sequence[ComparisonFinding],
     budget: int,
-    results: "pd.DataFrame",
+    results: pd.DataFrame,
 ) -> Iterator[str]:
     """List what a reader must know beside the numbers.
 
-    Args:
-        variants: their results.
-        comparisons: all planned ones.
-        budget: episodes of the outer loop that each run was given.
-        results: one row for each run, with columns variant and episodes.
+    ``results`` has a row for each run, of which the columns variant and episodes are read, and
+    ``budget`` is the number of episodes that each was given.
     """
     for variant in variants:
         name, n_runs = variant.name, variant.n_runs

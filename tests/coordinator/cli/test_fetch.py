@@ -1,18 +1,41 @@
 """``fetch`` verifies what it downloads, but does not load own classes to do so."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.child_processes import LIMIT_S
 from support.command_line import cli
 from support.paths import OWN_CLASSES
-from support.printed_lines import run_printed_line
 from support.small_run import small_toml
 
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
+
+
+def run_printed_line(line: str, **variables: str) -> str:
+    """Run a printed line and return its output; fail unless its exit code is 0.
+
+    Args:
+        line: as printed.
+        variables: of the environment, besides this process's own.
+    """
+    bin_ = Path(sys.executable).parent
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd="/",
+        env={**os.environ, "PATH": f"{bin_}:{os.environ['PATH']}", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_S,
+    )
+    assert done.returncode == 0, (line, done.stdout, done.stderr)
+    return done.stdout
 
 
 def test_fetch_of_own_classes_prints_the_command_that_compares_the_numbers(

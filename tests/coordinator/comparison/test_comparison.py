@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,13 @@ from support.command_line import cli
 from support.paths import OWN_CLASSES
 from support.small_comparison import TOML, comparison_toml
 
+from spikeloop.coordinator.comparison import session, studies
 from spikeloop.coordinator.comparison.tuning import pruning
 from spikeloop.coordinator.store.run_store import RunStore
 
 NAN = float("nan")
 
 pytestmark = pytest.mark.usefixtures("without_figures")
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("comparison")
-    assert cli("compare", str(comparison_toml(folder / "small.toml")), "--out", str(folder)) == 0
-    return folder / "small"
 
 
 def frame(folder: Path, name: str) -> pd.DataFrame:
@@ -60,13 +55,18 @@ def test_trial_0_has_the_settings_as_given(finished: Path) -> None:
     assert settings["population_size"] == "12"
 
 
-def test_tuning_and_final_phase_share_no_seed(finished: Path) -> None:
+def test_tuning_and_final_phase_share_no_seed_nor_do_other_comparisons(finished: Path) -> None:
     used = [
         RunStore(path.parent).manifest()["config"]["run"]["seed"]
         for path in finished.glob("tuning/*/*/*/run.json")
     ]
+    final = set(frame(finished, "results")["run_seed"])
     assert used
-    assert not set(used) & set(frame(finished, "results")["run_seed"])
+    assert not set(used) & final
+    config = session.read_config(finished)
+    other = replace(config, comparison=config.comparison.model_copy(update={"seed": 4}))
+    assert set(studies.run_seeds(config, studies.FINAL, 2)) == final
+    assert not set(studies.run_seeds(other, studies.FINAL, 2)) & final
 
 
 def test_searches_with_one_seed_meet_the_same_tasks(finished: Path) -> None:
@@ -97,21 +97,16 @@ def test_anytime_scores_begin_before_the_search_and_end_with_it(finished: Path) 
         assert own["episodes"].is_monotonic_increasing
 
 
-def test_optuna_opens_the_study(finished: Path) -> None:
-    study = optuna.load_study(
-        study_name="small/evolution", storage=f"sqlite:///{finished / 'study.db'}"
-    )
+def test_the_tuned_variant_has_the_settings_of_the_best_trial_in_optunas_study(
+    finished: Path,
+) -> None:
+    storage = f"sqlite:///{finished / 'study.db'}"
+    study = optuna.load_study(study_name="small/evolution", storage=storage)
     trials = frame(finished, "trials")
     assert len(study.trials) == len(trials)
-    assert study.best_value == pytest.approx(trials["value"].max())
-
-
-def test_the_tuned_variant_has_the_settings_of_the_best_trial(finished: Path) -> None:
-    trials = frame(finished, "trials")
-    complete = trials[trials["state"] == "complete"]
-    best = json.loads(complete.sort_values("value")["settings"].iloc[-1])
+    assert study.best_value == trials.loc[trials["state"] == "complete", "value"].max()
     manifest = RunStore(finished / "runs" / "evolution_tuned" / "000000").manifest()
-    assert manifest["config"]["strategy"]["sigma"] == pytest.approx(best["sigma"])
+    assert manifest["config"]["strategy"]["sigma"] == study.best_params["sigma"]
 
 
 def test_resuming_what_is_finished_changes_nothing(
@@ -141,17 +136,14 @@ def test_json_is_all_that_stands_on_standard_output(
 
 
 def test_no_trial_is_spent_on_a_population_that_the_budget_cannot_hold(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    compared: tuple[Path, str],
 ) -> None:
     """Two tasks leave room for 48 candidates of the 96 that could be tuned."""
-    path = comparison_toml(tmp_path / "small.toml", seeds="seeds = 1")
-    assert cli("compare", str(path), "--out", str(tmp_path)) == 0
-    output = capsys.readouterr().out
+    folder, output = compared
     assert "population_size is tuned within 12, 24, 48 instead of 12, 24, 48, 96" in output
-    trials = frame(tmp_path / "small", "trials")
+    trials = frame(folder, "trials")
     assert set(trials["state"]) == {"complete", "pruned"}
     assert len(trials) > 4
-    assert trials["charged"].sum() <= 480
     assert output.count("below the median of its study at") == (trials["state"] == "pruned").sum()
 
 
@@ -188,15 +180,8 @@ def test_a_strategy_that_cannot_search_within_the_budget_is_refused_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "small.toml"
-    path.write_text(
-        TOML.replace(
-            "[strategies.random_search]\npopulation_size = 12",
-            """
-[strategies.random_search]
-population_size = 49
-""",
-        )
-    )
+    before, _, after = TOML.rpartition("population_size = 12")
+    path.write_text(f"{before}population_size = 49{after}")
     assert cli("compare", str(path), "--out", str(tmp_path)) == 2
     assert "[strategies.random_search]" in capsys.readouterr().err
     assert not (tmp_path / "small").exists()

@@ -5,28 +5,25 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.command_line import cli, one_line
-from support.small_comparison import assert_same_comparison, comparison_toml
+from support.small_comparison import assert_same_comparison
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.coordinator.comparison import session, studies
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.store import run_folder
+from spikeloop.coordinator.verification import verify_comparison
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    assert cli("compare", str(comparison_toml(folder / "small.toml")), "--out", str(folder)) == 0
-    return folder / "small"
-
-
 @pytest.fixture
-def comparison(undisturbed: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(undisturbed, tmp_path / "small"))
+def comparison(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished comparison, to be damaged."""
+    return Path(shutil.copytree(finished, tmp_path / "small"))
 
 
 def problems(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -63,6 +60,25 @@ def test_verify_says_what_of_a_sound_comparison_was_checked(
         lines, ("study of evolution: 5", "searches: 11", "final phase: 6", "tables"), strict=True
     ):
         assert line.startswith(checked)
+
+
+def test_verify_reads_each_configuration_once(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the comparison and that of each search, whose own classes would be built anew."""
+    read: list[Path] = []
+    for module in (session, run_folder):
+        parse = module.parse
+
+        def counted(*arguments: Any, parse: Any = parse) -> Any:
+            read.append(Path(arguments[1]))
+            return parse(*arguments)
+
+        monkeypatch.setattr(module, "parse", counted)
+    assert verify_comparison.verify(finished).problems == []
+    manifests = [*finished.glob("*/*/*/run.json"), *finished.glob("*/*/*/*/run.json")]
+    assert len(manifests) == 11
+    assert sorted(read) == sorted([finished / "comparison.json", *manifests])
 
 
 @pytest.mark.parametrize("n", [15, pytest.param(300, marks=pytest.mark.exhaustive)])
@@ -116,12 +132,12 @@ def test_verify_names_a_changed_cell_of_the_database(
 
 @pytest.mark.slow
 def test_a_lost_database_is_made_again_to_the_same_numbers(
-    comparison: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
+    comparison: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (comparison / "study.db").unlink()
     assert "study of evolution: it has 0 trials" in problems(comparison, capsys)[0]
     assert cli("resume", str(comparison)) == 0
-    assert_same_comparison(comparison, undisturbed)
+    assert_same_comparison(comparison, finished)
     assert cli("verify", str(comparison)) == 0
 
 
@@ -160,7 +176,7 @@ def test_damaged_json_is_named(
 )
 def test_a_damaged_result_is_refused_then_scored_again(
     comparison: Path,
-    undisturbed: Path,
+    finished: Path,
     capsys: pytest.CaptureFixture[str],
     damage: Callable[[Path], None],
     words: str,
@@ -174,7 +190,7 @@ def test_a_damaged_result_is_refused_then_scored_again(
     for damaged in path.parent.glob("*.json"):
         damaged.unlink()
     assert cli("resume", str(comparison)) == 0
-    assert_same_comparison(comparison, undisturbed)
+    assert_same_comparison(comparison, finished)
 
 
 def test_swapped_held_out_episodes_are_refused(
@@ -190,7 +206,7 @@ def test_swapped_held_out_episodes_are_refused(
 
 
 def test_a_damaged_search_under_way_is_refused_then_searched_again(
-    comparison: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
+    comparison: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     search = comparison / "runs" / "random_search" / "000001"
     (comparison / "final" / "random_search" / "000001.json").unlink()
@@ -202,4 +218,4 @@ def test_a_damaged_search_under_way_is_refused_then_searched_again(
     assert cli("resume", str(comparison), "--after", "1") == 2
     shutil.rmtree(search)
     assert cli("resume", str(comparison)) == 0
-    assert_same_comparison(comparison, undisturbed)
+    assert_same_comparison(comparison, finished)

@@ -15,7 +15,6 @@ from support.small_run import SilentReporter, small_config
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.page import configuration
-from spikeloop.coordinator.report.transfer_table import transfer_scores
 from spikeloop.coordinator.report.write_report import write_report
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.deployment import deployed
@@ -63,14 +62,6 @@ def test_a_report_is_one_sound_file_with_every_figure(made: tuple[Path, Transfer
 def test_a_report_has_the_same_bytes_again(made: tuple[Path, Transfer]) -> None:
     first = write_report(made[0]).read_bytes()
     assert write_report(made[0]).read_bytes() == first
-
-
-def test_scores_from_parquet_are_those_of_the_run(made: tuple[Path, Transfer]) -> None:
-    folder, transfer = made
-    found = transfer_scores(pd.read_parquet(folder / "transfer"), run_seed=7)
-    assert found.scores == transfer.scores
-    assert found.differences == transfer.gains
-    assert found.regret == transfer.regret
 
 
 def test_table_of_transfer_holds_the_numbers_of_the_files(made: tuple[Path, Transfer]) -> None:

@@ -20,15 +20,14 @@ from spikeloop.coordinator.cli.progress import print_transfer, stream
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.report.transfer_report import transfer_baselines
 from spikeloop.coordinator.report.write_report import write_report
 from spikeloop.coordinator.search import baselines, run_session
-from spikeloop.coordinator.search.transfer import Transfer, compare
+from spikeloop.coordinator.search.transfer import Transfer, transfer_scores
+from spikeloop.coordinator.search.transfer_design import THETAS
 from spikeloop.coordinator.stats.regret import plus_minus
 from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.tasks.base import References
 from spikeloop.workers.seeding import Purpose, TaskSet
 from spikeloop.workers.seeding import stream as generator
 
@@ -43,10 +42,12 @@ def ruled_config(broken: str = "none") -> RunConfig:
     return parse(tables, "ruled.toml", OWN_CLASSES)
 
 
-def references(config: RunConfig, n_tasks: int = 8, seed: int = SEED) -> References:
-    """Of held-out tasks, as a transfer has them."""
+def episodes(config: RunConfig, seed: int = SEED) -> pd.DataFrame:
+    """One on each of eight held-out tasks, as far as baselines look at them."""
     rng = generator(config.run.seed, Purpose.TASKS, TaskSet.TRANSFER, seed)
-    return config.family.sample(n_tasks, rng).references()
+    known = config.family.sample(8, rng).references()
+    columns = {"task": range(8), "random": known.random, "optimal": known.optimal}
+    return pd.DataFrame(columns).assign(transfer_seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -58,80 +59,78 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunStore, Transfer]:
 
 def test_exact_policies_score_exactly() -> None:
     config = ruled_config()
-    known = references(config)
-    found = baselines.measure(config, SEED, known)
+    known = episodes(config)
+    found = baselines.measure(config, known)
     assert list(found) == ["<optimum>", "half", "drawn"]
     for name, value in (("<optimum>", 1.0), ("half", 0.5)):
         score = found[name].score
         np.testing.assert_allclose([score.value, score.low, score.high], value, rtol=1e-12)
         assert score.n == 8
-    assert found["<optimum>"].mean_return == known.optimal.mean()
+    assert found["<optimum>"].mean_return == known["optimal"].to_numpy().mean()
     assert vars(found["<optimum>"].regret).items() >= {"value": 0.0, "low": 0.0}.items()
     half = found["half"].regret
-    assert half.value == pytest.approx((known.optimal - known.random).mean() / 2, rel=1e-12)
+    assert half.value == pytest.approx((known["optimal"] - known["random"]).mean() / 2, rel=1e-12)
     assert half.low < half.value < half.high
     assert half.n == 8
 
 
 def test_a_baseline_is_resampled_like_an_episode_with_the_same_return() -> None:
     config = ruled_config()
-    known = references(config)
+    known = episodes(config)
     rng = generator(config.run.seed, Purpose.BASELINES, TaskSet.TRANSFER, SEED)
-    gain = np.tile(rng.random(8), (3, 1))  # what "drawn" earns above the random policy
-    span = np.tile(known.optimal - known.random, (3, 1))
-    scores, _ = compare(config.run.seed, SEED, gain, span, ("default", "random", "learned"))
-    drawn = baselines.measure(config, SEED, known)["drawn"].score
+    known["return"] = known["random"] + rng.random(8)  # what "drawn" earns
+    of_each = [known.assign(theta=theta, point=0, status="ok") for theta in THETAS]
+    learned = transfer_scores(pd.concat(of_each), config.run.seed).scores["learned"]
+    drawn = baselines.measure(config, known)["drawn"].score
     for name in ("value", "low", "high"):
-        expected = getattr(scores["learned"], name)
-        np.testing.assert_allclose(getattr(drawn, name), expected, rtol=1e-9)
+        np.testing.assert_allclose(getattr(drawn, name), getattr(learned, name), rtol=1e-9)
     assert drawn.low < drawn.value < drawn.high
 
 
 def test_baselines_are_functions_of_both_seeds() -> None:
     config = ruled_config()
-    first, again = (baselines.measure(config, SEED, references(config)) for _ in range(2))
-    assert first == again
+    assert baselines.measure(config, episodes(config)) == baselines.measure(
+        config, episodes(config)
+    )
     other_run = replace(config, run=config.run.model_copy(update={"seed": 8}))
-    others = [
-        baselines.measure(config, SEED + 1, references(config, seed=SEED + 1)),
-        baselines.measure(other_run, SEED, references(other_run)),
-    ]
-    known = [references(config), references(config, seed=SEED + 1), references(other_run)]
-    noise = {
-        round(found["drawn"].mean_return - float(known_.random.mean()), 9)
-        for found, known_ in zip([first, *others], known, strict=True)
-    }
+    noise = set()
+    for changed, seed in ((config, SEED), (config, SEED + 1), (other_run, SEED)):
+        known = episodes(changed, seed)
+        drawn = baselines.measure(changed, known)["drawn"]
+        noise.add(round(drawn.mean_return - float(known["random"].mean()), 9))
     assert len(noise) == 3
 
 
 def test_a_family_without_baselines_has_none() -> None:
     config = small_config()
-    assert baselines.measure(config, SEED, references(config)) == {}
+    assert baselines.measure(config, episodes(config)) == {}
 
 
 @pytest.mark.parametrize(("broken", "words"), [("shape", r"shape \(7,\)"), ("nan", "not finite")])
 def test_baselines_that_are_no_returns_are_refused(broken: str, words: str) -> None:
     config = ruled_config(broken)
     with pytest.raises(ConfigError, match=words):
-        baselines.measure(config, SEED, references(config))
+        baselines.measure(config, episodes(config))
 
 
 def test_tasks_that_are_drawn_otherwise_by_now_are_noticed() -> None:
     config = ruled_config()
-    known = references(config)
-    with pytest.raises(baselines.OtherTasks, match="draws other tasks"):
-        baselines.measure(config, SEED, References(known.random, known.optimal * 1.001))
+    known = episodes(config)
+    for check in (baselines.measure, baselines.check_tasks):
+        check(config, known)
+        with pytest.raises(baselines.OtherTasks, match="draws other tasks"):
+            check(config, known.assign(optimal=known["optimal"] * 1.001))
 
 
 def test_a_run_ends_with_its_baselines(
     made: tuple[RunStore, Transfer], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, transfer = made
-    print_transfer(transfer, stream())
+    print_transfer(transfer, ("random policy", "optimal policy"), stream())
     lines = capsys.readouterr().out.splitlines()
     shown = [line.split("│")[1:-1] for line in lines if line.startswith("│")]
     cells = [[cell.strip() for cell in row] for row in shown]
-    optimal = transfer.episodes.references.optimal.mean()
+    optimal = transfer.episodes.drop_duplicates("task")["optimal"].mean()
     names = [row[0] for row in cells]
     assert names == ["default", "random, mean of 3", "learned", "<optimum>", "half", "drawn"]
     assert float(cells[3][3]) == pytest.approx(optimal, rel=5e-4)
@@ -144,15 +143,13 @@ def test_a_run_ends_with_its_baselines(
 
 def test_a_terminal_of_80_columns_holds_the_table(made: tuple[RunStore, Transfer]) -> None:
     file = io.StringIO()
-    print_transfer(made[1], Console(file=file, width=80))
+    print_transfer(made[1], ("random policy", "optimal policy"), Console(file=file, width=80))
     lines = file.getvalue().splitlines()
     assert sum(line.startswith("│") for line in lines) == 6  # a row is a line
 
 
 def test_report_computes_the_baselines_of_the_run(made: tuple[RunStore, Transfer]) -> None:
     store, transfer = made
-    frame = pd.read_parquet(store.folder / "transfer")
-    assert transfer_baselines(ruled_config(), frame) == transfer.baselines
     page = HtmlPage(write_report(store.folder).read_text(encoding="utf-8"))
     assert page.faults == []
     table = table_of(page, "Score on 6 held-out tasks")

@@ -20,6 +20,7 @@ from spikeloop.coordinator.config.racing_schedule import (
     n_episodes,
     n_halvings,
 )
+from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing
 from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.store.run_store import RunStore
@@ -33,6 +34,7 @@ from spikeloop.workers.seeding import TaskSet
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 SHARE = 0.2
+NAN = float("nan")
 
 
 def run_episodes(
@@ -119,19 +121,23 @@ def test_a_candidate_that_fails_too_often_counts_as_worst() -> None:
     assert np.isnan(fitness).tolist() == [True, False, True, False]
 
 
-def test_a_survivor_that_then_fails_has_no_fitness_and_no_say_in_the_effect() -> None:
-    first = np.array([0.5, 0.6, 0.1, np.nan])
-    full = np.array([0.7, np.nan, 0.1, np.nan])
-    survived = np.array([True, True, False, False])
-    np.testing.assert_allclose(
-        racing.corrected(first, full, survived), [0.7, np.nan, 0.3, np.nan], rtol=1e-12
-    )
-
-
-def test_if_all_survivors_fail_the_others_keep_their_first_scores() -> None:
-    first, full = np.array([0.5, 0.2, 0.1]), np.array([np.nan, np.nan, 0.1])
-    again = racing.corrected(first, full, np.array([True, True, False]))
-    np.testing.assert_array_equal(again, [np.nan, np.nan, 0.1])
+@pytest.mark.parametrize(
+    ("first", "full", "n_survivors", "expected"),
+    [
+        # A survivor that then fails has no fitness and no say in the effect of further tasks.
+        ([0.5, 0.6, 0.1, NAN], [0.7, NAN, 0.1, NAN], 2, [0.7, NAN, 0.3, NAN]),
+        # If all of them fail, the others keep their first scores.
+        ([0.5, 0.2, 0.1], [NAN, NAN, 0.1], 2, [NAN, NAN, 0.1]),
+        # Harder tasks: as it stands, the eliminated third would rank first, above all survivors.
+        ([0.6, 0.7, 0.5, 0.4], [0.3, 0.4, 0.5, 0.4], 2, [0.3, 0.4, 0.2, 0.1]),
+    ],
+)
+def test_corrected_fitness_by_hand(
+    first: list[float], full: list[float], n_survivors: int, expected: list[float]
+) -> None:
+    survived = np.arange(len(first)) < n_survivors
+    again = racing.corrected(np.array(first), np.array(full), survived)
+    np.testing.assert_allclose(again, expected, rtol=1e-12)
 
 
 def test_common_effects_of_tasks_are_corrected_exactly() -> None:
@@ -159,14 +165,6 @@ def test_no_eliminated_candidate_exceeds_the_survivors_mean(
     assert out.max() <= full[survived].mean() + 1e-12
     lifted = (fitness - first)[~survived]
     assert np.ptp(lifted) <= 1e-12  # differences among them stay
-
-
-def test_first_scores_would_rank_an_eliminated_candidate_best() -> None:
-    """The negative control of the bound: without the effect of harder tasks it does not hold."""
-    first, full = np.array([0.6, 0.7, 0.5, 0.4]), np.array([0.3, 0.4, 0.5, 0.4])
-    survived = racing.better_half(first, np.ones(4, dtype=bool))
-    assert first[2] > full[survived].max()
-    assert racing.corrected(first, full, survived)[2] < full[survived].mean()
 
 
 # --- whole runs -------------------------------------------------------------------------------
@@ -204,6 +202,25 @@ def test_verify_finds_that_a_worse_candidate_survived(raced: Path) -> None:
     )
     _, fair = replay.recomputed_fitness(episodes.assign(candidate=exchanged), run, 6)
     assert not fair
+
+
+def test_a_race_in_which_too_many_episodes_fail_ends_the_run(tmp_path: Path) -> None:
+    """All six candidates fail on their first two tasks, the better half of them on the others."""
+    learner = {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0}
+    words = r"generation 1: 18 of 18 episodes failed \(18 raised\).*\(candidate 0, task 0\)"
+    with pytest.raises(RunFailed, match=words):
+        start_run(tmp_path / "small", run={"racing": 0.5}, learner=learner)
+    assert RunStore(tmp_path / "small").generation() == 0  # it can be resumed
+
+
+def test_a_race_goes_on_without_candidates_that_fail(tmp_path: Path) -> None:
+    learner = {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.65}
+    run = {"racing": 0.5, "max_failed_share": 0.5}
+    tables = run_tables(start_run(tmp_path / "small", run=run, learner=learner))
+    failed = tables["candidates"]["n_failed"] > 0
+    assert failed.any()
+    assert (tables["candidates"]["n_episodes"][failed] == 2).all()
+    assert (tables["generations"]["n_failed"] == tables["generations"]["failed_raised"]).all()
 
 
 def test_all_tasks_for_all_is_no_race(tmp_path: Path) -> None:

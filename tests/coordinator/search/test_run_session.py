@@ -2,16 +2,13 @@
 
 import fcntl
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from support.child_processes import child, wait_for
 from support.command_line import cli
-from support.small_run import assert_same_contents, small_toml
+from support.small_run import assert_same_contents, interrupt_run, small_toml
 
+from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.store.lock import locked
@@ -66,15 +63,11 @@ def test_a_run_is_continued_on_another_target(place: Path) -> None:
         assert cli(*config, "--resume", "--inline") == 0
 
 
-def test_a_killed_run_goes_on_by_the_same_command(place: Path, tmp_path: Path) -> None:
-    small_toml(tmp_path / "small.toml")
-    command = ["-m", "spikeloop.coordinator.cli", "run", "small.toml", "--resume", "--out", "."]
-    with child(command, tmp_path) as process:
-        wait_for(process, (tmp_path / "small" / "run.json").exists)
-        process.send_signal(signal.SIGKILL)
+def test_an_interrupted_run_goes_on_by_the_same_command(place: Path, tmp_path: Path) -> None:
+    config = small_toml(tmp_path / "small.toml")
+    interrupt_run(tmp_path / "small", "generation 2", load(config))
     (tmp_path / ".small.0123abcd.tmp").mkdir()  # of a process that was killed still earlier
-    again = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True)
-    assert (again.returncode, again.stderr) == (0, "")
+    assert cli("run", str(config), "--resume", "--out", str(tmp_path)) == 0
     assert_same_contents(tmp_path / "small", place / "small")
 
 

@@ -10,7 +10,6 @@ from support.small_run import (
     RecordingReporter,
     assert_same_contents,
     crash_before_each_file,
-    resume_run,
     run_tables,
     small_config,
     start_run,
@@ -154,20 +153,6 @@ def test_budget_ends_a_run_with_a_held_out_score(tmp_path: Path) -> None:
     report = verify(RunStore(folder))
     assert report.problems == []
     assert not any("unfinished" in line for line in report.checked)
-
-
-def test_run_ended_by_a_rule_resumes_straight_into_transfer(tmp_path: Path) -> None:
-    folder = start_run(tmp_path / "small", **BUDGET)
-    before = run_tables(folder)
-    (folder / "transfer" / "part-000000.parquet").unlink()
-    reporter = RecordingReporter()
-    resume_run(folder, reporter)
-    assert [what for what, _ in reporter.grids] == ["transfer to held-out tasks"]
-    assert reporter.notes[1:] == [
-        "ended after generation 3: one more would exceed stop.episodes = 80"
-    ]
-    assert before.keys() == run_tables(folder).keys()
-    assert all(before[name].equals(table) for name, table in run_tables(folder).items())
 
 
 def test_budget_without_effect_changes_nothing(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
-"""Transfer to held-out tasks: the design of the grid, and the estimates."""
+"""Transfer to held-out tasks: the design of the grid, and the scores of its episodes."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from support.small_run import small_config
 
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search.transfer import mean_regrets
+from spikeloop.coordinator.search.transfer import transfer_scores
 from spikeloop.coordinator.search.transfer_design import transfer_jobs
-from spikeloop.coordinator.stats.bootstrap import Interval
-from spikeloop.coordinator.stats.regret import amount, plus_minus
+from spikeloop.coordinator.stats.regret import mean_regret
+from spikeloop.coordinator.stats.scores import Bootstrap
+from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 
 @pytest.mark.parametrize(
@@ -44,62 +46,39 @@ def test_learned_point_and_random_points_do_not_depend_on_the_number_of_tasks() 
     np.testing.assert_array_equal(few.population.rows(0, 5), many.population.rows(0, 5))
 
 
-def test_returns_below_the_optimum_are_means_over_the_episodes_that_count() -> None:
-    missed = np.arange(20, dtype=np.float64).reshape(5, 4)
-    counts = np.ones((5, 4), dtype=bool)
-    counts[1, 3] = False
-    missed[1, 3] = np.nan
-    theta = ("default", "learned", "random", "random", "random")
-    found = mean_regrets(7, 0, missed, counts, theta)
-    assert {name: e.value for name, e in found.items()} == pytest.approx(
-        {"default": 1.5, "learned": 5.0, "random": 13.5}
-    )
-    assert (found["learned"].n, found["random"].n_points) == (3, 3)
-    # Tasks and points are crossed, so points are resampled too: they differ by more than tasks.
-    assert found["random"].high - found["random"].low > found["default"].high - found["default"].low
-    assert found == mean_regrets(7, 0, missed, counts, theta)
-    again = mean_regrets(8, 0, missed, counts, theta)["random"]
-    assert again.value == found["random"].value
-    assert again != found["random"]
-
-
-def test_interval_of_one_point_is_that_of_a_mean_over_tasks() -> None:
-    missed = np.random.default_rng(1).normal(10.0, 2.0, (1, 200))
-    found = mean_regrets(7, 0, missed, np.ones((1, 200), dtype=bool), ("learned",))["learned"]
-    half = 1.96 * missed.std() / np.sqrt(200)
-    # 10 000 resamples leave the end of an interval uncertain by about 1.5 % of its half-width.
-    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.06)
-
-
-def test_episodes_that_all_failed_have_no_regret() -> None:
-    counts = np.zeros((1, 3), dtype=bool)
-    found = mean_regrets(7, 0, np.full((1, 3), np.nan), counts, ("learned",))["learned"]
-    assert plus_minus(found) == "-"
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (1233.06, "1233.1"),
-        (-72.583, "-72.58"),
-        (0.72583, "0.7258"),
-        (0.0125, "0.01250"),
-        (0.0, "0.0"),
-        (123456.7, "123457"),
-        (1.5e9, "1.500e+09"),
-        (2e-5, "2.000e-05"),
-        (np.nan, "-"),
-    ],
-)
-def test_returns_are_shown_with_four_digits_or_more(value: float, text: str) -> None:
-    assert amount(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "half", "text"),
-    [(367.14, 21.36, "367.1 ± 21.4"), (-0.02, 1.5, "-0.02 ± 1.50"), (0.0, 0.0, "0.0 ± 0.0")],
-)
-def test_a_regret_and_its_half_width_have_the_same_decimals(
-    value: float, half: float, text: str
-) -> None:
-    assert plus_minus(Interval(value, value - half, value + half, 9)) == text
+def test_scores_are_those_of_the_episodes_that_were_run_and_succeeded() -> None:
+    """Four tasks; each of eight random points meets half of them, and one episode failed."""
+    met = [("default", 0, range(4)), ("learned", 0, range(4))]
+    met += [("random", point, range(point % 2 * 2, point % 2 * 2 + 2)) for point in range(8)]
+    rows = [
+        {"theta": theta, "point": point, "task": task, "random": 1.0, "optimal": 3.0 + task}
+        for theta, point, tasks in met
+        for task in tasks
+    ]
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rows).assign(transfer_seed=3, status="ok")
+    frame["return"] = rng.uniform(1.0, 3.0, len(frame))
+    frame.loc[[5, 9], "status"] = "raised"  # of the learned and of a random Θ, both on task 1
+    frame.loc[[5, 9], "return"] = np.nan
+    found = transfer_scores(frame.sample(frac=1, random_state=1), run_seed=7)
+    ok = frame[frame["status"] == "ok"]
+    gain, span = ok["return"] - ok["random"], ok["optimal"] - ok["random"]
+    sums = pd.DataFrame({"gain": gain, "span": span}).groupby(ok["theta"]).sum()
+    regret = (ok["optimal"] - ok["return"]).groupby(ok["theta"]).mean()
+    scores = sums["gain"] / sums["span"]
+    assert list(found.scores) == ["default", "random", "learned"]
+    for theta, estimate in found.scores.items():
+        assert estimate.value == pytest.approx(scores[theta])
+        assert found.regret[theta].value == pytest.approx(regret[theta])
+    assert (found.scores["random"].n, found.scores["random"].n_points) == (4, 8)
+    common = ok["theta"].eq("default") & ok["task"].ne(1)  # the tasks on which both succeeded
+    paired = scores["learned"] - gain[common].sum() / span[common].sum()
+    assert found.differences["learned - default"].value == pytest.approx(paired)
+    assert found.as_json()["n_failed"] == 2
+    # Regrets are resampled by a generator that begins anew, whatever the scores have drawn.
+    bootstrap = Bootstrap.over(4, stream(7, Purpose.BOOTSTRAP, TaskSet.TRANSFER, 3))
+    counted = frame.assign(ok=frame["status"] == "ok", missed=frame["optimal"] - frame["return"])
+    for theta, estimate in found.regret.items():
+        own = counted[counted["theta"] == theta].pivot(index="point", columns="task")
+        missed, counts = map(np.ascontiguousarray, (own["missed"], own["ok"].eq(True)))
+        assert estimate == mean_regret(missed, counts, bootstrap)

@@ -1,5 +1,6 @@
 """Scores and their intervals: exact values, then how often the intervals hold the truth."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -191,20 +192,19 @@ def bands_covered(n: int, n_points: int, n_tasks: int, wrong: Any = None) -> int
 
 
 @pytest.mark.exhaustive
-def test_curve_band_of_one_point_covers_the_truth() -> None:
-    """False alarms at 1e-4; sees a coverage off by 0.059. Fails if an episode counts four times."""
-    n, expected = 400, expected_coverage((0.01, 100))
-    assert_rate(bands_covered(n, 1, 100), n, expected, alpha=1e-4)
+@pytest.mark.parametrize(
+    ("n_points", "n_tasks", "wrong"),
+    [
+        (1, 100, lambda curve: np.repeat(curve, 4, axis=1)),  # an episode counts four times
+        (16, 200, lambda curve: curve.mean(axis=0, keepdims=True)),  # points are not resampled
+    ],
+)
+def test_curve_bands_cover_the_truth_for_new_tasks_and_points(
+    n_points: int, n_tasks: int, wrong: Callable[[FloatArray], FloatArray]
+) -> None:
+    """False alarms at 1e-4; sees a coverage off by 0.059 with one point, 0.068 with several."""
+    n, factors = 400, [(0.01, n) for n in (n_points, n_tasks) if n > 1]
+    expected = expected_coverage(*factors)
+    assert_rate(bands_covered(n, n_points, n_tasks), n, expected, alpha=1e-4)
     with pytest.raises(AssertionError):
-        repeated = bands_covered(n, 1, 100, wrong=lambda curve: np.repeat(curve, 4, axis=1))
-        assert_rate(repeated, n, expected, alpha=1e-4)
-
-
-@pytest.mark.exhaustive
-def test_curve_band_of_several_points_speaks_about_new_points_too() -> None:
-    """False alarms at 1e-4; sees a coverage off by 0.068. Fails if points are not resampled."""
-    n, expected = 400, expected_coverage((0.01, 16), (0.01, 200))
-    assert_rate(bands_covered(n, 16, 200), n, expected, alpha=1e-4)
-    with pytest.raises(AssertionError):
-        only_these = bands_covered(n, 16, 200, wrong=lambda c: c.mean(axis=0, keepdims=True))
-        assert_rate(only_these, n, expected, alpha=1e-4)
+        assert_rate(bands_covered(n, n_points, n_tasks, wrong), n, expected, alpha=1e-4)

@@ -238,7 +238,7 @@ def test_cautions_about_small_samples_and_overspent_budgets() -> None:
     assert "es: 15 of 15 runs spent more than 999 episodes." in over.cautions
 
 
-def test_json_and_tables_hold_the_same_numbers() -> None:
+def test_json_holds_the_numbers_and_none_for_what_is_not_finite() -> None:
     scores = noise(8, random=0, es=0.05)
     scores["es"][2] = np.nan
     result = found(scores, target=5.0)  # out of reach: infinite episodes
@@ -247,16 +247,6 @@ def test_json_and_tables_hold_the_same_numbers() -> None:
     assert plain["variants"][1]["scores"][2] is None
     assert plain["variants"][1]["attainment"]["expected_episodes"] is None
     assert plain["comparisons"][0]["sentence"] == result.sentences[0]
-    variants, comparisons = result.variants_table(), result.comparisons_table()
-    assert list(variants["variant"]) == ["random", "es"]
-    assert (
-        variants["iqm_low"][1] == result.variants[1].iqm.low == plain["variants"][1]["iqm"]["low"]
-    )
-    assert list(variants["failed"]) == [0, 1]
-    assert list(variants["reached"]) == [0, 0]
-    assert comparisons["p_holm"][0] == result.comparisons[0].p_holm
-    assert "expected_episodes" not in found(scores).variants_table()
-    assert found({"random": [0.1, 0.2]}).comparisons_table().empty
 
 
 def test_a_run_counts_once() -> None:

@@ -2,17 +2,18 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.search.evaluation import GridEpisodes
-from spikeloop.coordinator.search.generation import HeldOut
+from spikeloop.coordinator.search.generation import Generation, HeldOut
 from spikeloop.coordinator.stats.scores import gain_and_span, score
 from spikeloop.coordinator.store import schemas
-from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Status
 from spikeloop.workers.space import ParameterSpace
 
@@ -23,33 +24,17 @@ POINTS = b"points"
 def episodes_table(episodes: GridEpisodes, generation: int) -> pa.Table:
     """Give the episodes of a generation, candidate by candidate."""
     candidate, _ = np.indices(episodes.returns.shape)
-    table = _table(
-        schemas.EPISODES,
-        generation=np.full(episodes.returns.size, generation),
-        candidate=candidate.ravel(),
-        **_episode_columns(episodes),
-    )
-    return table.filter(pa.array(episodes.evaluated.ravel()))
+    return _episode_rows(schemas.EPISODES, episodes, generation=generation, candidate=candidate)
 
 
 def finalists_table(episodes: GridEpisodes, generations: Sequence[int]) -> pa.Table:
     """Give the episodes of the race between the points recommended after these generations."""
-    table = _table(
-        schemas.FINALISTS,
-        generation=np.repeat(generations, episodes.grid.n_tasks),
-        **_episode_columns(episodes),
-    )
-    return table.filter(pa.array(episodes.evaluated.ravel()))
+    return _episode_rows(schemas.FINALISTS, episodes, generation=np.array(generations)[:, None])
 
 
 def curves_table(episodes: GridEpisodes, generation: int) -> pa.Table:
     """Give the held-out episodes of the point recommended after a generation, with curves."""
-    return _table(
-        schemas.CURVES,
-        generation=np.full(episodes.returns.size, generation),
-        curve=_curves(episodes),
-        **_episode_columns(episodes),
-    )
+    return _episode_rows(schemas.CURVES, episodes, generation=generation)
 
 
 def transfer_table(episodes: GridEpisodes, theta: tuple[str, ...]) -> pa.Table:
@@ -58,18 +43,21 @@ def transfer_table(episodes: GridEpisodes, theta: tuple[str, ...]) -> pa.Table:
     The metadata hold a digest of the points, because a run that is continued after a transfer
     learns another Θ.
     """
-    n_tasks = episodes.grid.n_tasks
     number = [theta[:row].count(name) for row, name in enumerate(theta)]
-    table = _table(
+    table = _episode_rows(
         schemas.TRANSFER,
-        transfer_seed=np.full(episodes.returns.size, episodes.grid.index),
-        theta=np.repeat(theta, n_tasks),
-        point=np.repeat(number, n_tasks),
-        curve=_curves(episodes),
-        **_episode_columns(episodes),
+        episodes,
+        transfer_seed=episodes.grid.index,
+        theta=np.array(theta)[:, None],
+        point=np.array(number)[:, None],
     )
-    named = table.replace_schema_metadata({POINTS: points_digest(episodes.grid)})
-    return named.filter(pa.array(episodes.evaluated.ravel()))
+    return table.replace_schema_metadata({POINTS: points_digest(episodes.grid)})
+
+
+def without_curves(transfer: pa.Table) -> pd.DataFrame:
+    """Give the rows of a transfer without the learning curves, which no score depends on."""
+    episodes: pd.DataFrame = transfer.drop_columns(["curve"]).to_pandas()
+    return episodes
 
 
 def points_digest(grid: Grid) -> bytes:
@@ -78,14 +66,12 @@ def points_digest(grid: Grid) -> bytes:
     return hashlib.sha256(points.tobytes()).hexdigest().encode()
 
 
-def candidates_table(
-    episodes: GridEpisodes, fitness: FloatArray, space: ParameterSpace, generation: int
-) -> pa.Table:
+def candidates_table(generation: Generation, space: ParameterSpace) -> pa.Table:
     """Give one row a candidate of a generation."""
+    episodes, fitness = generation.episodes, generation.fitness
     n = episodes.grid.n_candidates
-    schema = schemas.candidates(space)
     columns: dict[str, Any] = {
-        "generation": np.full(n, generation),
+        "generation": np.full(n, generation.number),
         "candidate": np.arange(n),
         "fitness": fitness,
         "n_episodes": episodes.evaluated.sum(axis=1),
@@ -99,33 +85,39 @@ def candidates_table(
         columns["point"] = pa.FixedSizeListArray.from_arrays(
             pa.array(points.ravel(), pa.float64()), space.n_dim
         )
-    return _table(schema, **columns)
+    return _table(schemas.candidates(space), **columns)
 
 
 def generation_table(
-    episodes: GridEpisodes,
-    fitness: FloatArray,
-    summary: Mapping[str, float],
-    columns: Mapping[str, Any],
+    generation: Generation, summary: Mapping[str, float], n_workers: int
 ) -> pa.Table:
-    """Give the one row of a generation."""
-    best_candidate = int(np.nanargmax(fitness))
-    fitness = fitness[np.isfinite(fitness)]
+    """Give the one row of a generation, with the strategy's numbers about itself."""
+    episodes = generation.episodes
+    fitness = generation.fitness[np.isfinite(generation.fitness)]
     row: dict[str, Any] = {
+        "generation": generation.number,
         "best": fitness.max(),
         "mean": fitness.mean(),
         "median": np.median(fitness),
         "sd": fitness.std(ddof=1) if fitness.size > 1 else 0.0,
         "worst": fitness.min(),
-        "best_candidate": best_candidate,
+        "best_candidate": int(np.nanargmax(generation.fitness)),
         "n_candidates": episodes.grid.n_candidates,
         "n_tasks": episodes.grid.n_tasks,
         "n_episodes": episodes.n_evaluated,
         "n_failed": episodes.n_failed,
+        "total_episodes": generation.total_episodes,
+        "epoch": generation.epoch,
+        "spread": generation.spread,
+        "stopped": generation.rule,
         "simulated_steps": episodes.n_simulated_steps,
-        "retries": int((episodes.attempts - 1).clip(min=0).sum()),
+        **held_out_columns(generation.held_out),
         **{f"strategy_{name}": value for name, value in summary.items()},
-        **columns,
+        "wall_s": generation.wall_s,
+        "work_s": episodes.work_s,
+        "overhead_s": generation.wall_s - episodes.work_s / n_workers,
+        "retries": int((episodes.attempts - 1).clip(min=0).sum()),
+        "finished": datetime.now(UTC),
     }
     for name, status in zip(schemas.FAILURES, list(Status)[1:], strict=True):
         row[name] = int((episodes.evaluated & (episodes.status == status)).sum())
@@ -144,28 +136,35 @@ def held_out_columns(held_out: HeldOut | None) -> dict[str, Any]:
     }
 
 
-def _episode_columns(episodes: GridEpisodes) -> dict[str, Any]:
+def _episode_rows(schema: pa.Schema, episodes: GridEpisodes, **own: Any) -> pa.Table:
+    """Give the episodes that were wanted, in reading order, with curves if the schema has any.
+
+    ``own`` are further columns, each broadcast to (n_candidates, n_tasks).
+    """
     shape = episodes.returns.shape
     errors = np.full(shape, None, dtype=object)
     for failure in episodes.failures:
         errors[failure.tile.c0, failure.tile.t0] = failure.message
-    gain, span = gain_and_span(
-        episodes.returns, episodes.references, np.ones(shape, dtype=np.bool_)
-    )
+    everywhere = np.ones(shape, dtype=np.bool_)
+    gain, span = gain_and_span(episodes.returns, episodes.references, everywhere)
     words = np.array([status.words for status in Status], dtype=object)
     columns = {
+        **own,
         "task": np.indices(shape)[1],
         "episode_seed": episodes.grid.seeds(),
         "return": episodes.returns,
-        "random": np.broadcast_to(episodes.references.random, shape),
-        "optimal": np.broadcast_to(episodes.references.optimal, shape),
+        "random": episodes.references.random,
+        "optimal": episodes.references.optimal,
         "score": score(gain, span),
         "status": words[episodes.status],
         "error": errors,
         "attempts": episodes.attempts,
         "worker": episodes.workers,
     }
-    return {name: values.ravel() for name, values in columns.items()}
+    rows = {name: np.broadcast_to(values, shape).ravel() for name, values in columns.items()}
+    if "curve" in schema.names:
+        rows["curve"] = _curves(episodes)
+    return _table(schema, **rows).filter(pa.array(episodes.evaluated.ravel()))
 
 
 def _curves(episodes: GridEpisodes) -> pa.Array:
