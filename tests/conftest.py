@@ -2,8 +2,10 @@
 
 import os
 import secrets
+import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -32,6 +34,21 @@ def without_figures_here() -> Iterator[None]:
     """Leave figures blank in one test."""
     with blank_figures():
         yield
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the small run, with blank figures; not to be changed."""
+    from support.small_run import start_run
+
+    with blank_figures():
+        return start_run(tmp_path_factory.mktemp("finished") / "small")
+
+
+@pytest.fixture
+def copied_run(finished_run: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, to be changed."""
+    return Path(shutil.copytree(finished_run, tmp_path / "small"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

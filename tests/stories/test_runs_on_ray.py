@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.child_processes import worker_processes
-from support.command_line import cli, one_line
+from support.command_line import refused
 from support.learner_cases import SETTINGS
 from support.small_run import (
     SilentReporter,
@@ -29,12 +29,14 @@ def local(workers: int) -> dict[str, Any]:
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("workers", [1, 2])
-def test_number_of_workers_changes_nothing(undisturbed: Path, tmp_path: Path, workers: int) -> None:
+def test_number_of_workers_changes_nothing(
+    finished_run: Path, tmp_path: Path, workers: int
+) -> None:
     config = small_config(target=local(workers))
-    assert_same_contents(start_config(config, tmp_path / "small"), undisturbed)
+    assert_same_contents(start_config(config, tmp_path / "small"), finished_run)
 
 
-def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
+def test_killed_worker_changes_nothing(finished_run: Path, tmp_path: Path) -> None:
     killed: list[int] = []
 
     class Killing(SilentReporter):
@@ -53,7 +55,7 @@ def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> Non
 
     folder = start_config(small_config(target=local(2)), tmp_path / "small", Killing())
     assert killed
-    assert_same_contents(folder, undisturbed)
+    assert_same_contents(folder, finished_run)
 
 
 @pytest.mark.exhaustive
@@ -73,7 +75,7 @@ def test_brian_networks_on_ray_give_the_episodes_of_this_process(tmp_path: Path)
 
 
 def test_cluster_that_cannot_start_is_exit_code_3(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ray
 
@@ -82,8 +84,7 @@ def test_cluster_that_cannot_start_is_exit_code_3(
 
     monkeypatch.setattr(ray, "init", no_socket)
     config = small_toml(tmp_path / "small.toml", target=local(2))
-    assert cli("run", config, "--out", tmp_path) == 3
-    errors = one_line(capsys)
+    errors = refused("run", config, "--out", tmp_path, code=3)
     assert "no free port; run `spikeloop doctor`" in errors
     assert "many more lines" not in errors
     assert not (tmp_path / "small").exists()

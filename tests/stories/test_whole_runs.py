@@ -26,8 +26,8 @@ from spikeloop.workers.job import Grid
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 
-def test_run_leaves_every_table_and_verifies(undisturbed: Path) -> None:
-    tables = run_tables(undisturbed)
+def test_run_leaves_every_table_and_verifies(finished_run: Path) -> None:
+    tables = run_tables(finished_run)
     assert {name: len(table) for name, table in tables.items()} == {
         "generations": 3,
         "candidates": 18,
@@ -35,27 +35,21 @@ def test_run_leaves_every_table_and_verifies(undisturbed: Path) -> None:
         "curves": 12,  # before the search, after generations 2 and 3
         "transfer": 30,
     }
-    assert verify(RunStore(undisturbed)).problems == []
+    assert verify(RunStore(finished_run)).problems == []
 
 
 def test_same_seed_gives_same_contents_and_other_seed_others(
-    undisturbed: Path, tmp_path: Path
+    finished_run: Path, tmp_path: Path
 ) -> None:
-    assert_same_contents(start_config(small_config(), tmp_path / "same" / "small"), undisturbed)
+    assert_same_contents(start_config(small_config(), tmp_path / "same" / "small"), finished_run)
     other = start_config(small_config(run={"seed": 8}), tmp_path / "other" / "small")
     with pytest.raises(AssertionError):
-        assert_same_contents(other, undisturbed)
+        assert_same_contents(other, finished_run)
 
 
-def test_tile_shape_changes_no_episode(undisturbed: Path, tmp_path: Path) -> None:
+def test_tile_shape_changes_no_episode(finished_run: Path, tmp_path: Path) -> None:
     config = small_config(run={"tile_candidates": 5, "tile_tasks": 3})
-    assert_same_contents(start_config(config, tmp_path / "small"), undisturbed)
-
-
-def test_tasks_of_search_monitor_and_transfer_are_disjoint(undisturbed: Path) -> None:
-    tables = run_tables(undisturbed)
-    tasks = [set(tables[name]["optimal"]) for name in ("episodes", "curves", "transfer")]
-    assert len(set.union(*tasks)) == sum(map(len, tasks))
+    assert_same_contents(start_config(config, tmp_path / "small"), finished_run)
 
 
 def test_too_many_failures_end_the_run_with_one_traceback(tmp_path: Path) -> None:

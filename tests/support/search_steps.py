@@ -14,6 +14,8 @@ from spikeloop.workers.space import ParameterSpace, Real, Weights
 BOX_AND_WEIGHTS = ParameterSpace((Real("a", 0.0, 1.0, 0.25), Weights("w", (3,), 1.0)))
 """A bounded coordinate and three that are not."""
 
+TOP = np.array([1.0, 1.0, 0.0, -1.0])
+CURVATURE = np.array([1.0, 0.5, 2.0, 0.1])
 Seed = int | np.random.Generator
 
 
@@ -23,6 +25,11 @@ def begin(
     """The state before the first generation of a search from the default point or another one."""
     point = space.default_point() if start is None else np.asarray(start, dtype=np.float64)
     return strategy.init(space, point, np.random.default_rng(0))
+
+
+def quadratic(points: FloatArray) -> FloatArray:
+    """A hill with its top at ``TOP``, of other curvature in each coordinate."""
+    return np.asarray(-0.5 * ((points - TOP) ** 2 * CURVATURE).sum(axis=-1))
 
 
 def points_of(population: Population) -> FloatArray:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 import tomli_w
 
@@ -14,6 +15,7 @@ from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.reporter import GenerationReport
+from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.schemas import VOLATILE
@@ -72,6 +74,17 @@ def assert_same_contents(one: Path, other: Path) -> None:
     assert states[0].keys() == states[1].keys()
     for name, array in states[0].items():
         assert array.tobytes() == states[1][name].tobytes(), name
+
+
+def change_part(
+    store: RunStore, path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]
+) -> None:
+    """Change the rows of a part and write its checksum anew, as other code could."""
+    table = store.read_part(path)
+    frame = change(table.to_pandas())
+    schema = pa.schema([field for field in table.schema if field.name in frame])
+    changed = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+    atomic_files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
 
 
 def start_config(config: RunConfig, folder: Path, reporter: Any = None) -> Path:

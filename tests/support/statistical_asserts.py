@@ -14,6 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 
+def rng(seed: int) -> np.random.Generator:
+    """A generator whose numbers do not depend on those of any other seed."""
+    return np.random.Generator(np.random.Philox(seed))
+
+
 def assert_mean(samples: ArrayLike, expected: float, alpha: float) -> None:
     """Student's t-test, two-sided: independent samples have the mean ``expected``.
 

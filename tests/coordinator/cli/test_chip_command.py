@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.command_line import cli, one_line
+from support.command_line import answer, cli, printed, refused
 
 from spikeloop.workers.chip.calibration.results import QUANTITIES, Calibration
 
@@ -30,15 +30,10 @@ def calibrated(made: tuple[Path, Any]) -> Path:
 
 
 def test_calibrate_writes_codes_and_a_figure_and_prints_a_table(
-    calibrated: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    calibrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli("chip", "calibrate", "--chip", 22) == 0
-    output, errors = capsys.readouterr()
-    assert errors == ""
+    output = printed("chip", "calibrate", "--chip", 22)
     assert "Calibration of chip 22" in output
     assert "membrane time constant" in output and "rates within 0.9 to 1.15" in output
     assert output.endswith("codes:   chip-22.json\nfigure:  chip-22.png\n")
@@ -62,13 +57,10 @@ def test_calibrate_prints_the_numbers_of_its_file_as_json(made: tuple[Path, Any]
 
 
 def test_inspect_draws_a_chip_before_and_after_calibration(
-    calibrated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    calibrated: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "a" / "b"
-    capsys.readouterr()
-    assert cli("chip", "inspect", "--calibration", calibrated, "--out", out) == 0
-    output, errors = capsys.readouterr()
-    assert errors == ""
+    output = printed("chip", "inspect", "--calibration", calibrated, "--out", out)
     assert "The 32 neurons of chip 22, uncalibrated" in output
     assert "The 32 neurons of chip 22, calibrated" in output
     for name in FIGURES:
@@ -78,21 +70,15 @@ def test_inspect_draws_a_chip_before_and_after_calibration(
 
 
 @pytest.mark.usefixtures("without_figures_here")
-def test_inspect_measures_an_uncalibrated_chip(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli("chip", "inspect", "--chip", 24, "--out", tmp_path, "--json") == 0
-    summary = json.loads(capsys.readouterr().out)
+def test_inspect_measures_an_uncalibrated_chip(tmp_path: Path) -> None:
+    summary = answer("chip", "inspect", "--chip", 24, "--out", tmp_path)
     assert list(summary["quantities"]) == ["uncalibrated"]
     assert summary["quantities"]["uncalibrated"]["tau_mem_s"]["sd_relative"] > 0.1
     assert sorted(Path(f).stem for f in summary["figures"]) == list(FIGURES)
 
 
 def test_wrong_input_is_one_line_and_nothing_is_measured(
-    calibrated: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    calibrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[int] = []
     for name in ("calibrate.calibrate", "measurement.measure"):
@@ -115,7 +101,5 @@ def test_wrong_input_is_one_line_and_nothing_is_measured(
             "is the calibration of chip 22, not of chip 20",
         ),
     ):
-        capsys.readouterr()
-        assert cli("chip", *arguments) == 2, arguments
-        assert message in one_line(capsys)
+        assert message in refused("chip", *arguments)
     assert measured == []

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support.command_line import cli
+from support.command_line import answer, cli, printed, refused, run_command
 from support.paths import OWN_CLASSES
 from support.small_run import small_config, small_toml
 
@@ -22,21 +22,9 @@ from spikeloop.coordinator.store import manifest, run_folder
 from spikeloop.workers.fingerprint import fingerprint
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cli")
-    config = small_toml(folder / "small.toml")
-    assert cli("run", str(config), "--out", str(folder)) == 0
-    return folder / "small"
-
-
-def test_run_prints_generations_table_and_where_the_results_are(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_prints_generations_table_and_where_the_results_are(tmp_path: Path) -> None:
     config = small_toml(tmp_path / "small.toml")
-    assert cli("run", str(config), "--out", str(tmp_path), "--set", "run.name=here") == 0
-    output, errors = capsys.readouterr()
-    assert errors == ""
+    output = printed("run", config, "--out", tmp_path, "--set", "run.name=here")
     for number in (1, 2, 3):
         assert f"generation {number}/3  best " in output
     for words in (
@@ -66,20 +54,14 @@ def test_run_prints_generations_table_and_where_the_results_are(
     ],
 )
 def test_bad_input_gives_one_line_and_leaves_nothing(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    words: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     small_toml(tmp_path / "small.toml")
-    assert cli(*arguments) == 2
-    output, errors = capsys.readouterr()
-    assert output == ""
-    assert words in errors
-    assert errors.startswith("spikeloop: ")
-    assert errors.count("\n") == 1
+    said = run_command(*arguments)
+    assert (said.code, said.output, said.errors.count("\n")) == (2, "", 1)
+    assert said.errors.startswith("spikeloop: ")
+    assert words in said.errors
     assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
 
 
@@ -98,12 +80,9 @@ def test_another_target_keeps_what_both_have() -> None:
     assert retarget(config, None, False, None) is config
 
 
-def test_few_failed_episodes_are_counted_and_the_run_goes_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_few_failed_episodes_are_counted_and_the_run_goes_on(tmp_path: Path) -> None:
     config = faulty_toml(tmp_path, fault="nan", broken_from=0.75)
-    assert cli("run", config, "--out", tmp_path, "--set", "run.max_failed_share=1.0") == 0
-    output = capsys.readouterr().out
+    output = printed("run", config, "--out", tmp_path, "--set", "run.max_failed_share=1.0")
     episodes = pd.read_parquet(tmp_path / "small" / "episodes")
     failed = episodes[episodes["status"] != "ok"]
     assert 0 < len(failed) < len(episodes)
@@ -115,15 +94,14 @@ def test_few_failed_episodes_are_counted_and_the_run_goes_on(
     assert cli("verify", str(tmp_path / "small")) == 0
 
 
-def test_transfer_on_other_tasks(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli("transfer", finished, "--tasks", 5, "--seed", 3, "--json") == 0
-    result = json.loads(capsys.readouterr().out)
+def test_transfer_on_other_tasks(copied_run: Path) -> None:
+    result = answer("transfer", copied_run, "--tasks", 5, "--seed", 3)
     assert set(result["scores"]) == {"default", "random", "learned"}
     learned = result["scores"]["learned"]
     assert learned["n_tasks"] == 5
     assert learned["low"] <= learned["value"] <= learned["high"]
     assert set(result["differences"]) == {"learned - default", "learned - random"}
-    written = finished / "other_transfers" / "seed-000003-tasks-000005-generation-000003.parquet"
+    written = copied_run / "other_transfers" / "seed-000003-tasks-000005-generation-000003.parquet"
     episodes = pd.read_parquet(written).groupby("theta")
     missed = (episodes["optimal"].mean() - episodes["return"].mean()).to_dict()
     below = result["regret"]
@@ -133,36 +111,31 @@ def test_transfer_on_other_tasks(finished: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_the_manifest_holds_the_versions_of_installed_packages(
-    finished: Path, monkeypatch: pytest.MonkeyPatch
+    finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    noted = json.loads((finished / "run.json").read_text())["versions"]
+    noted = json.loads((finished_run / "run.json").read_text())["versions"]
     assert noted == manifest.versions()
     assert noted["scipy"] == metadata.version("scipy")
     monkeypatch.setattr(manifest, "OPTIONAL_PACKAGES", ("no-such-package",))
     assert set(manifest.versions()) == set(manifest.PACKAGES)
 
 
-def test_changed_code_is_warned_of(
-    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_changed_code_is_warned_of(copied_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = {**fingerprint(Path(__file__).parents[1]), "numpy": "0.1"}
     with monkeypatch.context() as patched:
         patched.setattr(run_folder, "fingerprint", lambda folder: here)
-        assert cli("resume", str(finished)) == 0
-    errors = capsys.readouterr().err
-    assert "was begun by other code" in errors
-    assert "0.1 here" in errors
-    assert cli("resume", str(finished)) == 0
-    assert capsys.readouterr().err == ""
+        said = run_command("resume", copied_run)
+    assert said.code == 0
+    assert "was begun by other code" in said.errors
+    assert "0.1 here" in said.errors
+    printed("resume", copied_run)
 
 
-def test_family_without_anything_to_gain_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_family_without_anything_to_gain_is_named(tmp_path: Path) -> None:
     (tmp_path / "flat.py").write_text(FLAT_FAMILY)
     config = small_toml(tmp_path / "small.toml", family={"kind": "flat:Flat"})
-    assert cli("run", str(config), "--out", str(tmp_path)) == 1
-    assert "chance is as good as the optimum" in capsys.readouterr().err
+    error = refused("run", config, "--out", tmp_path, code=1)
+    assert "chance is as good as the optimum" in error
 
 
 FLAT_FAMILY = """
@@ -181,20 +154,16 @@ class Flat(RandomMdp):
 
 
 def test_plan_counts_the_episodes_and_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     small_toml(tmp_path / "small.toml")
-    assert cli("plan", "small.toml", "--json") == 0
-    plan = json.loads(capsys.readouterr().out)
+    plan = answer("plan", "small.toml")
     assert plan["episodes_search"] == 3 * 6 * 4
     assert plan["episodes_monitor"] == 3 * 4
     assert plan["episodes_transfer"] == 6 * 5
     assert plan["total_s"] > 0
-    assert cli("plan", "small.toml") == 0
-    output, errors = capsys.readouterr()
-    assert "3 generations × 6 candidates × 4 tasks" in output
-    assert errors == ""
+    assert "3 generations × 6 candidates × 4 tasks" in printed("plan", "small.toml")
     assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
 
 
@@ -204,26 +173,20 @@ def faulty_toml(folder: Path, **learner: Any) -> Path:
     return small_toml(folder / "small.toml", learner={"kind": "failing_learner:Echo", **learner})
 
 
-def test_plan_of_a_learner_that_always_fails_fails(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_plan_of_a_learner_that_always_fails_fails(tmp_path: Path) -> None:
     config = faulty_toml(tmp_path, fault="raise", broken_from=0.0)
-    assert cli("plan", str(config)) == 1
-    output, errors = capsys.readouterr()
-    assert output == ""
-    assert errors.count("\n") == 1
+    code, output, errors = run_command("plan", config)
+    assert (code, output, errors.count("\n")) == (1, "", 1)
     assert "episodes that were measured failed; the first: " in errors
     assert "to raise (--debug shows the traceback)" in errors
-    assert cli("plan", str(config), "--json", "--debug") == 1
-    assert "in _break" in capsys.readouterr().err  # of the learner, where it failed
+    said = run_command("plan", config, "--json", "--debug")
+    assert "in _break" in said.errors  # of the learner, where it failed
 
 
-def test_plan_counts_the_episodes_that_fail(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_plan_counts_the_episodes_that_fail(tmp_path: Path) -> None:
     config = faulty_toml(tmp_path, fault="nan", broken_from=0.5)
-    assert cli("plan", str(config), "--json") == 0
-    output, errors = capsys.readouterr()
+    code, output, errors = run_command("plan", config, "--json")
+    assert code == 0
     plan = json.loads(output)
     failed, measured = plan["episodes_failed"], plan["episodes_measured"]
     assert 0 < failed < measured
@@ -233,13 +196,9 @@ def test_plan_counts_the_episodes_that_fail(
 
 
 @pytest.mark.parametrize("what", ["families", "learners", "strategies", "targets"])
-def test_list_shows_every_kind_with_its_settings(
-    what: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli("list", what, "--json") == 0
-    entries: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
-    assert cli("list", what) == 0
-    shown = capsys.readouterr().out
+def test_list_shows_every_kind_with_its_settings(what: str) -> None:
+    entries: list[dict[str, Any]] = answer("list", what)
+    shown = printed("list", what)
     for entry in entries:
         assert f"{what}: {entry['kind']}" in shown
         for setting in entry["settings"]:
@@ -253,11 +212,10 @@ def test_list_shows_every_kind_with_its_settings(
         )
 
 
-def test_list_shows_what_may_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli("list", "--json") == 0
+def test_list_shows_what_may_be_chosen() -> None:
     ranges = {
         (entry["kind"], setting["key"]): setting["range"]
-        for entry in json.loads(capsys.readouterr().out)
+        for entry in answer("list")
         for setting in entry["settings"]
     }
     assert ranges["brian_td", "target"] == "numpy | cython"

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.command_line import cli
+from support.command_line import printed, run_command
 
 from spikeloop.coordinator.cli import installation_check as doctor
 from spikeloop.coordinator.cli.installation_check import Check, examine
@@ -141,26 +141,22 @@ def test_an_emulator_that_fails_is_broken(monkeypatch: Patch) -> None:
 
 
 @pytest.mark.usefixtures("no_ray")
-def test_what_is_broken_is_exit_code_3_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli("doctor") == 3
-    output, errors = capsys.readouterr()
+def test_what_is_broken_is_exit_code_3_and_one_line() -> None:
+    code, output, errors = run_command("doctor")
+    assert (code, errors.count("\n")) == (3, 1)
     assert "broken  local Ray: " in output
     assert "ok      emulator: " in output
     assert errors.startswith("spikeloop: local Ray: ")
     assert "no free port" in errors
-    assert errors.count("\n") == 1
-
-    assert cli("doctor", "--json") == 3
-    (ill,) = [c for c in json.loads(capsys.readouterr().out) if c["state"] == "broken"]
+    said = run_command("doctor", "--json")
+    assert said.code == 3
+    (ill,) = [c for c in json.loads(said.output) if c["state"] == "broken"]
     assert ill["name"] == "local Ray"
 
 
 @pytest.mark.ray
-def test_this_machine_passes_all_checks(capsys: pytest.CaptureFixture[str]) -> None:
-    code = cli("doctor")
-    output, errors = capsys.readouterr()
-    assert code == 0, output
-    assert errors == ""
+def test_this_machine_passes_all_checks() -> None:
+    output = printed("doctor")
     assert "ok      local Ray: 1 Ray worker on this machine; ready after" in output
     assert "broken" not in output
     names = {line[8:].split(":")[0] for line in output.splitlines() if "->" not in line}

@@ -1,13 +1,12 @@
 """A learner whose package is not installed: one line and exit code 3, never failed episodes."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 from failing_learner import Echo, Fault
 from support import small_comparison
-from support.command_line import cli
+from support.command_line import answer, cli, printed, run_command
 from support.paths import OWN_CLASSES
 from support.small_run import small_toml
 from unavailable_learner import LINE, Lacking
@@ -52,64 +51,50 @@ def configure(folder: Path, found_in: str) -> None:
 
 @found_in_each
 @pytest.mark.parametrize("command", ["run", "plan"])
-def test_a_run_that_cannot_begin_leaves_nothing(
-    folder: Path, capsys: pytest.CaptureFixture[str], command: str, found_in: str
-) -> None:
+def test_a_run_that_cannot_begin_leaves_nothing(folder: Path, command: str, found_in: str) -> None:
     configure(folder, found_in)
-    assert cli(command, "small.toml") == 3
-    assert capsys.readouterr() == ("", f"spikeloop: {LINE}\n")
+    assert run_command(command, "small.toml") == (3, "", f"spikeloop: {LINE}\n")
     assert not list(folder.glob("runs/*"))
 
 
 @found_in_each
-def test_a_run_resumes_once_the_package_is_installed(
-    folder: Path, capsys: pytest.CaptureFixture[str], found_in: str
-) -> None:
+def test_a_run_resumes_once_the_package_is_installed(folder: Path, found_in: str) -> None:
     configure(folder, found_in)
     (folder / "spikes").touch()
     assert cli("run", "small.toml") == 0
     next((folder / "runs" / "small" / "transfer").iterdir()).unlink()  # still to be run
     (folder / "spikes").unlink()
     for command in (["resume", "runs/small"], ["transfer", "runs/small", "--seed", "4"]):
-        capsys.readouterr()
-        assert cli(*command) == 3
-        output, errors = capsys.readouterr()
+        code, output, errors = run_command(*command)
+        assert (code, errors.count("\n")) == (3, 1)
         assert "generation 1/1" not in output
         assert "transfer" not in output
         assert errors.startswith(f"spikeloop: {LINE}")
-        assert errors.count("\n") == 1
     (folder / "spikes").touch()
     assert cli("resume", "runs/small") == 0
     assert cli("verify", "runs/small") == 0
 
 
 @found_in_each
-def test_a_comparison_fails_with_the_same_line(
-    folder: Path, capsys: pytest.CaptureFixture[str], found_in: str
-) -> None:
+def test_a_comparison_fails_with_the_same_line(folder: Path, found_in: str) -> None:
     small_comparison.comparison_toml(folder / "compared.toml")
     text = (folder / "compared.toml").read_text()
     own = f'kind = "unavailable_learner:Lacking"\nfound_in = "{found_in}"'
     (folder / "compared.toml").write_text(text.replace('kind = "tabular_td"', own))
-    assert cli("compare", "compared.toml") == 3
-    output, errors = capsys.readouterr()
+    code, output, errors = run_command("compare", "compared.toml")
+    assert (code, errors.count("\n")) == (3, 1)
     assert errors.startswith(f"spikeloop: {LINE}")
-    assert errors.count("\n") == 1
     assert "episodes" not in output
 
 
-def test_the_list_shows_the_other_learners_and_the_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_list_shows_the_other_learners_and_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(listing.TABLES["learners"], "lacking", Lacking)
-    assert cli("list", "learners", "--json") == 0
-    entries = {entry["kind"]: entry for entry in json.loads(capsys.readouterr().out)}
+    entries = {entry["kind"]: entry for entry in answer("list", "learners")}
     assert entries["lacking"]["unavailable"] == LINE
     assert entries["lacking"]["hyperparameters"] == []
     assert entries["tabular_td"]["unavailable"] == ""
     assert entries["tabular_td"]["hyperparameters"]
-    assert cli("list", "learners") == 0
-    shown = capsys.readouterr().out
+    shown = printed("list", "learners")
     assert "learners: lacking\n  Episodes if there is the file" in shown
     assert f"  not here: {LINE}\n" in shown
 

@@ -11,7 +11,7 @@ import optuna
 import pandas as pd
 import pyarrow as pa
 import pytest
-from support.command_line import cli
+from support.command_line import answer, cli, printed, refused, run_command
 from support.paths import OWN_CLASSES
 from support.small_comparison import TOML, comparison_toml
 
@@ -109,29 +109,20 @@ def test_the_tuned_variant_has_the_settings_of_the_best_trial_in_optunas_study(
     assert manifest["config"]["strategy"]["sigma"] == study.best_params["sigma"]
 
 
-def test_resuming_what_is_finished_changes_nothing(
-    finished: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_resuming_what_is_finished_changes_nothing(finished: Path) -> None:
     before = (finished / "findings.json").read_bytes()
-    assert cli("resume", str(finished)) == 0
+    assert "  trial " not in printed("resume", finished)
     assert (finished / "findings.json").read_bytes() == before
-    assert "  trial " not in capsys.readouterr().out
 
 
-def test_a_second_comparison_in_the_same_folder_is_refused(
-    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_second_comparison_in_the_same_folder_is_refused(finished: Path, tmp_path: Path) -> None:
     config = comparison_toml(tmp_path / "small.toml")
-    assert cli("compare", str(config), "--out", str(finished.parent)) == 2
-    assert "spikeloop resume" in capsys.readouterr().err
+    assert "spikeloop resume" in refused("compare", config, "--out", str(finished.parent))
 
 
-def test_json_is_all_that_stands_on_standard_output(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
     config = comparison_toml(tmp_path / "small.toml", episodes="episodes = 0", seeds="seeds = 1")
-    assert cli("compare", str(config), "--out", str(tmp_path), "--json") == 0
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    found: dict[str, Any] = answer("compare", config, "--out", tmp_path)
     assert [variant["name"] for variant in found["variants"]] == ["evolution", "random_search"]
 
 
@@ -147,24 +138,20 @@ def test_no_trial_is_spent_on_a_population_that_the_budget_cannot_hold(
     assert output.count("below the median of its study at") == (trials["state"] == "pruned").sum()
 
 
-def test_a_trial_that_fails_prints_its_reason_and_is_charged_in_full(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_trial_that_fails_prints_its_reason_and_is_charged_in_full(tmp_path: Path) -> None:
     (tmp_path / "failing_learner.py").write_bytes((OWN_CLASSES / "failing_learner.py").read_bytes())
     path = comparison_toml(tmp_path / "small.toml", episodes="episodes = 192", seeds="seeds = 1")
     learner = 'kind = "failing_learner:Echo"\nfault = "nan"\nbroken_from = 0.0'
     path.write_text(path.read_text().replace('kind = "tabular_td"', learner))
-    cli("compare", str(path), "--out", str(tmp_path))
-    lines = [line for line in capsys.readouterr().out.splitlines() if "  trial " in line]
+    said = run_command("compare", path, "--out", tmp_path)
+    lines = [line for line in said.output.splitlines() if "  trial " in line]
     assert [line.split("  ")[1:3] for line in lines] == [["trial 0", "fail"], ["trial 1", "fail"]]
     assert all(re.search(r" (\d+) of \1 episodes failed \(\1 not finite\)", x) for x in lines)
     assert "  96 episodes spent  " in lines[0]
     assert "  192 episodes spent  " in lines[1]
 
 
-def test_tuning_that_keeps_the_given_settings_takes_their_searches_over(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tuning_that_keeps_the_given_settings_takes_their_searches_over(tmp_path: Path) -> None:
     """One trial, the one with the settings as given: nothing is searched twice."""
     config = comparison_toml(tmp_path / "small.toml", episodes="episodes = 96", seeds="seeds = 1")
     assert cli("compare", str(config), "--out", str(tmp_path)) == 0
@@ -176,41 +163,33 @@ def test_tuning_that_keeps_the_given_settings_takes_their_searches_over(
     assert not (tmp_path / "small" / "runs" / "evolution_tuned").exists()
 
 
-def test_a_strategy_that_cannot_search_within_the_budget_is_refused_at_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_strategy_that_cannot_search_within_the_budget_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "small.toml"
     before, _, after = TOML.rpartition("population_size = 12")
     path.write_text(f"{before}population_size = 49{after}")
-    assert cli("compare", str(path), "--out", str(tmp_path)) == 2
-    assert "[strategies.random_search]" in capsys.readouterr().err
+    assert "[strategies.random_search]" in refused("compare", path, "--out", tmp_path)
     assert not (tmp_path / "small").exists()
 
 
-def test_studies_in_another_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_studies_in_another_database(tmp_path: Path) -> None:
     url = f'storage = "sqlite:///{tmp_path / "shared.db"}"'
     config = comparison_toml(
         tmp_path / "small.toml", episodes=f"episodes = 96\n{url}", seeds="seeds = 1"
     )
     assert cli("compare", str(config), "--out", str(tmp_path / "one")) == 0
     assert not (tmp_path / "one" / "small" / "study.db").exists()
-    capsys.readouterr()
-    assert cli("compare", str(config), "--out", str(tmp_path / "two")) == 2
-    assert "holds a study 'small/evolution' already" in capsys.readouterr().err
+    error = refused("compare", config, "--out", tmp_path / "two")
+    assert "holds a study 'small/evolution' already" in error
     wrong = comparison_toml(
         tmp_path / "small.toml", episodes='episodes = 96\nstorage = "nosql://x"'
     )
-    assert cli("compare", str(wrong), "--out", str(tmp_path / "three")) == 2
-    assert "tuning.storage" in capsys.readouterr().err
+    assert "tuning.storage" in refused("compare", wrong, "--out", tmp_path / "three")
 
 
-def test_a_database_that_cannot_be_opened_leaves_nothing_to_resume(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_database_that_cannot_be_opened_leaves_nothing_to_resume(tmp_path: Path) -> None:
     url = f'storage = "sqlite:///{tmp_path / "no" / "such" / "study.db"}"'
     config = comparison_toml(tmp_path / "small.toml", episodes=f"episodes = 96\n{url}")
-    assert cli("compare", str(config), "--out", str(tmp_path)) == 3
-    errors = capsys.readouterr().err
+    errors = refused("compare", config, "--out", tmp_path, code=3)
     assert "tuning.storage" in errors
     assert "resume" not in errors
     assert not (tmp_path / "small").exists()

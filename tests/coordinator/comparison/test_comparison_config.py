@@ -59,6 +59,7 @@ def test_overrides_reach_every_table(tmp_path: Path) -> None:
         ("budget = 96", "budget = 0", r"\[comparison\] budget must be >= 1"),
         ("[run]", "[run]\nseed = 3", "seeds follow from comparison.seed"),
         ("[run]", "[run]\ngenerations = 3", "follows from comparison.budget"),
+        ("[run]", '[run]\nupload_to = "/tmp"', r"\[run\] upload_to"),
         ("seeds = 2", 'baseline = "evolutoin"', "did you mean 'evolution'"),
         ("seeds = 2", 'pairs = [["evolution"]]', "pairs.0"),
         ("seeds = 2", 'pairs = [["evolution", "no"]]', "'no' is not among"),

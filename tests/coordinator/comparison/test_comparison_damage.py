@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.command_line import cli, one_line
+from support.command_line import cli, printed, refused, run_command
+from support.folders import flip, flipped
 from support.small_comparison import assert_same_comparison
 
 from spikeloop.cluster.pool import PoolError
@@ -26,22 +27,11 @@ def comparison(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "small"))
 
 
-def problems(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def problems(folder: Path) -> list[str]:
     """What ``verify`` finds wrong with a comparison."""
-    assert cli("verify", str(folder)) == 1
-    return [line for line in capsys.readouterr().out.splitlines() if "PROBLEM" in line]
-
-
-def change(database: Path, statement: str) -> None:
-    with sqlite3.connect(database) as connection:
-        assert connection.execute(statement).rowcount > 0
-    connection.close()
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 3] ^= 1
-    path.write_bytes(data)
+    said = run_command("verify", folder)
+    assert said.code == 1
+    return [line for line in said.output.splitlines() if "PROBLEM" in line]
 
 
 def swap(path: Path) -> None:
@@ -51,11 +41,8 @@ def swap(path: Path) -> None:
     other.write_bytes(one)
 
 
-def test_verify_says_what_of_a_sound_comparison_was_checked(
-    comparison: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli("verify", str(comparison)) == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_verify_says_what_of_a_sound_comparison_was_checked(comparison: Path) -> None:
+    lines = printed("verify", comparison).splitlines()
     for line, checked in zip(
         lines, ("study of evolution: 5", "searches: 11", "final phase: 6", "tables"), strict=True
     ):
@@ -88,9 +75,7 @@ def test_flipped_bits_of_the_database_end_in_one_line_or_in_none(comparison: Pat
     places = [place for place, byte in enumerate(intact) if byte]
     named = 0
     for place in drawn.sample(places, n):
-        damaged = bytearray(intact)
-        damaged[place] ^= 1 << drawn.randrange(8)
-        path.write_bytes(damaged)
+        path.write_bytes(flipped(intact, 8 * place + drawn.randrange(8)))
         try:
             with session.database_errors(config):
                 studies.trials_of(config, comparison, "evolution")
@@ -119,23 +104,20 @@ def test_flipped_bits_of_the_database_end_in_one_line_or_in_none(comparison: Pat
     ],
 )
 def test_verify_names_a_changed_cell_of_the_database(
-    comparison: Path, capsys: pytest.CaptureFixture[str], statement: str, problem: str
+    comparison: Path, statement: str, problem: str
 ) -> None:
-    if statement.startswith("create"):
-        with sqlite3.connect(comparison / "study.db") as connection:
-            connection.execute(statement)
-        connection.close()
-    else:
-        change(comparison / "study.db", statement)
-    assert any(problem in line for line in problems(comparison, capsys))
+    with sqlite3.connect(comparison / "study.db") as connection:
+        assert connection.execute(statement).rowcount != 0
+    connection.close()
+    assert any(problem in line for line in problems(comparison))
 
 
 @pytest.mark.slow
 def test_a_lost_database_is_made_again_to_the_same_numbers(
-    comparison: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+    comparison: Path, finished: Path
 ) -> None:
     (comparison / "study.db").unlink()
-    assert "study of evolution: it has 0 trials" in problems(comparison, capsys)[0]
+    assert "study of evolution: it has 0 trials" in problems(comparison)[0]
     assert cli("resume", str(comparison)) == 0
     assert_same_comparison(comparison, finished)
     assert cli("verify", str(comparison)) == 0
@@ -152,39 +134,30 @@ def test_a_lost_database_is_made_again_to_the_same_numbers(
     ],
 )
 def test_verify_names_the_damaged_file_alone(
-    comparison: Path,
-    capsys: pytest.CaptureFixture[str],
-    name: str,
-    damage: Callable[[Path], None],
+    comparison: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
     damage(comparison / name)
-    (problem,) = problems(comparison, capsys)
+    (problem,) = problems(comparison)
     assert str(comparison / name) in problem
 
 
 @pytest.mark.parametrize("name", ["findings.json", "comparison.json"])
-def test_damaged_json_is_named(
-    comparison: Path, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_damaged_json_is_named(comparison: Path, name: str) -> None:
     flip(comparison / name)
-    assert cli("verify", str(comparison)) in (1, 2)
-    assert f"{comparison / name}: damaged" in capsys.readouterr().err
+    said = run_command("verify", comparison)
+    assert said.code in (1, 2)
+    assert f"{comparison / name}: damaged" in said.errors
 
 
 @pytest.mark.parametrize(
     ("damage", "words"), [(flip, "damaged: its bytes"), (swap, "damaged: it is of evolution, 1")]
 )
 def test_a_damaged_result_is_refused_then_scored_again(
-    comparison: Path,
-    finished: Path,
-    capsys: pytest.CaptureFixture[str],
-    damage: Callable[[Path], None],
-    words: str,
+    comparison: Path, finished: Path, damage: Callable[[Path], None], words: str
 ) -> None:
     path = comparison / "final" / "evolution" / "000001.json"
     damage(path)
-    assert cli("resume", str(comparison)) == 2
-    errors = one_line(capsys)
+    errors = refused("resume", comparison)
     assert words in errors
     assert "remove" in errors
     for damaged in path.parent.glob("*.json"):
@@ -193,26 +166,22 @@ def test_a_damaged_result_is_refused_then_scored_again(
     assert_same_comparison(comparison, finished)
 
 
-def test_swapped_held_out_episodes_are_refused(
-    comparison: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_swapped_held_out_episodes_are_refused(comparison: Path) -> None:
     row = comparison / "final" / "random_search" / "000000.json"
     other = comparison / "final" / "evolution" / "000000.parquet"
     row.with_suffix(".parquet").write_bytes(other.read_bytes())
-    assert cli("resume", str(comparison)) == 2
-    errors = one_line(capsys)
+    errors = refused("resume", comparison)
     assert f"{row.with_suffix('.parquet')}: damaged" in errors
     assert f"remove {row} and resume" in errors
 
 
 def test_a_damaged_search_under_way_is_refused_then_searched_again(
-    comparison: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+    comparison: Path, finished: Path
 ) -> None:
     search = comparison / "runs" / "random_search" / "000001"
     (comparison / "final" / "random_search" / "000001.json").unlink()
     flip(search / "episodes" / "part-000002.parquet")
-    assert cli("resume", str(comparison)) == 2
-    errors = one_line(capsys)
+    errors = refused("resume", comparison)
     assert f"{search / 'episodes' / 'part-000002.parquet'}: damaged" in errors
     assert f"remove {search} and resume" in errors
     assert cli("resume", str(comparison), "--after", "1") == 2

@@ -11,9 +11,7 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 from support.html_page import HtmlPage, column, table_of
-from support.small_run import SilentReporter, small_config
 
-from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.comparison import SCHEMA_VERSION, result_tables, session
 from spikeloop.coordinator.comparison.comparison_config import parse
 from spikeloop.coordinator.errors import ConfigError
@@ -21,7 +19,6 @@ from spikeloop.coordinator.report.comparison_curves import line_styles, separate
 from spikeloop.coordinator.report.comparison_figures import write_comparison_figures
 from spikeloop.coordinator.report.tuning_report import ENOUGH, importances, study_of
 from spikeloop.coordinator.report.write_report import write_report
-from spikeloop.coordinator.search import run_session as runs
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.workers.space import Choice, ParameterSpace, Real
 
@@ -210,12 +207,11 @@ def test_too_few_trials_give_a_sentence(tmp_path: Path, n_trials: int, words: st
     assert words in page.text
 
 
-def test_the_search_of_median_score_is_the_example(tmp_path: Path) -> None:
+def test_the_search_of_median_score_is_the_example(finished_run: Path, tmp_path: Path) -> None:
     folder = made_up(tmp_path / "made", tuned=())
-    runs.start(small_config(), tmp_path / "small", SilentReporter(), StopSignal())
     for variant in ("evolution", "random_search"):
         for seed in range(N_SEEDS):
-            shutil.copytree(tmp_path / "small", folder / "runs" / variant / f"{seed:06d}")
+            shutil.copytree(finished_run, folder / "runs" / variant / f"{seed:06d}")
     results = pd.read_parquet(folder / "results.parquet")
     page = read(folder)
     for name, rows in results.groupby("variant"):

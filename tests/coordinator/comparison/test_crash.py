@@ -1,44 +1,67 @@
-"""A comparison that is killed at random moments and resumed ends as an undisturbed one does."""
+"""A comparison that dies at random moments and is resumed ends as an undisturbed one does."""
 
 import random
 import shutil
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from store_faults.killed_comparison import killed
-from store_faults.warm import Ended, warm_processes
+from optuna.storages import RDBStorage
+from support.command_line import cli
 from support.small_comparison import assert_same_comparison, comparison_toml
+from support.small_run import Crash
 
-Drive = Callable[..., Ended]
+from spikeloop.coordinator.store import atomic_files
+
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
-@pytest.fixture(scope="module")
-def drive() -> Iterator[Drive]:
-    """Runs a command that dies at the n-th thing that it makes durable, or not at all at 0."""
-    with warm_processes() as processes:
-        yield lambda deadline, *arguments: processes.apply(killed, [deadline, arguments])
+def die_at(moment: int, *command: object) -> None:
+    """Run a command whose process dies at the n-th thing that it makes durable.
+
+    At even moments it dies after the thing is durable, at odd ones before; from then on nothing
+    more gets durable, whatever the program does on its way out.
+    """
+    count = 0
+
+    def mortal(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count > moment or (count == moment and moment % 2):
+                raise Crash
+            result = function(*arguments, **keywords)
+            if count == moment:
+                raise Crash
+            return result
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(atomic_files, "write_bytes", mortal(atomic_files.write_bytes))
+        for name in dir(RDBStorage):
+            if name.startswith(("set_", "create_")):
+                patched.setattr(RDBStorage, name, mortal(getattr(RDBStorage, name)))
+        assert cli(*command) == 1
+    assert count >= moment
 
 
 @pytest.mark.slow
-def test_killed_five_times_it_ends_with_the_same_trials_and_findings(
-    drive: Drive, finished: Path, tmp_path: Path
+def test_dead_five_times_it_ends_with_the_same_trials_and_findings(
+    finished: Path, tmp_path: Path
 ) -> None:
-    """The whole makes 220 things durable; between two kills it gets to 36 of them at most."""
+    """The whole makes 220 things durable; between two deaths it gets to 36 of them at most."""
+    folder, moments = tmp_path / "small", random.Random(1)
     config = comparison_toml(tmp_path / "small.toml")
-    folder = tmp_path / "small"
-    moments = random.Random(1)
-    command = ["compare", str(config), "--out", str(tmp_path)]
+    command: tuple[object, ...] = ("compare", config, "--out", tmp_path)
     for _ in range(5):
-        done = drive(moments.randint(2, 36), *command)
-        assert done.status == -signal.SIGKILL, done.errors
+        die_at(moments.randint(2, 36), *command)
         if (folder / "comparison.json").exists():
-            command = ["resume", str(folder)]
-    done = drive(0, *command)
-    assert done.status == 0, done.errors
+            command = ("resume", folder)
+    assert cli(*command) == 0
     assert_same_comparison(folder, finished)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.command_line import cli, one_line
+from support.command_line import refused
 from support.refused_configuration import refusal
 from support.small_comparison import comparison_toml
 from support.small_run import small_tables
@@ -34,12 +34,10 @@ def test_old_key_is_refused_with_the_new_one(
     assert expected in refusal({**small_tables(), table: {**small_tables()[table], **keys}})
 
 
-def test_old_keys_of_overrides_of_comparisons_exit_with_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_old_keys_of_overrides_of_comparisons_exit_with_2(tmp_path: Path) -> None:
     comparison = comparison_toml(tmp_path / "comparison.toml")
-    assert cli("compare", comparison, "--set", "tuning.lives=100", "--out", tmp_path) == 2
-    assert f"{comparison}: [tuning] lives is called episodes now" in one_line(capsys)
+    error = refused("compare", comparison, "--set", "tuning.lives=100", "--out", tmp_path)
+    assert f"{comparison}: [tuning] lives is called episodes now" in error
 
 
 def test_every_new_key_is_one_and_no_old_one_is() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.command_line import cli, one_line
+from support.command_line import refused
 from support.small_run import small_toml
 
 from spikeloop.coordinator.config import uris
@@ -24,16 +24,14 @@ from spikeloop.coordinator.sync.storage import open_storage
     ],
 )
 def test_bad_address_is_refused_without_being_quoted(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], address: str, expected: str
+    tmp_path: Path, address: str, expected: str
 ) -> None:
     config = small_toml(tmp_path / "small.toml", run={"upload_to": address})
-    assert cli("run", config, "--out", tmp_path) == 2
-    errors = one_line(capsys)
+    errors = refused("run", config, "--out", tmp_path)
     assert f"{config}: [run] upload_to {expected}" in errors
     assert "hunter2" not in errors
     if "://" in address:
-        assert cli("resume", f"{address}/small", "--out", tmp_path) == 2
-        assert "hunter2" not in one_line(capsys)
+        assert "hunter2" not in refused("resume", f"{address}/small", "--out", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +55,9 @@ def test_folder_of_the_root_is_found_by_its_address() -> None:
     assert str(open_storage(*uris.split("file:///small"))) == "/small"
 
 
-@pytest.mark.parametrize("text", ["s3://bucket", "s3://bucket/?scheme=http", "file:///", "/"])
-def test_address_without_a_name_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
-) -> None:
-    assert cli("fetch", text, "--out", tmp_path) == 2
-    assert "must end with a name" in one_line(capsys)
+@pytest.mark.parametrize(
+    "text", ["s3://bucket", "s3://bucket/?scheme=http", "file:///", "/", "copies/own"]
+)
+def test_address_without_a_name_and_relative_one_are_refused(tmp_path: Path, text: str) -> None:
+    words = "absolute path or a URI" if text == "copies/own" else "must end with a name"
+    assert words in refused("fetch", text, "--out", tmp_path)

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.command_line import cli, one_line
+from support.command_line import answer, cli, printed, refused
+from support.folders import flipped, folder_contents
 from support.random_networks import BANDIT, random_network
-from support.small_run import small_config, start_config
 
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export import weights as learned
@@ -24,66 +24,57 @@ from spikeloop.coordinator.store import atomic_files, checksums, safe_npz
 from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 
-OTHER = ("--tasks", "4", "--seed", "9", "--inline", "--json")
+OTHER = ("--tasks", "4", "--seed", "9", "--inline")
 """Held-out tasks that no run has run."""
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return start_config(small_config(), tmp_path_factory.mktemp("runs") / "small")
-
-
-@pytest.fixture(scope="module")
-def file(run: Path) -> Path:
-    assert cli("export", run, "--to", "weights") == 0
-    return run.with_name("small.npz")
+def file(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "small.npz"
+    assert cli("export", finished_run, "--to", "weights", "--out", path) == 0
+    return path
 
 
 def test_a_weights_file_holds_the_point_that_the_run_deploys(
-    run: Path, file: Path, capsys: pytest.CaptureFixture[str]
+    finished_run: Path, file: Path
 ) -> None:
-    store = RunStore.open(run)
+    store = RunStore.open(finished_run)
     config = read_run(store).config
     known = learned.open_learned(file, trust=False)
     assert known.config.tables() == config.tables()
     assert known.point.tobytes() == deployed(Run(config, store)).tobytes()
     assert (known.generation, known.episodes) == (3, store.total_episodes())
-    assert cli("transfer", run, "--inline", "--json") == 0
-    assert known.transfer == json.loads(capsys.readouterr().out)
+    assert known.transfer == answer("transfer", finished_run, "--inline")
 
 
-def test_numpy_and_json_suffice_to_read_a_weights_file(run: Path, file: Path) -> None:
+def test_numpy_and_json_suffice_to_read_a_weights_file(finished_run: Path, file: Path) -> None:
     with np.load(file, allow_pickle=False) as archive:
         assert sorted(archive.files) == ["about", "point"]
         about = json.loads(str(archive["about"]))
-    assert about["manifest"]["config"] == json.loads((run / "run.json").read_bytes())["config"]
+    assert about["manifest"]["config"] == RunStore(finished_run).manifest()["config"]
     assert about["transfer"]["scores"].keys() == {"default", "random", "learned"}
 
 
 def test_a_weights_file_is_scored_as_its_run_and_nothing_is_written(
-    run: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    copied_run: Path, file: Path, tmp_path: Path
 ) -> None:
-    alone = tmp_path / "alone.npz"
-    shutil.copy(file, alone)
-    before = alone.read_bytes()
-    assert cli("transfer", run, *OTHER) == 0
-    expected = json.loads(capsys.readouterr().out)
-    assert cli("transfer", alone, *OTHER) == 0
-    assert json.loads(capsys.readouterr().out) == expected
-    assert [path.name for path in tmp_path.iterdir()] == ["alone.npz"]
-    assert alone.read_bytes() == before
-    assert cli("transfer", alone, "--inline") == 0
-    shown = capsys.readouterr().out
+    (tmp_path / "alone").mkdir()
+    alone = Path(shutil.copy(file, tmp_path / "alone"))
+    expected = answer("transfer", copied_run, *OTHER)
+    assert answer("transfer", alone, *OTHER) == expected
+    assert folder_contents(alone.parent) == {"small.npz": file.read_bytes()}
+    shown = printed("transfer", alone, "--inline")
     assert "Score on 6 held-out tasks" in shown
     assert "learned - default: " in shown
 
 
-def test_an_unfinished_run_is_exported_as_of_its_last_commit(run: Path, tmp_path: Path) -> None:
-    shutil.copytree(run, tmp_path / "early")
-    store = RunStore.open(tmp_path / "early")
+def test_an_unfinished_run_is_exported_as_of_its_last_commit(
+    copied_run: Path, tmp_path: Path
+) -> None:
+    store = RunStore.open(copied_run)
     store.go_back(1)
     assert cli("export", store.folder, "--to", "weights") == 0
-    known = learned.open_learned(tmp_path / "early.npz", trust=False)
+    known = learned.open_learned(tmp_path / "small.npz", trust=False)
     assert (known.generation, known.episodes, known.transfer) == (1, store.total_episodes(), None)
     assert known.point.tobytes() == deployed(read_run(store)).tobytes()
     store.go_back(-1)
@@ -106,13 +97,13 @@ def test_a_point_is_kept_to_the_last_bit_in_single_precision_if_that_is_exact(
 
 
 def test_a_weights_file_is_exported_again_with_the_same_bytes_and_not_overwritten(
-    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    file: Path, tmp_path: Path
 ) -> None:
     before = file.read_bytes()
     assert cli("export", file, "--to", "weights", "--out", tmp_path / "again.npz") == 0
     assert (tmp_path / "again.npz").read_bytes() == before
-    assert cli("export", file, "--to", "weights") == 2
-    assert "exists already; choose another with --out" in capsys.readouterr().err
+    error = refused("export", file, "--to", "weights")
+    assert "exists already; choose another with --out" in error
     assert file.read_bytes() == before
 
 
@@ -132,24 +123,19 @@ def test_a_flipped_bit_and_a_file_that_was_cut_off_are_refused(
 ) -> None:
     data, damaged = file.read_bytes(), tmp_path / "damaged.npz"
     for place in range(0, len(data), step):
-        flipped = bytearray(data)
-        flipped[place] ^= 1 << place % 8
-        for content in (flipped, data[:place]):
+        for content in (flipped(data, 8 * place + place % 8), data[:place]):
             damaged.write_bytes(content)
             assert f"{damaged}: damaged" in refusal(damaged)
 
 
-def test_other_files_are_refused(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_other_files_are_refused(finished_run: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "plain.npz", point=np.zeros(3))
     assert "plain.npz: damaged" in refusal(tmp_path / "plain.npz")
-    shutil.copy(run / "state" / "000001.npz", tmp_path / "state.npz")
+    shutil.copy(finished_run / "state" / "000001.npz", tmp_path / "state.npz")
     assert "no weights file" in refusal(tmp_path / "state.npz")
     os.mkfifo(tmp_path / "pipe.npz")
     for path in (tmp_path / "missing.npz", Path("/dev/zero"), tmp_path / "pipe.npz"):
-        assert cli("transfer", path, "--inline") == 2
-        assert str(path) in one_line(capsys)
+        assert str(path) in refused("transfer", path, "--inline")
     for path in (tmp_path / "pipe.npz", Path("/dev/zero"), tmp_path):
         with pytest.raises(ConfigError, match=f"{path}: cannot be read"):
             atomic_files.open_arrays(path, 1)
@@ -249,10 +235,7 @@ def changed(known: learned.Learned, table: str, **values: Any) -> learned.Learne
 
 
 def test_own_classes_of_a_file_need_trust(
-    tmp_path: Path,
-    file: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark = tmp_path / "ran"
     (tmp_path / "stranger_learned.py").write_text(
@@ -265,8 +248,7 @@ def test_own_classes_of_a_file_need_trust(
     )
     folder = {"working_dir": str(tmp_path)}
     learned.write(tmp_path / "own.npz", replace(known, manifest={**known.manifest, **folder}))
-    assert cli("transfer", tmp_path / "own.npz", *OTHER) == 2
-    message = one_line(capsys)
+    message = refused("transfer", tmp_path / "own.npz", *OTHER)
     assert "'stranger_learned:Mine' is a class of its author's own" in message
     assert "--trust" in message
     assert not mark.exists()
@@ -275,15 +257,12 @@ def test_own_classes_of_a_file_need_trust(
     del sys.modules["stranger_learned"]
 
 
-def test_a_file_leads_to_no_cluster_and_no_upload(
-    tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_leads_to_no_cluster_and_no_upload(tmp_path: Path, file: Path) -> None:
     known = learned.open_learned(file, trust=False)
     known = changed(known, "target", kind="ray", address="127.0.0.1:1")
     known = changed(known, "run", upload_to=str(tmp_path / "elsewhere"))
     learned.write(tmp_path / "strange.npz", known)
-    assert cli("transfer", tmp_path / "strange.npz") == 2
-    message = capsys.readouterr().err
+    message = refused("transfer", tmp_path / "strange.npz")
     assert "would connect to the Ray cluster at 127.0.0.1:1 with your token" in message
     assert "--inline" in message
     assert cli("transfer", tmp_path / "strange.npz", *OTHER) == 0

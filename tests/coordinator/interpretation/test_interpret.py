@@ -1,13 +1,12 @@
 """``spikeloop interpret``: from a run or a weights file to figures, tables and their numbers."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.command_line import cli, one_line
+from support.command_line import answer, cli, printed, refused
 from support.random_networks import BANDIT, QUADRATIC, random_network_file
 from support.small_run import small_tables, start_config
 
@@ -49,12 +48,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return start_config(parse(tables, "small.toml", None), folder)
 
 
-def test_figures_of_a_run_are_written_to_its_folder(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli("interpret", run, "--tasks", 20) == 0
-    output, errors = capsys.readouterr()
-    assert errors == ""
+def test_figures_of_a_run_are_written_to_its_folder(run: Path) -> None:
+    output = printed("interpret", run, "--tasks", 20)
     for name in FIGURES["quadratic"]:
         figure = run / "figures" / name
         assert figure.read_bytes().startswith(b"\x89PNG")
@@ -67,19 +62,16 @@ def test_figures_of_a_run_are_written_to_its_folder(
 
 @pytest.mark.usefixtures("without_figures_here")
 def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, tmp_path: Path
 ) -> None:
-    assert cli("interpret", run, "--tasks", 20, "--json", "--out", tmp_path / "a") == 0
-    stages = json.loads(capsys.readouterr().out)["stages"]
+    stages = answer("interpret", run, "--tasks", 20, "--out", tmp_path / "a")["stages"]
     assert stages[0]["name"] == "untrained"
     assert stages[1]["name"] in ("after 1 generations", "after 2 generations")
     assert stages[2]["name"] == "learned, after 3 generations"
     assert len({stage["mean_squared_error"] for stage in stages}) == 3
     file = tmp_path / "small.npz"
     assert cli("export", run, "--to", "weights", "--out", file) == 0
-    capsys.readouterr()
-    assert cli("interpret", file, "--tasks", 20, "--json", "--out", tmp_path / "b") == 0
-    of_file = json.loads(capsys.readouterr().out)["stages"]
+    of_file = answer("interpret", file, "--tasks", 20, "--out", tmp_path / "b")["stages"]
     assert [stage["name"] for stage in of_file] == [stages[0]["name"], stages[2]["name"]]
     # The file holds the run's very point.
     assert [stage["mean_squared_error"] for stage in of_file] == [
@@ -92,26 +84,21 @@ def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
     [QUADRATIC, INFORMATIVE, TWO_STEP, pytest.param(BANDIT, marks=pytest.mark.exhaustive)],
 )
 def test_printed_numbers_are_those_of_json(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    family: dict[str, Any],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: dict[str, Any]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     random_network_file(tmp_path / "own.npz", family, window_ms=4.0)
-    assert cli("interpret", "own.npz", "--tasks", 12) == 0
-    printed = words(capsys.readouterr().out)
-    assert cli("interpret", "own.npz", "--tasks", 12, "--json") == 0
-    said = json.loads(capsys.readouterr().out)
+    shown = words(printed("interpret", "own.npz", "--tasks", 12))
+    said = answer("interpret", "own.npz", "--tasks", 12)
     kind = "bandit" if "bandit" in family["kind"] else family["kind"]
     assert said["figures"] == [f"own-figures/{name}" for name in FIGURES[kind]]
     for name in said["figures"]:
         assert Path(name).stat().st_size > 10_000
     assert (said["tasks"], said["seed"]) == (12, 0)
     for neurons, rate in said["mean_rate_hz"].items():
-        assert f"{neurons} neurons {rate:.1f} Hz" in printed
+        assert f"{neurons} neurons {rate:.1f} Hz" in shown
         found = said["rate_spread"][neurons]
-        assert f"Of the {neurons} neurons {100 * found['silent_share']:.1f} % are" in printed
+        assert f"Of the {neurons} neurons {100 * found['silent_share']:.1f} % are" in shown
     for interval in intervals(said):
         if interval["n"]:
             value, low = interval["value"], interval["low"]
@@ -120,7 +107,7 @@ def test_printed_numbers_are_those_of_json(
                 f"{100 * value:.1f} % [{100 * low:.1f}",
                 f"{value:.2f} [{low:.2f}",
             )
-            assert any(form in printed for form in forms)
+            assert any(form in shown for form in forms)
     for row in said.get("pulls", ()):
         assert sum(role["value"] for role in row["roles"].values()) == pytest.approx(1)
     assert ("program" in said) == ("pulls" in said) == (kind == "bandit")
@@ -137,25 +124,17 @@ def test_printed_numbers_are_those_of_json(
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    learner: dict[str, Any],
-    options: tuple[object, ...],
-    words: str,
+    tmp_path: Path, learner: dict[str, Any], options: tuple[object, ...], words: str
 ) -> None:
     file = random_network_file(tmp_path / "own.npz", BANDIT, **learner)
-    assert cli("interpret", file, *options) == 2
-    assert words in one_line(capsys)
+    assert words in refused("interpret", file, *options)
 
 
-def test_nothing_is_written_through_a_link_of_a_run(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_written_through_a_link_of_a_run(run: Path, tmp_path: Path) -> None:
     link = run / "elsewhere"
     link.symlink_to(tmp_path, target_is_directory=True)
     try:
-        assert cli("interpret", run, "--tasks", 5) == 2
-        assert "is a link" in capsys.readouterr().err
+        assert "is a link" in refused("interpret", run, "--tasks", 5)
     finally:
         link.unlink()
 

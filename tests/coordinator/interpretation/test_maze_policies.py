@@ -1,12 +1,11 @@
 """``spikeloop interpret`` for agents in mazes."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command_line import cli, one_line
+from support.command_line import answer, cli, printed, refused
 from support.small_run import small_tables, start_config
 
 from spikeloop.coordinator.config.load import parse
@@ -27,12 +26,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return start_config(maze_config("tabular_td"), tmp_path_factory.mktemp("policies") / "small")
 
 
-def test_hits_are_tabulated_and_policies_drawn(
-    finished: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli("interpret", finished, "--steps", 200, "--tasks", 2) == 0
-    output, errors = capsys.readouterr()
-    assert errors == ""
+def test_hits_are_tabulated_and_policies_drawn(finished: Path) -> None:
+    output = printed("interpret", finished, "--steps", 200, "--tasks", 2)
     figure = finished / "figures" / "policies.png"
     assert figure.stat().st_size > 10_000
     assert "Goal hits in 200 steps of new mazes" in output
@@ -40,14 +35,11 @@ def test_hits_are_tabulated_and_policies_drawn(
     assert cli("verify", finished) == 0
 
 
-def test_the_seed_chooses_the_mazes_and_out_the_folder(
-    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_seed_chooses_the_mazes_and_out_the_folder(finished: Path, tmp_path: Path) -> None:
     said = []
     for seed in (1, 1, 2):
         out = tmp_path / str(seed)
-        assert cli("interpret", finished, "--seed", seed, "--out", out, "--json") == 0
-        said.append(json.loads(capsys.readouterr().out))
+        said.append(answer("interpret", finished, "--seed", seed, "--out", out))
         assert said[-1]["figures"] == [str(out / "policies.png")]
     assert said[0] == said[1]
     assert said[0]["hits"] != said[2]["hits"]
@@ -64,22 +56,18 @@ class Valueless(TabularTd):
 """
 
 
-def test_a_learner_without_action_values_is_refused_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_learner_without_action_values_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "valueless.py").write_text(VALUELESS)
     start_config(maze_config("valueless:Valueless", tmp_path), tmp_path / "small")
-    assert cli("interpret", tmp_path / "small", "--trust") == 2
-    assert "[learner] kind" in one_line(capsys)
+    assert "[learner] kind" in refused("interpret", tmp_path / "small", "--trust")
     assert not (tmp_path / "small" / "figures" / "policies.png").exists()
 
 
 @pytest.mark.parametrize(("option", "value"), [("--tasks", 21), ("--steps", 1_000_001)])
 def test_options_out_of_range_are_refused_in_one_line(
-    finished: Path, capsys: pytest.CaptureFixture[str], option: str, value: int
+    finished: Path, option: str, value: int
 ) -> None:
-    assert cli("interpret", finished, option, value) == 2
-    assert option.strip("-") in one_line(capsys)
+    assert option.strip("-") in refused("interpret", finished, option, value)
 
 
 def test_default_and_learned_theta_meet_the_same_mazes_and_random_numbers() -> None:

@@ -6,37 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pytest
-from support.command_line import cli
+from support.command_line import printed
 from support.html_page import HtmlPage, column, table_of
-from support.small_run import SilentReporter, small_config
+from support.small_run import change_part, small_config, start_run
 
-from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.page import configuration
 from spikeloop.coordinator.report.write_report import write_report
-from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.deployment import deployed
-from spikeloop.coordinator.search.transfer import Transfer
-from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.manifest import describe
 from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Transfer]:
-    folder = tmp_path_factory.mktemp("report") / "small"
-    transfer = run_session.start(small_config(), folder, SilentReporter(), StopSignal())
-    return folder, transfer
-
-
-@pytest.fixture
-def store(made: tuple[Path, Transfer], tmp_path: Path) -> RunStore:
-    """A copy of the run, to be changed."""
-    shutil.copytree(made[0], tmp_path / "small")
-    return RunStore(tmp_path / "small")
 
 
 def read(folder: Path) -> HtmlPage:
@@ -46,8 +27,8 @@ def read(folder: Path) -> HtmlPage:
     return HtmlPage(path.read_text(encoding="utf-8"))
 
 
-def test_a_report_is_one_sound_file_with_every_figure(made: tuple[Path, Transfer]) -> None:
-    page = read(made[0])
+def test_a_report_is_one_sound_file_with_every_figure(copied_run: Path) -> None:
+    page = read(copied_run)
     assert page.faults == []
     assert len(page.drawings) == 4
     for words in ("Learning curves", "Fitness", "Over generations: sigma", "Population median"):
@@ -59,14 +40,14 @@ def test_a_report_is_one_sound_file_with_every_figure(made: tuple[Path, Transfer
         assert words in page.text
 
 
-def test_a_report_has_the_same_bytes_again(made: tuple[Path, Transfer]) -> None:
-    first = write_report(made[0]).read_bytes()
-    assert write_report(made[0]).read_bytes() == first
+def test_a_report_has_the_same_bytes_again(copied_run: Path) -> None:
+    first = write_report(copied_run).read_bytes()
+    assert write_report(copied_run).read_bytes() == first
 
 
-def test_table_of_transfer_holds_the_numbers_of_the_files(made: tuple[Path, Transfer]) -> None:
-    episodes = pd.read_parquet(made[0] / "transfer")
-    table = table_of(read(made[0]), "Score on 6 held-out tasks")
+def test_table_of_transfer_holds_the_numbers_of_the_files(copied_run: Path) -> None:
+    episodes = pd.read_parquet(copied_run / "transfer")
+    table = table_of(read(copied_run), "Score on 6 held-out tasks")
     for theta, score, mean, below in zip(
         ("default", "random", "learned"),
         column(table, "score"),
@@ -84,36 +65,28 @@ def test_table_of_transfer_holds_the_numbers_of_the_files(made: tuple[Path, Tran
 
 
 def test_tables_of_generations_and_parameters_hold_the_numbers_of_the_files(
-    made: tuple[Path, Transfer],
+    copied_run: Path,
 ) -> None:
-    folder, _ = made
-    page = read(folder)
-    generations = pd.read_parquet(folder / "generations").sort_values("generation")
+    page = read(copied_run)
+    generations = pd.read_parquet(copied_run / "generations").sort_values("generation")
     table = table_of(page, "Fitness of each generation")
     assert column(table, "mean") == [f"{value:.3f}" for value in generations["mean"]]
     assert column(table, "episodes") == [str(value) for value in generations["n_episodes"]]
     config = small_config()
-    point = deployed(Run(config, RunStore(folder)))
+    point = deployed(Run(config, RunStore(copied_run)))
     learned = config.space.decode(point[None, :]).values[0]
     table = table_of(page, "The learned Θ")
     assert column(table, "hyperparameter") == list(config.space.columns)
     assert column(table, "learned") == [f"{value:.4g}" for value in learned]
 
 
-def change(store: RunStore, name: str, **columns: Any) -> None:
-    """Replaces columns of the first part of a table."""
-    path, _ = store.parts(name)[0]
-    table = store.read_part(path)
-    frame = table.to_pandas().assign(**columns)
-    changed = pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False)
-    atomic_files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
-
-
-def test_failures_are_counted_by_reason_and_their_errors_escaped(store: RunStore) -> None:
+def test_failures_are_counted_by_reason_and_their_errors_escaped(copied_run: Path) -> None:
+    store = RunStore(copied_run)
     error = "<script>alert('&')</script> \"quoted\""
-    change(store, "episodes", status="raised", error=error)
-    change(store, "transfer", status="timed out", error=None)
-    page = read(store.folder)
+    searched, scored = store.part_path("episodes", 1), store.part_path("transfer", 0)
+    change_part(store, searched, lambda rows: rows.assign(status="raised", error=error))
+    change_part(store, scored, lambda rows: rows.assign(status="timed out", error=None))
+    page = read(copied_run)
     assert page.faults == []
     table = table_of(page, "Episodes that failed")
     assert table[1] == ["search", "raised", "24", "72", error]
@@ -121,10 +94,10 @@ def test_failures_are_counted_by_reason_and_their_errors_escaped(store: RunStore
     assert "not measured, too many episodes failed" in page.text
 
 
-def test_the_report_of_an_unfinished_run_says_so(store: RunStore) -> None:
-    shutil.rmtree(store.folder / "transfer")
-    (store.folder / "state" / "000003.npz").unlink()
-    page = read(store.folder)
+def test_the_report_of_an_unfinished_run_says_so(copied_run: Path) -> None:
+    shutil.rmtree(copied_run / "transfer")
+    (copied_run / "state" / "000003.npz").unlink()
+    page = read(copied_run)
     assert page.faults == []
     assert "unfinished, 2 of 3 generations" in page.text
     assert "the run is not finished" in page.text
@@ -133,18 +106,16 @@ def test_the_report_of_an_unfinished_run_says_so(store: RunStore) -> None:
 
 
 def test_a_run_without_generations_has_a_report(tmp_path: Path) -> None:
-    config = small_config()
-    RunStore.create(tmp_path / "small", describe(config))
-    page = read(tmp_path / "small")
+    page = read(RunStore.create(tmp_path / "small", describe(small_config())).folder)
     assert page.faults == []
     assert page.drawings == []
     assert "No generation is committed yet." in page.text
     assert "unfinished, 0 of 3 generations" in page.text
 
 
-def test_a_damaged_state_costs_only_what_follows_from_it(store: RunStore) -> None:
-    (store.folder / "state" / "000001.npz").write_bytes(b"nothing")
-    page = read(store.folder)
+def test_a_damaged_state_costs_only_what_follows_from_it(copied_run: Path) -> None:
+    (copied_run / "state" / "000001.npz").write_bytes(b"nothing")
+    page = read(copied_run)
     assert page.faults == []
     assert "What the strategy recommended cannot be read" in page.text
     assert "000001.npz" in page.text
@@ -153,18 +124,16 @@ def test_a_damaged_state_costs_only_what_follows_from_it(store: RunStore) -> Non
 
 
 def test_a_search_that_ended_early_is_finished(tmp_path: Path) -> None:
-    config = small_config(stop={"episodes": 48})
-    run_session.start(config, tmp_path / "small", SilentReporter(), StopSignal())
-    page = read(tmp_path / "small")
+    page = read(start_run(tmp_path / "small", stop={"episodes": 48}))
     assert page.faults == []
     assert ", 2 generations." in page.text
     assert "Ended after generation 2: one more would exceed stop.episodes = 48." in page.text
 
 
-def test_the_configuration_is_toml_of_the_run(made: tuple[Path, Transfer]) -> None:
+def test_the_configuration_is_toml_of_the_run(copied_run: Path) -> None:
     tables = small_config().tables()
     shown: Any = configuration(tables)
-    assert shown.blocks[0].text in read(made[0]).text
+    assert shown.blocks[0].text in read(copied_run).text
     assert tomllib.loads(shown.blocks[0].text) == tables
 
 
@@ -176,17 +145,14 @@ def test_keys_without_a_value_are_named_below_the_configuration() -> None:
     ]
 
 
-def test_out_names_the_file_of_the_report(
-    made: tuple[Path, Transfer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_out_names_the_file_of_the_report(copied_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "own.html"
-    assert cli("report", made[0], "--out", out) == 0
-    assert capsys.readouterr().out == f"report:  {out}\n"
+    assert printed("report", copied_run, "--out", out) == f"report:  {out}\n"
     assert HtmlPage(out.read_text(encoding="utf-8")).faults == []
 
 
-def test_wrong_folders_and_files_are_named(made: tuple[Path, Transfer], tmp_path: Path) -> None:
+def test_wrong_folders_and_files_are_named(copied_run: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="neither a run"):
         write_report(tmp_path)
     with pytest.raises(ConfigError, match="cannot be written"):
-        write_report(made[0], tmp_path / "no" / "folder.html")
+        write_report(copied_run, tmp_path / "no" / "folder.html")

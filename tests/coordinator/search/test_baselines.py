@@ -1,21 +1,19 @@
 """Further policies on the held-out tasks: exact, seeded, and the same wherever they are shown."""
 
 import io
-import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from family_with_baselines import MDP
 from rich.console import Console
+from support.command_line import answer
 from support.html_page import HtmlPage, column, table_of
 from support.paths import OWN_CLASSES
-from support.small_run import SilentReporter, small_config, small_tables
+from support.small_run import SilentReporter, change_part, small_config, small_tables
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.cli.progress import print_transfer, stream
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
@@ -26,7 +24,6 @@ from spikeloop.coordinator.search.transfer import Transfer, transfer_scores
 from spikeloop.coordinator.search.transfer_design import THETAS
 from spikeloop.coordinator.stats.regret import plus_minus
 from spikeloop.coordinator.stats.scores import ends
-from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet
 from spikeloop.workers.seeding import stream as generator
@@ -161,14 +158,11 @@ def test_report_computes_the_baselines_of_the_run(made: tuple[RunStore, Transfer
 
 
 def test_json_and_report_know_baselines_of_further_transfers_and_other_tasks(
-    made: tuple[RunStore, Transfer], capsys: pytest.CaptureFixture[str]
+    made: tuple[RunStore, Transfer],
 ) -> None:
     store, _ = made
-    arguments = ["transfer", str(store.folder), "--tasks", "5", "--seed", "3", "--json"]
-    with pytest.raises(SystemExit) as exit_:
-        main(arguments)
-    assert exit_.value.code == 0
-    found = json.loads(capsys.readouterr().out)["baselines"]
+    arguments = ("transfer", store.folder, "--tasks", "5", "--seed", "3")
+    found = answer(*arguments)["baselines"]
     assert found["half"]["n_tasks"] == 5
     estimate = {"value", "low", "high", "n_tasks", "n_points"}
     assert set(found["half"]) == {*estimate, "mean_return", "regret"}
@@ -176,11 +170,7 @@ def test_json_and_report_know_baselines_of_further_transfers_and_other_tasks(
     assert found["<optimum>"]["value"] == pytest.approx(1.0, rel=1e-12)
     # A folder whose tasks are no longer those that the code draws is still shown.
     ((path, _),) = store.other_transfers()
-    table = store.read_part(path)
-    frame = table.to_pandas()
-    frame["optimal"] += 1.0
-    changed = pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False)
-    atomic_files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
+    change_part(store, path, lambda rows: rows.assign(optimal=rows["optimal"] + 1.0))
     page = HtmlPage(write_report(store.folder).read_text(encoding="utf-8"))
     assert "Policies for comparison cannot be shown: the family draws other tasks" in page.text
     assert column(table_of(page, "Score on 5 held-out tasks"), "Θ") == [

@@ -1,14 +1,18 @@
 """The point to deploy is an average over generations, or the winner of a race of finalists."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from support.small_run import (
     RecordingReporter,
     SilentReporter,
+    change_part,
     resume_run,
     run_tables,
     small_config,
@@ -117,9 +121,9 @@ def test_finalists_are_the_ends_of_epochs_then_spread_over_the_second_half(
     assert deployment.chosen(rows, n) == expected
 
 
-def test_equal_points_race_only_once(tmp_path: Path) -> None:
+def test_equal_points_race_only_once(copied_run: Path) -> None:
     config = small_config(deploy={"finalists": 3, "tasks": 2})
-    store = start(tmp_path / "small")
+    store = RunStore(copied_run)
     strategy = config.strategy
     state: Any = from_arrays(strategy.State, store.state(3))
     store.commit(2, {}, to_arrays(state))
@@ -185,11 +189,12 @@ def test_race_is_written_and_decides(raced: RunStore) -> None:
     assert verify(raced).problems == []
 
 
-def test_tasks_of_the_race_are_in_no_other_table(raced: RunStore) -> None:
+def test_tasks_of_search_monitor_race_and_transfer_are_disjoint(raced: RunStore) -> None:
     found = run_tables(raced.folder)
-    raced_tasks = set(found.pop("finalists")["optimal"])
-    for name in ("episodes", "curves", "transfer"):
-        assert raced_tasks.isdisjoint(found[name]["optimal"]), name
+    tasks = [
+        set(found[name]["optimal"]) for name in ("episodes", "curves", "finalists", "transfer")
+    ]
+    assert len(set.union(*tasks)) == sum(map(len, tasks))
 
 
 def test_finished_run_never_races_again(raced: RunStore) -> None:
@@ -200,20 +205,19 @@ def test_finished_run_never_races_again(raced: RunStore) -> None:
     assert reporter.grids == [("transfer to held-out tasks", 30)]  # of the second command only
 
 
-def test_transfer_scores_the_winner_of_a_changed_race(tmp_path: Path) -> None:
-    store = start(tmp_path / "small", **RACING)
+def test_transfer_scores_the_winner_of_a_changed_race(raced: RunStore, tmp_path: Path) -> None:
+    store = RunStore(Path(shutil.copytree(raced.folder, tmp_path / "small")))
     config = read_run(store).config
     before = run_tables(store.folder)["transfer"]
     table = store.finalists(4)
     assert table is not None
     loser = ({3, 4} - {deployment.winner(table, 0.2)}).pop()
-    frame = table.to_pandas()
-    own = frame["generation"] == loser
-    frame["return"] = frame["optimal"].where(own, frame["random"])
-    store.write_part(
-        store.part_path("finalists", 4),
-        pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False),
-    )
+
+    def loser_wins(frame: pd.DataFrame) -> pd.DataFrame:
+        earned = frame["optimal"].where(frame["generation"] == loser, frame["random"])
+        return frame.assign(**{"return": earned})
+
+    change_part(store, store.part_path("finalists", 4), loser_wins)
     np.testing.assert_array_equal(deployed(Run(config, store)), recommended(store, config, loser))
     resume_run(store.folder)
     after = run_tables(store.folder)["transfer"]
@@ -221,17 +225,16 @@ def test_transfer_scores_the_winner_of_a_changed_race(tmp_path: Path) -> None:
     assert set(after.loc[changed, "theta"]) == {"learned"}
 
 
-@pytest.mark.parametrize("broken", ["an episode less", "another finalist"])
-def test_verify_finds_episodes_that_no_race_gave(tmp_path: Path, broken: str) -> None:
-    store = start(tmp_path / "small", **RACING)
-    table = store.finalists(4)
-    assert table is not None
-    frame = table.to_pandas()
-    frame = frame.iloc[1:] if broken == "an episode less" else frame.replace({"generation": {3: 2}})
-    store.write_part(
-        store.part_path("finalists", 4),
-        pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False),
-    )
+@pytest.mark.parametrize(
+    "change",
+    [lambda frame: frame.iloc[1:], lambda frame: frame.replace({"generation": {3: 2}})],
+    ids=["an episode less", "another finalist"],
+)
+def test_verify_finds_episodes_that_no_race_gave(
+    raced: RunStore, tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]
+) -> None:
+    store = RunStore(Path(shutil.copytree(raced.folder, tmp_path / "small")))
+    change_part(store, store.part_path("finalists", 4), change)
     assert any("do not follow from the race" in problem for problem in verify(store).problems)
 
 

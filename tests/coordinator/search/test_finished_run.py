@@ -6,11 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
-from support.command_line import cli
-from support.small_run import SilentReporter, assert_same_contents, resume_run, small_tables
+import tomli_w
+from support.command_line import cli, printed
+from support.small_run import (
+    SilentReporter,
+    assert_same_contents,
+    change_part,
+    resume_run,
+    small_tables,
+)
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.load import load
@@ -21,6 +27,7 @@ from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.job import Status
 
+Change = Callable[[RunStore, Path], None]
 NO_CLUSTER = ("--address", "127.0.0.1:1")
 """Options of a target that has no workers."""
 
@@ -48,11 +55,8 @@ def files(folder: Path) -> dict[Path, tuple[bytes, int]]:
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables = {**small_tables(**CHANGES), "family": {"kind": "family_with_baselines:HasBaselines"}}
-    lines = []
-    for name, values in tables.items():
-        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
     path = tmp_path_factory.mktemp("finished") / "small.toml"
-    path.write_text("\n".join(lines))
+    path.write_text(tomli_w.dumps(tables))
     return path
 
 
@@ -65,26 +69,20 @@ def run(config: Path) -> Path:
 
 @pytest.mark.parametrize("command", ["run", "resume"])
 def test_a_finished_run_prints_the_same_end_without_workers(
-    config: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    command: str,
+    config: Path, tmp_path: Path, command: str
 ) -> None:
-    assert cli("run", str(config), "--out", str(tmp_path)) == 0
-    first = capsys.readouterr().out
+    first = printed("run", config, "--out", tmp_path)
     folder = tmp_path / "small"
     for figure in (folder / "figures").iterdir():
         figure.unlink()  # as after a kill between the transfer and its figures
     before = files(folder)
     again = ["run", str(config), "--resume", "--out", str(tmp_path)]
     again = again if command == "run" else ["resume", str(folder), "--trust"]
-    assert cli(*again, *NO_CLUSTER) == 0
-    second = capsys.readouterr()
-    assert second.err == ""
-    assert table(second.out) == table(first)
+    second = printed(*again, *NO_CLUSTER)
+    assert table(second) == table(first)
     for line in ("ended after generation 3", "deployed: the point after", "<optimum>", "half"):
         assert line in first
-        assert line in second.out
+        assert line in second
     assert files(folder) == before
     assert [path.name for path in sorted((folder / "figures").iterdir())] == [
         "learning.png",
@@ -112,61 +110,41 @@ def test_the_manifest_names_what_scores_0_and_1(run: Path) -> None:
     assert tuple(store.manifest()["scale"]) == words == ("random policy", "optimal policy")
 
 
-def no_transfer(store: RunStore, path: Path) -> None:
-    path.unlink()
+def rewritten(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Change:
+    """Return a change of the transfer's rows."""
+    return lambda store, path: change_part(store, path, change)
 
 
-def no_race(store: RunStore, path: Path) -> None:
+def without_race(store: RunStore, path: Path) -> None:
     next((store.folder / "finalists").iterdir()).unlink()
 
 
-def part_of_it(store: RunStore, path: Path) -> None:
-    store.write_part(path, store.read_part(path).slice(1))
-
-
-def other_order(store: RunStore, path: Path) -> None:
-    episodes = store.read_part(path)
-    store.write_part(path, episodes.take(np.arange(episodes.num_rows)[::-1]))
-
-
-def unnamed_points(store: RunStore, path: Path) -> None:
+def without_names_of_points(store: RunStore, path: Path) -> None:
     store.write_part(path, store.read_part(path).replace_schema_metadata(None))
 
 
-def other_tasks(store: RunStore, path: Path) -> None:
-    episodes = store.read_part(path)
-    column = episodes.schema.get_field_index("optimal")
-    twice = episodes["optimal"].to_numpy() * 2
-    store.write_part(path, episodes.set_column(column, episodes.schema.field(column), [twice]))
+def without_learned_episode(rows: pd.DataFrame) -> pd.DataFrame:
+    timed_out = rows["status"].mask(rows["theta"] == "learned", Status.TIMED_OUT.words)
+    return rows.assign(status=timed_out)
 
 
-def no_learned_episode(store: RunStore, path: Path) -> None:
-    episodes = store.read_part(path)
-    learned = episodes["theta"].to_numpy() == "learned"
-    status = np.where(learned, Status.TIMED_OUT.words, episodes["status"].to_numpy())
-    column = episodes.schema.get_field_index("status")
-    store.write_part(path, episodes.set_column(column, episodes.schema.field(column), [status]))
+CHANGED: dict[str, Change] = {
+    "no transfer": lambda store, path: path.unlink(),
+    "no race": without_race,
+    "a part of it": rewritten(lambda rows: rows.iloc[1:]),
+    "another order": rewritten(lambda rows: rows.iloc[::-1]),
+    "unnamed points": without_names_of_points,
+    "other tasks": rewritten(lambda rows: rows.assign(optimal=2 * rows["optimal"])),
+    "no learned episode": rewritten(without_learned_episode),
+}
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        no_transfer,
-        no_race,
-        part_of_it,
-        other_order,
-        unnamed_points,
-        other_tasks,
-        no_learned_episode,
-    ],
-)
-def test_what_is_missing_or_does_not_fit_is_run_again(
-    run: Path, tmp_path: Path, change: Callable[[RunStore, Path], None]
-) -> None:
+@pytest.mark.parametrize("how", CHANGED)
+def test_what_is_missing_or_does_not_fit_is_run_again(run: Path, tmp_path: Path, how: str) -> None:
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
     assert finished_run.read_transfer(read_run(store)) is not None
-    change(store, store.part_path("transfer", 0))
+    CHANGED[how](store, store.part_path("transfer", 0))
     assert finished_run.read_transfer(read_run(store)) is None
     resume_run(store.folder)
     assert_same_contents(store.folder, run)

@@ -223,6 +223,6 @@ def test_a_race_goes_on_without_candidates_that_fail(tmp_path: Path) -> None:
     assert (tables["generations"]["n_failed"] == tables["generations"]["failed_raised"]).all()
 
 
-def test_all_tasks_for_all_is_no_race(tmp_path: Path) -> None:
+def test_all_tasks_for_all_is_no_race(finished_run: Path, tmp_path: Path) -> None:
     rounded = start_run(tmp_path / "rounded", run={"racing": 0.9})  # 3.6 of 4 tasks
-    assert_same_contents(rounded, start_run(tmp_path / "small"))
+    assert_same_contents(rounded, finished_run)

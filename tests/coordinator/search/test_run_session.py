@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support.command_line import cli
+from support.command_line import cli, printed, refused
 from support.small_run import assert_same_contents, interrupt_run, small_toml
 
 from spikeloop.coordinator.config.load import load
@@ -27,11 +27,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_folder_for_runs_may_stand_in_the_environment(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPIKELOOP_RUNS", str(place))
-    assert cli("run", str(place / "small.toml"), "--resume") == 0
-    assert f"results: {place / 'small'}" in capsys.readouterr().out
+    assert f"results: {place / 'small'}" in printed("run", str(place / "small.toml"), "--resume")
 
 
 @pytest.mark.parametrize(
@@ -44,14 +43,10 @@ def test_the_folder_for_runs_may_stand_in_the_environment(
         ("stop.patience=3", "begun with stop.patience = 0, not 3; "),
     ],
 )
-def test_another_configuration_is_refused(
-    place: Path, capsys: pytest.CaptureFixture[str], change: str, words: str
-) -> None:
+def test_another_configuration_is_refused(place: Path, change: str, words: str) -> None:
     config = ("run", str(place / "small.toml"), "--out", str(place), "--set", change)
-    assert cli(*config, "--resume") == 2
-    errors = capsys.readouterr().err
+    errors = refused(*config, "--resume")
     assert words in errors
-    assert errors.count("\n") == 1
     if "begun with" in words:
         assert errors.startswith(f"spikeloop: {place / 'small'}: ")
         assert "--set run.name=NAME" in errors
@@ -79,14 +74,12 @@ def test_an_empty_folder_is_accepted_with_resume(place: Path, tmp_path: Path) ->
     assert_same_contents(tmp_path / "small", place / "small")
 
 
-def test_a_folder_of_something_else_is_left_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     config = small_toml(tmp_path / "small.toml")
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "thesis.tex").touch()
-    assert cli("run", str(config), "--resume", "--out", str(tmp_path)) == 2
-    assert "choose another with --out" in capsys.readouterr().err
+    error = refused("run", config, "--resume", "--out", tmp_path)
+    assert "choose another with --out" in error
     assert [path.name for path in (tmp_path / "small").iterdir()] == ["thesis.tex"]
 
 
@@ -161,12 +154,12 @@ def test_a_lock_of_a_removed_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_run_that_another_configuration_began_meanwhile_is_refused(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missed(*arguments: object) -> None:
         monkeypatch.undo()
 
     monkeypatch.setattr(run_session, "existing_run", missed)
     config = small_toml(place / "other.toml", run={"seed": 8})
-    assert cli("run", str(config), "--resume", "--out", str(place)) == 2
-    assert "begun with run.seed = 7, not 8; " in capsys.readouterr().err
+    error = refused("run", config, "--resume", "--out", place)
+    assert "begun with run.seed = 7, not 8; " in error

@@ -155,9 +155,9 @@ def test_budget_ends_a_run_with_a_held_out_score(tmp_path: Path) -> None:
     assert not any("unfinished" in line for line in report.checked)
 
 
-def test_budget_without_effect_changes_nothing(tmp_path: Path) -> None:
+def test_budget_without_effect_changes_nothing(finished_run: Path, tmp_path: Path) -> None:
     limited = start_run(tmp_path / "limited", stop={"episodes": 72})
-    assert_same_contents(limited, start_run(tmp_path / "small"))
+    assert_same_contents(limited, finished_run)
 
 
 def test_budget_below_one_generation_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
@@ -255,11 +255,8 @@ def test_counts_of_episodes_are_upper_bounds() -> None:
     )
     assert search_size.generation_episodes(config) == 6 * 2 + 3 * 2
     assert search_size.max_generations(config) == 4
-    monitor, race, transfer = (
-        3 * 4,
-        12,
-        30,
-    )  # after 0, 2, 4; three finalists, two rounds of 6 episodes
+    # After 0, 2, 4; three finalists, two rounds of 6 episodes.
+    monitor, race, transfer = 3 * 4, 12, 30
     assert console.episodes_to_come(config, 0) == 4 * 18 + monitor + race + transfer
     assert console.episodes_to_come(config, 3) == 18 + 4 + race + transfer
 

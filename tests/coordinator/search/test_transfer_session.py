@@ -1,13 +1,11 @@
 """Transfer evaluations beside the run's own are kept apart, in files and in printed lines."""
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
-import pytest
-from support.command_line import cli
+from support.command_line import cli, printed, refused
 from support.html_page import HtmlPage
-from support.small_run import assert_same_contents, small_toml
+from support.small_run import assert_same_contents
 
 from spikeloop.coordinator.report.write_report import write_report
 from spikeloop.coordinator.stats.regret import amount
@@ -16,21 +14,6 @@ from spikeloop.coordinator.verification.verify_run import verify
 
 OTHERS = [["--tasks", "5", "--seed", "5"], ["--tasks", "4"], ["--seed", "5"]]
 """Other tasks, another number of the run's own tasks, and the first seed with that number."""
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder, to be copied and not changed."""
-    folder = tmp_path_factory.mktemp("finished")
-    assert cli("run", str(small_toml(folder / "small.toml")), "--out", str(folder)) == 0
-    return folder / "small"
-
-
-@pytest.fixture
-def run(finished: Path, tmp_path: Path) -> Path:
-    """A copy of that folder."""
-    shutil.copytree(finished, tmp_path / "small")
-    return tmp_path / "small"
 
 
 def means_of_printed_line(output: str) -> pd.DataFrame:
@@ -54,31 +37,26 @@ def assert_line_gives_table(output: str) -> None:
         assert amount(value) == table[str(theta)]
 
 
-def test_the_printed_line_gives_the_numbers_of_the_printed_table(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli("resume", str(run)) == 0
-    own = capsys.readouterr().out
+def test_the_printed_line_gives_the_numbers_of_the_printed_table(copied_run: Path) -> None:
+    own = printed("resume", copied_run)
     assert_line_gives_table(own)
-    before = pd.read_parquet(run / "transfer")
+    before = pd.read_parquet(copied_run / "transfer")
     seen = [means_of_printed_line(own)["return"].tolist()]
     for options in OTHERS:
-        assert cli("transfer", str(run), *options) == 0
-        output = capsys.readouterr().out
+        output = printed("transfer", copied_run, *options)
         assert_line_gives_table(output)
         seen.append(means_of_printed_line(output)["return"].tolist())
     assert len({tuple(means) for means in seen}) == 4  # the lines were four different ones
-    pd.testing.assert_frame_equal(pd.read_parquet(run / "transfer"), before)
-    assert cli("resume", str(run)) == 0
-    assert means_of_printed_line(capsys.readouterr().out).equals(means_of_printed_line(own))
-    assert cli("transfer", str(run)) == 0
-    assert means_of_printed_line(capsys.readouterr().out).equals(means_of_printed_line(own))
+    pd.testing.assert_frame_equal(pd.read_parquet(copied_run / "transfer"), before)
+    for command in ("resume", "transfer"):
+        again = printed(command, copied_run)
+        assert means_of_printed_line(again).equals(means_of_printed_line(own))
 
 
-def test_files_are_named_by_all_that_they_depend_on(run: Path) -> None:
+def test_files_are_named_by_all_that_they_depend_on(copied_run: Path) -> None:
     for options in OTHERS:
-        assert cli("transfer", str(run), *options, "--json") == 0
-    store = RunStore(run)
+        assert cli("transfer", copied_run, *options, "--json") == 0
+    store = RunStore(copied_run)
     assert [path.name for path, _ in store.other_transfers()] == [
         "seed-000000-tasks-000004-generation-000003.parquet",
         "seed-000005-tasks-000005-generation-000003.parquet",
@@ -90,53 +68,47 @@ def test_files_are_named_by_all_that_they_depend_on(run: Path) -> None:
     assert "other_transfers: 3 file(s), 75 rows" in report.checked
 
 
-def test_an_evaluation_of_another_size_is_not_replaced(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli("transfer", run, *OTHERS[0], "--json") == 0
-    ((path, _),) = RunStore(run).other_transfers()
-    store = RunStore(run)
+def test_an_evaluation_of_another_size_is_not_replaced(copied_run: Path) -> None:
+    assert cli("transfer", copied_run, *OTHERS[0], "--json") == 0
+    ((path, _),) = RunStore(copied_run).other_transfers()
+    store = RunStore(copied_run)
     store.write_part(path, store.read_part(path).slice(1))
-    assert cli("transfer", run, *OTHERS[0], "--json") == 2
-    assert "choose another --seed" in capsys.readouterr().err
+    assert "choose another --seed" in refused("transfer", copied_run, *OTHERS[0], "--json")
 
 
-def test_the_same_evaluation_gives_the_same_rows_again(run: Path) -> None:
-    assert cli("transfer", str(run), *OTHERS[0], "--json") == 0
-    ((path, _),) = RunStore(run).other_transfers()
+def test_the_same_evaluation_gives_the_same_rows_again(copied_run: Path) -> None:
+    assert cli("transfer", copied_run, *OTHERS[0], "--json") == 0
+    ((path, _),) = RunStore(copied_run).other_transfers()
     before = pd.read_parquet(path)
-    assert cli("transfer", str(run), *OTHERS[0], "--json") == 0
+    assert cli("transfer", copied_run, *OTHERS[0], "--json") == 0
     pd.testing.assert_frame_equal(pd.read_parquet(path), before)
 
 
 def test_an_evaluation_of_the_unfinished_run_stays_beside_that_of_the_end(
-    run: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+    copied_run: Path, finished_run: Path
 ) -> None:
-    RunStore(run).go_back(1)
-    assert cli("transfer", str(run), *OTHERS[0]) == 0
-    early = means_of_printed_line(capsys.readouterr().out)
-    assert cli("resume", str(run)) == 0
-    capsys.readouterr()
-    assert cli("transfer", str(run), *OTHERS[0]) == 0
-    late = means_of_printed_line(capsys.readouterr().out)
+    RunStore(copied_run).go_back(1)
+    early = means_of_printed_line(printed("transfer", copied_run, *OTHERS[0]))
+    assert cli("resume", copied_run) == 0
+    late = means_of_printed_line(printed("transfer", copied_run, *OTHERS[0]))
     early_return, late_return = early["return"].to_dict(), late["return"].to_dict()
     assert early_return["default"] == late_return["default"]
     assert early_return["learned"] != late_return["learned"]
-    (first, generation), (second, last) = RunStore(run).other_transfers()
+    (first, generation), (second, last) = RunStore(copied_run).other_transfers()
     assert (generation, last) == (1, 3)
     for path, means in ((first, early), (second, late)):
         found = pd.read_parquet(path).groupby("theta")["return"].mean()
         assert found.equals(means["return"])
-    page = HtmlPage(write_report(run).read_text(encoding="utf-8"))
+    page = HtmlPage(write_report(copied_run).read_text(encoding="utf-8"))
     assert "held-out tasks, seed 5, Θ after generation 1 (" in page.text
     assert "held-out tasks, seed 5, Θ after generation 3 (" in page.text
-    assert_same_contents(run, finished)
+    assert_same_contents(copied_run, finished_run)
 
 
-def test_the_report_shows_each_evaluation_in_a_table_of_its_own(run: Path) -> None:
+def test_the_report_shows_each_evaluation_in_a_table_of_its_own(copied_run: Path) -> None:
     for options in OTHERS:
-        assert cli("transfer", str(run), *options, "--json") == 0
-    page = HtmlPage(write_report(run).read_text(encoding="utf-8"))
+        assert cli("transfer", copied_run, *options, "--json") == 0
+    page = HtmlPage(write_report(copied_run).read_text(encoding="utf-8"))
     for words in (
         "Score on 6 held-out tasks, seed 0 (",
         "Score on 4 held-out tasks, seed 0, Θ after generation 3 (",
@@ -149,16 +121,15 @@ def test_the_report_shows_each_evaluation_in_a_table_of_its_own(run: Path) -> No
     assert len(lines) == 3
 
 
-def test_damage_is_found_and_going_back_removes_them(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli("transfer", str(run), *OTHERS[0], "--json") == 0
-    ((path, _),) = RunStore(run).other_transfers()
+def test_damage_is_found_and_going_back_removes_them(copied_run: Path) -> None:
+    assert cli("transfer", copied_run, *OTHERS[0], "--json") == 0
+    ((path, _),) = RunStore(copied_run).other_transfers()
     whole = path.read_bytes()
     path.write_bytes(whole[:-9])
-    assert [problem for problem in verify(RunStore(run)).problems if path.name in problem]
+    assert [problem for problem in verify(RunStore(copied_run)).problems if path.name in problem]
     path.write_bytes(whole)
     path.rename(path.with_name(path.name.replace("seed-000005", "seed-000006")))
-    assert "it was written as other_transfers/seed-000005" in verify(RunStore(run)).problems[0]
-    RunStore(run).go_back(2)
-    assert RunStore(run).other_transfers() == []
+    problem = verify(RunStore(copied_run)).problems[0]
+    assert "it was written as other_transfers/seed-000005" in problem
+    RunStore(copied_run).go_back(2)
+    assert RunStore(copied_run).other_transfers() == []

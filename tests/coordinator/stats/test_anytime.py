@@ -1,23 +1,12 @@
 """Score against episodes and episodes to a target: values by hand, then coverage of intervals."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
-from support.statistical_asserts import assert_rate
+from support.statistical_asserts import assert_rate, rng
 
 from spikeloop.coordinator.stats import anytime as ours
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.significance import overall_mean
-
-
-def rng(seed: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(seed))
-
-
-def coverage(covers: Callable[[int], bool], n: int) -> int:
-    return sum(covers(seed) for seed in range(n))
-
 
 # Score against episodes
 
@@ -126,6 +115,6 @@ def test_interval_of_the_censored_median_covers_it() -> None:
         median = ours.attainment(np.minimum(times, 180), times <= 180).median
         return median.low <= 100 <= median.high
 
-    assert_rate(coverage(lambda seed: covers(seed, False), 400), 400, 0.95, alpha=1e-4)
+    assert_rate(sum(covers(seed, False) for seed in range(400)), 400, 0.95, alpha=1e-4)
     with pytest.raises(AssertionError):
-        assert_rate(coverage(lambda seed: covers(seed, True), 400), 400, 0.95, alpha=1e-4)
+        assert_rate(sum(covers(seed, True) for seed in range(400)), 400, 0.95, alpha=1e-4)

@@ -1,12 +1,9 @@
 """Performance profiles: shares by hand, and their band."""
 
 import numpy as np
+from support.statistical_asserts import rng
 
 from spikeloop.coordinator.stats.performance_profiles import performance_profile
-
-
-def rng(seed: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(seed))
 
 
 def test_profile_counts_runs_at_or_above() -> None:

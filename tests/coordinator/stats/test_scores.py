@@ -6,17 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from support.statistical_asserts import assert_rate
+from support.statistical_asserts import assert_rate, rng
 
 from spikeloop.coordinator.stats.scores import Bootstrap, Sample, curve_band
 from spikeloop.tasks.base import FloatArray
 
 Z = float(stats.norm.isf(0.025))
 """Half a 95 % interval, in standard errors."""
-
-
-def rng(seed: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(seed))
 
 
 def drawn(generator: np.random.Generator, n_points: int, n_tasks: int, score: float) -> Sample:

@@ -1,21 +1,15 @@
 """Statistics of comparisons: hand-computed values, brute force, scipy, then rates."""
 
 import itertools
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from scipy import stats
-from support.statistical_asserts import assert_rate
+from support.statistical_asserts import assert_rate, rng
 
 from spikeloop.coordinator.stats import significance as ours
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.tasks.base import FloatArray
-
-
-def rng(seed: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(seed))
-
 
 # Interquartile mean and bootstrap
 
@@ -207,10 +201,6 @@ def test_false_findings_among_variants_that_do_not_differ_are_rare() -> None:
 # Intervals hold the truth as often as they should
 
 
-def coverage(covers: Callable[[int], bool], n: int) -> int:
-    return sum(covers(seed) for seed in range(n))
-
-
 def test_probability_of_improvement_by_hand() -> None:
     """Pairs on different seeds: 1 v 0, 1 v 3 | 2 v 2 (tie), 2 v 3 | 4 v 2, 4 v 0."""
     found = ours.probability_of_improvement([1.0, 2.0, 4.0], [2.0, 0.0, 3.0], rng(0))
@@ -250,6 +240,6 @@ def test_interval_of_improvement_covers_it_and_pairs_of_one_seed_would_spoil_it(
         low, high = np.quantile(shares, [0.025, 0.975])
         return bool(low <= truth <= high)
 
-    assert_rate(coverage(covers, 400), 400, 0.96, alpha=1e-4)
+    assert_rate(sum(map(covers, range(400))), 400, 0.96, alpha=1e-4)
     with pytest.raises(AssertionError):
-        assert_rate(coverage(covers_with_same_seeds, 400), 400, 0.96, alpha=1e-4)
+        assert_rate(sum(map(covers_with_same_seeds, range(400))), 400, 0.96, alpha=1e-4)

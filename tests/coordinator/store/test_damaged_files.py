@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.child_processes import child, wait_for
-from support.command_line import cli
-from support.folders import folder_contents
+from support.command_line import cli, printed, refused, run_command
+from support.folders import flip, flipped, folder_contents
 from support.small_run import (
     Crash,
     assert_same_contents,
@@ -49,12 +49,6 @@ def run(undisturbed: Path, tmp_path: Path) -> Path:
 
 
 # --- bits -------------------------------------------------------------------------------------
-
-
-def flipped(data: bytes, bit: int) -> bytes:
-    changed = bytearray(data)
-    changed[bit // 8] ^= 1 << bit % 8
-    return bytes(changed)
 
 
 def assert_always_named(
@@ -168,16 +162,8 @@ def test_one_rule_checks_every_file(run: Path) -> None:
 # --- what verify and resume say and do --------------------------------------------------------
 
 
-def flip(path: Path) -> None:
-    path.write_bytes(flipped(path.read_bytes(), 8 * (path.stat().st_size // 3)))
-
-
 def halve(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
 
 
 def swap_with_the_one_before(path: Path) -> None:
@@ -188,17 +174,13 @@ def swap_with_the_one_before(path: Path) -> None:
     other.write_bytes(one)
 
 
-def remove(path: Path) -> None:
-    path.unlink()
-
-
-DAMAGES: list[tuple[list[str], Callable[[Path], None], str, int]] = [
-    (["state/000003.npz"], empty, "cut off", 2),
+DAMAGES: list[tuple[list[str], Callable[[Path], object], str, int]] = [
+    (["state/000003.npz"], lambda path: path.write_bytes(b""), "cut off", 2),
     (["state/000000.npz"], halve, "cut off", -1),
     (["state/000002.npz"], swap_with_the_one_before, "it was written as state/", 0),
-    (["episodes/part-000002.parquet"], remove, "missing", 1),
-    (["curves/part-000002.parquet"], remove, "missing", 1),
-    (["state/000002.npz", "state/000003.npz"], remove, "part-000003.parquet came after it", 1),
+    (["episodes/part-000002.parquet"], Path.unlink, "missing", 1),
+    (["curves/part-000002.parquet"], Path.unlink, "missing", 1),
+    (["state/000002.npz", "state/000003.npz"], Path.unlink, "part-000003.parquet came after it", 1),
     (["generations/part-000001.parquet"], flip, "SHA-256 differs", 0),
     (["finalists/part-000003.parquet"], flip, "SHA-256 differs", 3),
 ]
@@ -209,56 +191,43 @@ DAMAGES: list[tuple[list[str], Callable[[Path], None], str, int]] = [
 def test_damage_is_named_refused_and_mended_by_going_back(
     undisturbed: Path,
     run: Path,
-    capsys: pytest.CaptureFixture[str],
     names: list[str],
-    damage: Callable[[Path], None],
+    damage: Callable[[Path], object],
     words: str,
     sound: int,
 ) -> None:
     for name in names:
         damage(run / name)
     before = folder_contents(run)
-    assert cli("verify", run) == 1
-    output, errors = capsys.readouterr()
+    code, output, errors = run_command("verify", run)
+    assert (code, errors.count("\n")) == (1, 1)
     problems = [line for line in output.splitlines() if line.startswith("PROBLEM: ")]
     assert any(words in line for line in problems)
     assert any(str(run / names[0]) in line for line in problems)
-    assert errors.count("\n") == 1
-    assert cli("resume", run) == 2
-    output, errors = capsys.readouterr()
-    assert output == ""
-    assert errors.count("\n") == 1
+    code, output, errors = run_command("resume", run)
+    assert (code, output, errors.count("\n")) == (2, "", 1)
     assert words in errors
     assert f"spikeloop resume {run} --after {sound}" in errors
     assert folder_contents(run) == before  # a refusal changes nothing
-    assert cli("resume", run, "--after", str(sound)) == 0
-    assert f" to {sound}; removed " in capsys.readouterr().out
+    assert f" to {sound}; removed " in printed("resume", run, "--after", sound)
     assert_same_contents(run, undisturbed)
     assert cli("verify", run) == 0
 
 
-def test_going_back_not_far_enough_is_refused_and_changes_nothing(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_going_back_not_far_enough_is_refused_and_changes_nothing(run: Path) -> None:
     flip(run / "episodes" / "part-000001.parquet")
     before = folder_contents(run)
-    assert cli("resume", run, "--after", "2") == 2
-    assert "--after 0" in capsys.readouterr().err
-    assert cli("resume", run, "--after", "4") == 2
-    assert "--after must be -1 to 3" in capsys.readouterr().err
+    assert "--after 0" in refused("resume", run, "--after", "2")
+    assert "--after must be -1 to 3" in refused("resume", run, "--after", "4")
     assert folder_contents(run) == before
 
 
-def test_many_damaged_files_are_all_found_and_the_earliest_decides(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_many_damaged_files_are_all_found_and_the_earliest_decides(run: Path) -> None:
     flip(run / "state" / "000003.npz")
     flip(run / "episodes" / "part-000002.parquet")
     halve(run / "transfer" / "part-000000.parquet")
-    assert cli("verify", run) == 1
-    assert capsys.readouterr().out.count("PROBLEM: ") == 3
-    assert cli("resume", run) == 2
-    errors = capsys.readouterr().err
+    assert run_command("verify", run).output.count("PROBLEM: ") == 3
+    errors = refused("resume", run)
     assert "episodes/part-000002.parquet" in errors
     assert "and 2 more" in errors
     assert "--after 1" in errors
@@ -286,35 +255,26 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_lost_files_of_generations_written_together_are_noticed(
-    together: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    names: list[str],
-    sound: int,
+    together: Path, tmp_path: Path, names: list[str], sound: int
 ) -> None:
     folder = Path(shutil.copytree(together, tmp_path / "small"))
     for name in names:
         (folder / name).unlink()
-    assert cli("verify", folder) == 1
-    assert "missing" in capsys.readouterr().out
-    assert cli("resume", folder) == 2
-    assert f"spikeloop resume {folder} --after {sound}" in capsys.readouterr().err
+    assert "missing" in run_command("verify", folder).output
+    assert f"spikeloop resume {folder} --after {sound}" in refused("resume", folder)
     assert cli("resume", folder, "--after", str(sound)) == 0
     assert_same_contents(folder, together)
     assert cli("verify", folder) == 0
 
 
-def test_a_file_of_another_run_is_refused(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_of_another_run_is_refused(run: Path, tmp_path: Path) -> None:
     """Even if that run has the same configuration."""
     other = start_run(tmp_path / "other" / "small", deploy=DEPLOY)
     for name in ("state/000003.npz", "episodes/part-000002.parquet"):
         own = (run / name).read_bytes()
         shutil.copy(other / name, run / name)
         for command, code in (("verify", 1), ("resume", 2)):
-            assert cli(command, run) == code
-            errors = capsys.readouterr().err
+            errors = refused(command, run, code=code)
             assert f"{run / name}: damaged: it was written by another run" in errors
         (run / name).write_bytes(own)
 
@@ -325,16 +285,12 @@ def test_a_moved_run_is_the_same_run(run: Path, tmp_path: Path) -> None:
     assert cli("resume", tmp_path / "elsewhere") == 0
 
 
-def test_an_edited_manifest_is_refused_by_every_command(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_edited_manifest_is_refused_by_every_command(run: Path) -> None:
     path = run / "run.json"
     path.write_text(path.read_text().replace('"seed": 7', '"seed": 8'))
     for command in ("verify", "resume", "transfer", "report"):
-        assert cli(command, run) == 2
-        errors = capsys.readouterr().err
+        errors = refused(command, run)
         assert f"{path}: damaged" in errors
-        assert errors.count("\n") == 1
 
 
 def test_a_rewritten_manifest_does_not_fit_the_files(run: Path) -> None:
@@ -347,30 +303,27 @@ def test_a_rewritten_manifest_does_not_fit_the_files(run: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["transfer", "report"])
-def test_readers_refuse_what_they_read(
-    run: Path, capsys: pytest.CaptureFixture[str], command: str
-) -> None:
+def test_readers_refuse_what_they_read(run: Path, command: str) -> None:
     flip(run / "generations" / "part-000002.parquet")
-    assert cli(command, run) == 2
-    assert f"{run / 'generations' / 'part-000002.parquet'}: damaged" in capsys.readouterr().err
+    error = refused(command, run)
+    assert f"{run / 'generations' / 'part-000002.parquet'}: damaged" in error
 
 
 def test_what_an_interrupted_commit_left_is_reported_and_removed(
-    undisturbed: Path, run: Path, capsys: pytest.CaptureFixture[str]
+    undisturbed: Path, run: Path
 ) -> None:
     (run / "state" / "000003.npz").rename(run / "state" / ".000003.npz.tmp")
     for name in ("finalists", "transfer"):
         shutil.rmtree(run / name)
         (run / name).mkdir()
-    assert cli("verify", run) == 0
-    assert "5 file(s) of a commit that is going on or was interrupted" in capsys.readouterr().out
-    assert cli("resume", run) == 0
+    assert "5 file(s) of a commit that is going on or was interrupted" in printed("verify", run)
+    resumed = printed("resume", run)
     assert (
         "resumed after generation 2 of 3, 12 files are sound; removed 5 files of an interrupted "
         "commit (state/.000003.npz.tmp, episodes/part-000003.parquet, "
         "candidates/part-000003.parquet"
         ", ...)"
-    ) in capsys.readouterr().out
+    ) in resumed
     assert_same_contents(run, undisturbed)
 
 

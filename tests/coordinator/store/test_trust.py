@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from support.child_processes import child
-from support.command_line import cli, one_line
+from support.command_line import cli, refused, run_command
 from support.small_comparison import comparison_toml
 from support.small_run import small_toml
 
@@ -83,35 +83,18 @@ def genuine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "small"
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("finished")
-    toml = small_toml(folder / "small.toml", run={"generations": 1})
-    assert cli("run", toml, "--out", folder) == 0
-    return folder / "small"
-
-
-@pytest.fixture
-def run(finished: Path, tmp_path: Path) -> Path:
-    """A run without own classes, for a test to change."""
-    return Path(shutil.copytree(finished, tmp_path / "small"))
-
-
 @pytest.mark.usefixtures("forgetful")
 @pytest.mark.parametrize("command", RUN)
-def test_no_command_runs_own_classes_without_trust(
-    genuine: Path, command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_command_runs_own_classes_without_trust(genuine: Path, command: str) -> None:
     mark = genuine.parent / "ran"
-    code = cli(command, str(genuine), *RUN[command])
+    code, _, errors = run_command(command, genuine, *RUN[command])
     assert not mark.exists()
     assert "stranger" not in sys.modules
     assert str(genuine.parent) not in sys.path
     if command in NEVER_LOAD:
         assert code == 0
         return
-    errors = one_line(capsys)
-    assert code == 2
+    assert (code, errors.count("\n")) == (2, 1)
     assert "'stranger:Mine'" in errors
     assert "--trust" in errors
     code = cli(command, str(genuine), *RUN[command], "--trust")
@@ -148,47 +131,33 @@ def changed(folder: Path, table: str, **values: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["subprocess:Popen", "antigravity:fly", "os:PathLike"])
-def test_installed_modules_are_not_loaded_as_own_classes(
-    run: Path, kind: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    changed(run, "family", kind=kind)
-    assert cli("verify", run) == 2
-    errors = one_line(capsys)
+def test_installed_modules_are_not_loaded_as_own_classes(copied_run: Path, kind: str) -> None:
+    changed(copied_run, "family", kind=kind)
+    errors = refused("verify", copied_run)
     assert "must name a settings class" in errors or "its author's own" in errors
     assert "antigravity" not in sys.modules
 
 
-def test_cluster_of_a_folder_is_not_joined_without_trust(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    manifest = atomic_files.read_json(run / "run.json")
-    manifest["config"]["target"] = {"kind": "ray", "address": "127.0.0.1:1"}
-    atomic_files.write_json(run / "run.json", manifest)
+def test_cluster_of_a_folder_is_not_joined_without_trust(copied_run: Path) -> None:
+    changed(copied_run, "target", kind="ray", address="127.0.0.1:1")
     for command in ("resume", "transfer"):
-        assert cli(command, run) == 2
-        errors = one_line(capsys)
+        errors = refused(command, copied_run)
         assert "would connect to the Ray cluster at 127.0.0.1:1 with your token" in errors
         assert "--trust" in errors
         assert "--inline" in errors
-        assert cli(command, run, "--inline") == 2  # its files are another run's by now
-        assert "was written by another run" in one_line(capsys)
-    cli("transfer", run, "--trust")
-    assert "with your token" not in capsys.readouterr().err
+        # Its files are another run's by now.
+        assert "was written by another run" in refused(command, copied_run, "--inline")
+    assert "with your token" not in run_command("transfer", copied_run, "--trust").errors
 
 
-def test_nothing_is_uploaded_on_the_word_of_a_folder(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    changed(run, "run", upload_to=str(tmp_path / "elsewhere"))
+def test_nothing_is_uploaded_on_the_word_of_a_folder(copied_run: Path, tmp_path: Path) -> None:
+    changed(copied_run, "run", upload_to=str(tmp_path / "elsewhere"))
     for command in ("resume", "transfer"):
-        assert cli(command, run, "--inline") == 2
-        assert "would upload its files to " in one_line(capsys)
+        assert "would upload its files to " in refused(command, copied_run, "--inline")
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_database_of_a_folder_is_not_opened_without_trust(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_database_of_a_folder_is_not_opened_without_trust(tmp_path: Path) -> None:
     folder, database = tmp_path / "strange", tmp_path / "mine.db"
     folder.mkdir()
     with sqlite3.connect(database) as mine:
@@ -199,49 +168,44 @@ def test_database_of_a_folder_is_not_opened_without_trust(
     manifest = {"schema_version": SCHEMA_VERSION, "config": tables, "working_dir": None}
     atomic_files.write_json(folder / "comparison.json", manifest)
     for command in ("verify", "resume"):
-        assert cli(command, folder) == 2
-        assert "tuning.storage" in capsys.readouterr().err
+        assert "tuning.storage" in refused(command, folder)
     assert cli("report", folder) == 2
     assert database.read_bytes() == before
     cli("verify", folder, "--trust")
     assert database.read_bytes() != before
 
 
-def test_nothing_is_written_through_links(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_written_through_links(copied_run: Path, tmp_path: Path) -> None:
     mine, folder = tmp_path / "mine", tmp_path / "folder"
     mine.write_text("precious")
     folder.mkdir()
     (folder / "part-999999.parquet").write_text("precious")
-    (run / ".report.html.tmp").symlink_to(mine)
-    assert cli("report", run) == 2
-    assert cli("report", run) == 0  # the link is gone
-    (run / ".lock").unlink(missing_ok=True)
-    (run / ".lock").symlink_to(mine)
-    assert cli("resume", run) == 2
-    (run / ".lock").unlink()
-    shutil.rmtree(run / "curves")
-    (run / "curves").symlink_to(folder)
-    capsys.readouterr()
-    for command in (("resume", run), ("transfer", run, "--seed", "5")):
-        assert cli(*command) == 2
-        assert "is a link, and nothing is written through links" in one_line(capsys)
+    (copied_run / ".report.html.tmp").symlink_to(mine)
+    assert cli("report", copied_run) == 2
+    assert cli("report", copied_run) == 0  # the link is gone
+    (copied_run / ".lock").unlink(missing_ok=True)
+    (copied_run / ".lock").symlink_to(mine)
+    assert cli("resume", copied_run) == 2
+    (copied_run / ".lock").unlink()
+    shutil.rmtree(copied_run / "curves")
+    (copied_run / "curves").symlink_to(folder)
+    for command in (("resume", copied_run), ("transfer", copied_run, "--seed", "5")):
+        assert "is a link, and nothing is written through links" in refused(*command)
     assert mine.read_text() == (folder / "part-999999.parquet").read_text() == "precious"
 
 
 def test_no_escape_sequences_reach_the_terminal(
-    run: Path, capsys: pytest.CaptureFixture[str]
+    copied_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     escape = "\x1b]0;owned\x07"
-    changed(run, "run", name="x", seed=escape)
-    manifest = atomic_files.read_json(run / "run.json")
-    atomic_files.write_json(run / "run.json", {**manifest, "machine": {"host": escape}})
+    changed(copied_run, "run", name="x", seed=escape)
+    manifest = atomic_files.read_json(copied_run / "run.json")
+    atomic_files.write_json(copied_run / "run.json", {**manifest, "machine": {"host": escape}})
     for seed in (escape, 7):
-        changed(run, "run", seed=seed)
+        changed(copied_run, "run", seed=seed)
         for command, options in RUN.items():
-            cli(command, run, *options)
-        (run / "state" / f"000{escape.replace('/', '')}1.npz").touch()
+            cli(command, copied_run, *options)
+        (copied_run / "state" / f"000{escape.replace('/', '')}1.npz").touch()
     printed = "".join(capsys.readouterr())
     assert "\x1b" not in printed
     assert "\x07" not in printed

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from support.search_steps import BOX_AND_WEIGHTS, asked, begin, told
+from support.search_steps import BOX_AND_WEIGHTS, CURVATURE, TOP, asked, begin, quadratic, told
 from support.statistical_asserts import assert_mean
 
 from spikeloop.coordinator.strategies.evolution import SHAPINGS, Evolution, estimate_gradients
@@ -17,12 +17,6 @@ from spikeloop.workers.space import ParameterSpace, Weights, fold
 ALPHA = 1e-4
 DEFAULT = BOX_AND_WEIGHTS.default_point()
 CENTER = np.array([0.5, -1.0, 2.0, 0.0])
-TOP = np.array([1.0, 1.0, 0.0, -1.0])
-CURVATURE = np.array([1.0, 0.5, 2.0, 0.1])
-
-
-def quadratic(points: FloatArray) -> FloatArray:
-    return np.asarray(-0.5 * ((points - TOP) ** 2 * CURVATURE).sum(axis=-1))
 
 
 def test_gradient_estimates_project_on_the_noise() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.search_steps import asked, begin, told
+from support.search_steps import CURVATURE, TOP, asked, begin, quadratic, told
 
 from spikeloop.coordinator.strategies.finite_differences import FiniteDifferences, slope
 from spikeloop.coordinator.strategies.optimizers import Sgd
@@ -10,12 +10,6 @@ from spikeloop.coordinator.strategies.population import BLOCK, MirroredGaussian
 from spikeloop.tasks.base import FloatArray
 
 CENTER = np.array([0.5, -1.0, 2.0, 0.0])
-TOP = np.array([1.0, 1.0, 0.0, -1.0])
-CURVATURE = np.array([1.0, 0.5, 2.0, 0.1])
-
-
-def quadratic(points: FloatArray) -> FloatArray:
-    return np.asarray(-0.5 * ((points - TOP) ** 2 * CURVATURE).sum(axis=-1))
 
 
 def true_gradient(center: FloatArray) -> FloatArray:

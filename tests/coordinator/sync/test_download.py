@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.command_line import cli, one_line
-from support.folders import folder_contents
+from support.command_line import cli, printed, refused
+from support.folders import flip, flipped, folder_contents
 from support.recording_storage import RecordingStorage
 from support.s3_server import S3
 from support.small_run import SilentReporter, assert_same_contents, small_config, small_toml
@@ -32,17 +32,6 @@ LAST, PART, TABLE = (
     "episodes/part-000001.parquet",
     "transfer/part-000000.parquet",
 )
-
-
-def above(stored: str) -> str:
-    """The prefix that ``run.upload_to`` names for a stored run."""
-    return stored.removesuffix("/small")
-
-
-def flip(data: bytes) -> bytes:
-    flipped = bytearray(data)
-    flipped[len(data) // 3] ^= 4
-    return bytes(flipped)
 
 
 @pytest.mark.parametrize("options", [(), ("--after", "1")])
@@ -68,7 +57,7 @@ def test_second_download_brings_only_what_is_missing_damaged_or_drawn_again(
     s3.write(f"{stored}/{LAST}", last)
     with store.locked(), pytest.raises(ConfigError, match="is writing it"):
         download(s3.uri(stored), tmp_path)
-    (folder / PART).write_bytes(flip((folder / PART).read_bytes()))
+    flip(folder / PART)
     (folder / "figures" / "search.png").write_bytes(b"drawn earlier")
     download(s3.uri(stored), tmp_path)
     assert folder_contents(folder) == folder_contents(run)
@@ -100,37 +89,31 @@ def test_two_histories_of_one_run_are_not_mixed(
     before, there = folder_contents(tmp_path), s3.objects(stored)
     with pytest.raises(ConfigError, match=r"generation 2 differs .* --out"):
         download(s3.uri(stored), tmp_path)
-    config = small_config(run={"upload_to": s3.uri(above(stored))})
+    config = small_config(run={"upload_to": s3.uri(stored.removesuffix("/small"))})
     with pytest.raises(ConfigError, match=r"generation 2 differs .* run.upload_to"):
         run_session.resume(Run(config, store), SilentReporter(), StopSignal())
     assert folder_contents(tmp_path) == before
     assert s3.objects(stored) == there
 
 
-def test_download_leaves_what_is_no_such_run(
-    run: Path, s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_download_leaves_what_is_no_such_run(run: Path, s3: S3, tmp_path: Path) -> None:
     fetch = ("fetch", s3.uri("lab/small"), "--out", tmp_path)
     folder = tmp_path / "small"
     folder.mkdir()
     (folder / "mine").touch()
-    assert cli(*fetch) == 2
-    assert f"{folder}: is in the way" in one_line(capsys)
+    assert f"{folder}: is in the way" in refused(*fetch)
     (folder / "mine").unlink()
     run_session.start(small_config(), folder, SilentReporter(), StopSignal(), or_resume=True)
     before = folder_contents(tmp_path)
-    assert cli(*fetch) == 2
-    assert f"{folder}: holds another run than s3://bucket/lab/" in one_line(capsys)
+    assert f"{folder}: holds another run than s3://bucket/lab/" in refused(*fetch)
     assert folder_contents(tmp_path) == before
 
 
-def test_mounted_folder_holds_a_run_that_can_be_resumed_in_place(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mounted_folder_holds_a_run_that_can_be_resumed_in_place(run: Path, tmp_path: Path) -> None:
     config, shared = small_toml(tmp_path / "small.toml"), tmp_path / "shared"
     start = ("run", config, "--resume", "--out", tmp_path, "--set")
-    assert cli(*start, f"run.upload_to={shared}") == 3
-    assert f"{shared}: there is no such folder" in one_line(capsys)
+    error = refused(*start, f"run.upload_to={shared}", code=3)
+    assert f"{shared}: there is no such folder" in error
     assert not (tmp_path / "small").exists()
     shared.mkdir()
     assert cli(*start, f"run.upload_to=file://{shared}") == 0
@@ -139,14 +122,10 @@ def test_mounted_folder_holds_a_run_that_can_be_resumed_in_place(
     assert cli(*start, f"run.upload_to={shared}") == 0
     assert cli("verify", shared / "small") == 0
     assert_same_contents(shared / "small", run)
-    capsys.readouterr()
-    assert cli("resume", shared / "small", "--trust") == 0
-    assert "uploaded" not in capsys.readouterr().out
+    assert "uploaded" not in printed("resume", shared / "small", "--trust")
 
 
-def test_generations_that_are_written_together_are_stored_and_downloaded(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_generations_that_are_written_together_are_stored_and_downloaded(tmp_path: Path) -> None:
     shared, out = tmp_path / "shared", tmp_path / "out"
     shared.mkdir()
     changes = {"run": {"generations": 7, "commit_every": 3, "upload_to": str(shared)}}
@@ -162,19 +141,16 @@ def test_generations_that_are_written_together_are_stored_and_downloaded(
     assert cli(*start) == 0
     assert_same_contents(here, there)
     (there / "state" / "000003.npz").unlink()
-    capsys.readouterr()
-    assert cli("fetch", f"file://{there}", "--out", tmp_path / "other") == 1
-    assert "state/000003.npz: missing" in one_line(capsys)
+    error = refused("fetch", f"file://{there}", "--out", tmp_path / "other", code=1)
+    assert "state/000003.npz: missing" in error
 
 
-def test_named_pipe_in_place_of_a_file_is_refused_at_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_named_pipe_in_place_of_a_file_is_refused_at_once(tmp_path: Path) -> None:
     there = tmp_path / "small"
     there.mkdir()
     os.mkfifo(there / "run.json")
-    assert cli("fetch", there.as_uri(), "--out", tmp_path / "out") == 3
-    assert f"{there}/run.json: it is no regular file" in one_line(capsys)
+    error = refused("fetch", there.as_uri(), "--out", tmp_path / "out", code=3)
+    assert f"{there}/run.json: it is no regular file" in error
     assert not (tmp_path / "out").exists()
 
 
@@ -188,12 +164,12 @@ def newer_schema(manifest: bytes) -> bytes:
 Change = Callable[[dict[str, bytes]], object]
 DAMAGE: dict[str, tuple[Change, str]] = {
     "manifest flipped": (
-        lambda at: at.update({"run.json": flip(at["run.json"])}),
+        lambda at: at.update({"run.json": flipped(at["run.json"])}),
         "run.json is damaged",
     ),
     "manifest lost": (lambda at: at.pop("run.json"), "without its run.json"),
     "nothing there": (lambda at: at.clear(), "there is no run here"),
-    "part flipped": (lambda at: at.update({PART: flip(at[PART])}), f"{PART}: damaged"),
+    "part flipped": (lambda at: at.update({PART: flipped(at[PART])}), f"{PART}: damaged"),
     "state cut": (lambda at: at.update({LAST: at[LAST][:99]}), f"{LAST}: damaged"),
     "part renamed": (
         lambda at: at.update({PART: at["episodes/part-000002.parquet"]}),
@@ -212,7 +188,7 @@ DAMAGE: dict[str, tuple[Change, str]] = {
 
 @pytest.mark.parametrize("how", DAMAGE)
 def test_damaged_storage_is_refused_and_nothing_is_left(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+    run: Path, tmp_path: Path, how: str
 ) -> None:
     change, expected = DAMAGE[how]
     files = folder_contents(run)
@@ -223,8 +199,7 @@ def test_damaged_storage_is_refused_and_nothing_is_left(
     for name, data in files.items():
         (shared / name).parent.mkdir(exist_ok=True)
         (shared / name).write_bytes(data)
-    assert cli("resume", shared.as_uri(), "--out", out) == 2
-    errors = one_line(capsys)
+    errors = refused("resume", shared.as_uri(), "--out", out)
     assert errors.startswith(f"spikeloop: {shared}")
     assert expected in errors
     assert str(out) not in errors

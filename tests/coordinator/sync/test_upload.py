@@ -9,7 +9,7 @@ from typing import Any, cast
 import pandas as pd
 import pytest
 from pyarrow import fs
-from support.command_line import cli, one_line
+from support.command_line import cli, refused
 from support.folders import folder_contents
 from support.recording_storage import RecordingStorage
 from support.s3_server import BUCKET, S3
@@ -35,12 +35,13 @@ GIVE_UP_S = 60.0
 
 def upload_of(
     run: Path, storage: RecordingStorage, note: Callable[[str], None] = lambda text: None
-) -> Upload:
-    return Upload(cast(Storage, storage), RunStore(run), note, StopSignal())
+) -> tuple[Upload, RunStore]:
+    store = RunStore(run)
+    return Upload(cast(Storage, storage), store, note, StopSignal()), store
 
 
 def push(run: Path, storage: RecordingStorage, finished: bool = True) -> None:
-    upload = upload_of(run, storage)
+    upload, _ = upload_of(run, storage)
     upload.begin()
     upload.end(finished)
 
@@ -77,7 +78,7 @@ def test_files_are_written_in_the_order_of_commits_and_removed_in_the_opposite_o
     assert None not in ranks
     assert ranks == sorted(ranks, key=lambda found: found or (0, 0))
 
-    upload_of(run, storage).go_back(1)
+    upload_of(run, storage)[0].go_back(1)
     assert storage.removed == [name for name in reversed(written) if name in storage.removed]
     assert storage.removed[:2] == [TABLE, "state/000003.npz"]
     assert StoredRun(storage).generation == 1
@@ -168,8 +169,8 @@ def test_storage_that_stays_away_ends_a_run_that_is_whole_here(
 def test_upload_that_fails_is_noted_tried_again_and_given_up_after_the_patience(
     run: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, noted: str
 ) -> None:
-    storage, store, notes = RecordingStorage(), RunStore(run), list[str]()
-    upload = Upload(cast(Storage, storage), store, notes.append, StopSignal())
+    storage, notes = RecordingStorage(), list[str]()
+    upload, store = upload_of(run, storage, notes.append)
     tried: list[None] = []
 
     def failing() -> Exception:
@@ -198,7 +199,7 @@ def test_interrupted_run_does_not_wait_for_a_write_that_hangs(
 ) -> None:
     monkeypatch.setattr(uploads, "LEAVING_S", 0.05)
     storage, notes = RecordingStorage(), list[str]()
-    upload = upload_of(run, storage, notes.append)
+    upload, _ = upload_of(run, storage, notes.append)
     hanging, released = threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -224,12 +225,11 @@ def test_interrupted_run_does_not_wait_for_a_write_that_hangs(
     ],
 )
 def test_storage_that_does_not_exist_is_refused_before_work_begins(
-    s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str], uri: str, expected: str
+    s3: S3, tmp_path: Path, uri: str, expected: str
 ) -> None:
     address = uri.format(options=s3.options)
     config = small_toml(tmp_path / "small.toml", run={"upload_to": address})
-    assert cli("run", config, "--out", tmp_path, "--resume") == 3
-    errors = one_line(capsys)
+    errors = refused("run", config, "--out", tmp_path, "--resume", code=3)
     assert errors.startswith("spikeloop: s3://")
     assert expected in errors
     assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
@@ -238,53 +238,39 @@ def test_storage_that_does_not_exist_is_refused_before_work_begins(
 # What is not overwritten
 
 
-def test_another_run_is_not_overwritten(
-    run: Path, s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_another_run_is_not_overwritten(run: Path, s3: S3, tmp_path: Path) -> None:
     before = s3.objects("lab/small")
     config = small_toml(tmp_path / "small.toml", run={"upload_to": s3.uri("lab")})
-    assert cli("run", config, "--out", tmp_path) == 2
-    assert "s3://bucket/lab/small" in (errors := one_line(capsys))
+    errors = refused("run", config, "--out", tmp_path)
+    assert "s3://bucket/lab/small" in errors
     assert "holds another run" in errors
     assert not (tmp_path / "small").exists()
-    assert cli("run", config, "--resume", "--out", tmp_path, "--set", "run.seed=8") == 2
-    errors = one_line(capsys)
+    errors = refused("run", config, "--resume", "--out", tmp_path, "--set", "run.seed=8")
     assert errors.startswith("spikeloop: s3://bucket/lab/small")
     assert "begun with run.seed = 7, not 8" in errors
     assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
     assert s3.objects("lab/small") == before
 
 
-def test_run_that_another_one_replaced_on_storage_ends(run: Path, tmp_path: Path) -> None:
-    storage, store = RecordingStorage(), RunStore(run)
-    upload = Upload(cast(Storage, storage), store, lambda text: None, StopSignal())
+def test_run_that_another_one_replaced_on_storage_ends(run: Path, finished_run: Path) -> None:
+    storage = RecordingStorage()
+    upload, _ = upload_of(run, storage)
     upload.begin()
     wait_until(lambda: "state/000003.npz" in storage.files)
-    run_session.start(small_config(), tmp_path / "small", SilentReporter(), StopSignal())
-    storage.files["run.json"] = (tmp_path / "small" / "run.json").read_bytes()
+    storage.files["run.json"] = (finished_run / "run.json").read_bytes()
     with pytest.raises(ConfigError, match="holds another run"):
         upload.end(finished=True)
 
 
 def test_more_of_a_run_is_not_overwritten_by_less(
-    run: Path, s3: S3, stored: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, s3: S3, stored: str, tmp_path: Path
 ) -> None:
     folder = download(s3.uri(stored), tmp_path)
     RunStore(folder).go_back(1)
     uri = s3.uri(stored.removesuffix("/small"))
     config = small_toml(tmp_path / "small.toml", run={"upload_to": uri})
-    assert cli("run", config, "--resume", "--out", tmp_path) == 2
-    errors = one_line(capsys)
+    errors = refused("run", config, "--resume", "--out", tmp_path)
     assert "has generation 3" in errors
     assert f"spikeloop fetch '{s3.uri(stored)}' --out {tmp_path}" in errors
     download(s3.uri(stored), tmp_path)
     assert cli("run", config, "--resume", "--out", tmp_path) == 0
-
-
-def test_comparison_with_upload_to_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "x.toml"
-    path.write_text('[comparison]\nbudget = 100\n[run]\nupload_to = "/tmp"\n')
-    assert cli("compare", path, "--out", tmp_path) == 2
-    assert "[run] upload_to" in one_line(capsys)

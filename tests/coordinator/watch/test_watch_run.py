@@ -15,14 +15,12 @@ from typing import Any
 
 import pytest
 from support.child_processes import LIMIT_S
-from support.command_line import cli
-from support.small_run import SilentReporter, small_config
+from support.command_line import answer, printed, refused
+from support.folders import flip
+from support.small_run import change_part, small_config, start_run
 from support.watched_frames import NARROW, WIDE, frame_text, grow, grown, look_at
 
-from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search import run_session
-from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.lock import locked
 from spikeloop.coordinator.store.run_store import RunStore
@@ -31,24 +29,6 @@ from spikeloop.coordinator.watch.run_reader import KEPT, RunReader
 from spikeloop.coordinator.watch.run_view import RunView
 
 HERE = platform.node()
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Transfer]:
-    folder = tmp_path_factory.mktemp("watch") / "small"
-    return folder, run_session.start(small_config(), folder, SilentReporter(), StopSignal())
-
-
-@pytest.fixture
-def source(finished: tuple[Path, Transfer]) -> Path:
-    """The finished run, which must not be changed."""
-    return finished[0]
-
-
-@pytest.fixture
-def copy(source: Path, tmp_path: Path) -> Path:
-    """A copy of the finished run, to be changed."""
-    return Path(shutil.copytree(source, tmp_path / "run"))
 
 
 def manifest_tables(**changes: dict[str, Any]) -> dict[str, Any]:
@@ -63,11 +43,11 @@ def with_column(part: Any, name: str, value: float) -> Any:
     return part.set_column(place, part.schema.field(place), [[value]])
 
 
-def test_each_state_of_a_growing_folder_gives_a_frame(source: Path, tmp_path: Path) -> None:
+def test_each_state_of_a_growing_folder_gives_a_frame(finished_run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     view: RunView | None = None
     seen: list[tuple[str, int]] = []
-    for _ in grow(source, folder):
+    for _ in grow(finished_run, folder):
         with locked(folder):
             view = view or RunView(folder)
             view.look()
@@ -83,10 +63,9 @@ def test_each_state_of_a_growing_folder_gives_a_frame(source: Path, tmp_path: Pa
     assert list(dict.fromkeys(seen)) == expected
 
 
-def test_the_numbers_are_those_of_the_run(finished: tuple[Path, Transfer]) -> None:
-    folder, transfer = finished
-    view = look_at(folder)
-    last, found, said = RunStore(folder).rows()[-1], view.as_json(), transfer.as_json()
+def test_the_numbers_are_those_of_the_run(finished_run: Path) -> None:
+    view, said = look_at(finished_run), answer("transfer", finished_run)
+    last, found = RunStore(finished_run).rows()[-1], view.as_json()
     assert found["episodes"] == last["total_episodes"] == 72
     assert found["best"] == last["best"]
     assert found["held_out"]["low"] == last["held_out_low"]
@@ -102,27 +81,23 @@ def test_the_numbers_are_those_of_the_run(finished: tuple[Path, Transfer]) -> No
         assert shown in text
 
 
-def test_a_held_out_score_whose_episodes_all_failed_is_shown_as_failed(copy: Path) -> None:
-    store = RunStore(copy)
-    part, state = store.read_part(store.part_path("generations", 3)), store.state(3)
-    for name in ("mean", "held_out_score", "held_out_low", "held_out_high"):
-        part = with_column(part, name, math.nan)
-    store.go_back(2)
-    store.commit(3, {"generations": part}, state)
-    reader = RunReader(copy)
+def test_a_held_out_score_whose_episodes_all_failed_is_shown_as_failed(copied_run: Path) -> None:
+    store = RunStore(copied_run)
+    failed = dict.fromkeys(("mean", "held_out_score", "held_out_low", "held_out_high"), math.nan)
+    change_part(store, store.part_path("generations", 3), lambda rows: rows.assign(**failed))
+    reader = RunReader(copied_run)
     reader.poll()
     assert repr([dict(row) for row in reader.rows]) == repr(store.rows(KEPT))
-    view = look_at(copy)
+    view = look_at(copied_run)
     assert "held-out  failed" in frame_text(view)
     found = json.loads(json.dumps(view.as_json(), allow_nan=False))
     assert found["mean"] is found["held_out"]["value"] is None
 
 
 def test_generations_that_were_committed_together_are_followed(tmp_path: Path) -> None:
-    run = {"generations": 8, "commit_every": 3}
-    config = small_config(run=run, transfer={"monitor_every": 6})
-    run_session.start(config, tmp_path / "small", SilentReporter(), StopSignal())
-    store, folder = RunStore(tmp_path / "small"), tmp_path / "run"
+    run, transfer = {"generations": 8, "commit_every": 3}, {"monitor_every": 6}
+    store = RunStore(start_run(tmp_path / "small", run=run, transfer=transfer))
+    folder = tmp_path / "run"
     view: RunView | None = None
     seen: list[int] = []
     for _ in grow(store.folder, folder):
@@ -147,25 +122,27 @@ def test_generations_that_were_committed_together_are_followed(tmp_path: Path) -
 
 
 def test_looking_takes_no_lock_and_writes_nothing(
-    source: Path, monkeypatch: pytest.MonkeyPatch
+    finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*arguments: Any) -> None:
         raise AssertionError("a reader must not touch the lock")
 
-    with locked(source):
-        before = {path: path.stat().st_mtime_ns for path in source.rglob("*")}
+    with locked(finished_run):
+        before = {path: path.stat().st_mtime_ns for path in finished_run.rglob("*")}
         monkeypatch.setattr(fcntl, "flock", refuse)
-        view = look_at(source)
+        view = look_at(finished_run)
         assert view.status.writer is not None
         assert view.status.writer.alive
         assert not view.over  # figures may still be drawn
         monkeypatch.undo()
-    assert {path: path.stat().st_mtime_ns for path in source.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in finished_run.rglob("*")} == before
 
 
 @pytest.mark.parametrize("writer", ["ended", "writes another file", "on another machine"])
-def test_an_ended_writer_makes_a_run_interrupted(source: Path, tmp_path: Path, writer: str) -> None:
-    folder = grown(source, tmp_path / "run", "state/000002.npz")
+def test_an_ended_writer_makes_a_run_interrupted(
+    finished_run: Path, tmp_path: Path, writer: str
+) -> None:
+    folder = grown(finished_run, tmp_path / "run", "state/000002.npz")
     elsewhere = writer == "on another machine"
     process, host = os.getpid(), "elsewhere" if elsewhere else HERE
     if writer == "ended":
@@ -180,10 +157,10 @@ def test_an_ended_writer_makes_a_run_interrupted(source: Path, tmp_path: Path, w
     assert ("spikeloop resume" in text) != elsewhere
 
 
-def test_a_downloaded_run_is_not_called_interrupted(source: Path, tmp_path: Path) -> None:
+def test_a_downloaded_run_is_not_called_interrupted(finished_run: Path, tmp_path: Path) -> None:
     home, folder = tmp_path / "home" / "run", tmp_path / "run"
     home.parent.mkdir()
-    for name in grow(source, home):
+    for name in grow(finished_run, home):
         if name in ("state/000001.npz", "state/000002.npz"):  # a new folder, and one that grows
             assert download(str(home), tmp_path) == folder
             text = " ".join(frame_text(look_at(folder)).split())
@@ -196,10 +173,10 @@ def test_a_downloaded_run_is_not_called_interrupted(source: Path, tmp_path: Path
 
 
 def test_a_run_on_another_machine_is_over_once_its_figures_are_drawn(
-    source: Path, tmp_path: Path
+    finished_run: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    for _ in grow(source, folder):
+    for _ in grow(finished_run, folder):
         (folder / ".lock").write_text("process 7 on elsewhere\n")
         view = look_at(folder)
         assert not view.over
@@ -209,11 +186,13 @@ def test_a_run_on_another_machine_is_over_once_its_figures_are_drawn(
     assert view.over
 
 
-def test_a_search_of_a_comparison_ends_without_a_transfer(source: Path, tmp_path: Path) -> None:
+def test_a_search_of_a_comparison_ends_without_a_transfer(
+    finished_run: Path, tmp_path: Path
+) -> None:
     (tmp_path / "comparison.json").write_text("{}")
     (tmp_path / "runs" / "arm").mkdir(parents=True)
     folder = tmp_path / "runs" / "arm" / "000000"
-    for name in grow(source, folder, "state/000003.npz"):
+    for name in grow(finished_run, folder, "state/000003.npz"):
         (folder / ".lock").write_text(f"process {os.getpid()} on {HERE}\n")
         if name == "state/000002.npz":
             letters = "".join(frame_text(look_at(folder)).split())  # a long path is folded
@@ -221,8 +200,8 @@ def test_a_search_of_a_comparison_ends_without_a_transfer(source: Path, tmp_path
     assert "finished after generation 3" in frame_text(look_at(folder))
 
 
-def test_a_run_without_commits_for_long_is_quiet(source: Path, tmp_path: Path) -> None:
-    view = look_at(grown(source, tmp_path / "run", "state/000002.npz"))
+def test_a_run_without_commits_for_long_is_quiet(finished_run: Path, tmp_path: Path) -> None:
+    view = look_at(grown(finished_run, tmp_path / "run", "state/000002.npz"))
     states, now = [view.status.state], time.time
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(time, "time", lambda: now() + 725.0)
@@ -234,9 +213,9 @@ def test_a_run_without_commits_for_long_is_quiet(source: Path, tmp_path: Path) -
 
 
 def test_generations_that_are_taken_back_or_replaced_are_read_again(
-    source: Path, copy: Path
+    finished_run: Path, copied_run: Path
 ) -> None:
-    view, store, original = look_at(copy), RunStore(copy), RunStore(source)
+    view, store, original = look_at(copied_run), RunStore(copied_run), RunStore(finished_run)
     assert view.status.state == "finished"
     store.go_back(1)
     view.look()
@@ -257,13 +236,11 @@ def test_generations_that_are_taken_back_or_replaced_are_read_again(
     assert (view.status.generation, view.status.best) == (3, 20.0)
 
 
-def test_a_damaged_file_costs_its_row_and_is_named(copy: Path) -> None:
+def test_a_damaged_file_costs_its_row_and_is_named(copied_run: Path) -> None:
     for name in ("generations/part-000002.parquet", "transfer/part-000000.parquet"):
-        data = bytearray((copy / name).read_bytes())
-        data[len(data) // 2] ^= 1
-        (copy / name).write_bytes(data)
-    (copy / "curves" / "part-000000.parquet").unlink()
-    view = look_at(copy)
+        flip(copied_run / name)
+    (copied_run / "curves" / "part-000000.parquet").unlink()
+    view = look_at(copied_run)
     assert "part-000002.parquet:damaged" in "".join(frame_text(view, WIDE).split())
     assert view.status.episodes == 72
     found = view.as_json()
@@ -272,24 +249,21 @@ def test_a_damaged_file_costs_its_row_and_is_named(copy: Path) -> None:
 
 
 def test_folders_that_cannot_be_watched_are_refused_in_one_line(
-    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    copied_run: Path, tmp_path: Path
 ) -> None:
-    assert cli("watch", tmp_path / "nothing") == 2
+    refused("watch", tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
-    assert cli("watch", tmp_path / "empty", "--json") == 2
-    atomic_files.write_json(copy / "run.json", {"schema_version": 99, "config": {}})
-    assert cli("watch", copy, "--once") == 2
-    errors = capsys.readouterr().err.splitlines()
-    assert len(errors) == 3
-    assert "99" in errors[2]
+    refused("watch", tmp_path / "empty", "--json")
+    atomic_files.write_json(copied_run / "run.json", {"schema_version": 99, "config": {}})
+    assert "99" in refused("watch", copied_run, "--once")
 
 
-def test_a_run_may_be_removed_or_replaced_while_it_is_watched(copy: Path) -> None:
-    view = look_at(copy)
-    shutil.rmtree(copy)
+def test_a_run_may_be_removed_or_replaced_while_it_is_watched(copied_run: Path) -> None:
+    view = look_at(copied_run)
+    shutil.rmtree(copied_run)
     with pytest.raises(ConfigError, match="not a run folder"):
         view.look()
-    RunStore.create(copy, {"config": manifest_tables(run={"name": "another"})})
+    RunStore.create(copied_run, {"config": manifest_tables(run={"name": "another"})})
     view.look()
     assert (view.status.plan.name, view.status.generation) == ("another", -1)
 
@@ -323,14 +297,10 @@ def test_a_manifest_without_a_plan_is_refused(tmp_path: Path, broken: dict[str, 
 
 @pytest.mark.parametrize("columns", [50, 80, 120])
 def test_a_frame_in_a_pipe_is_plain_text(
-    source: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    columns: int,
+    finished_run: Path, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    assert cli("watch", source) == 0
-    output = capsys.readouterr().out
+    output = printed("watch", finished_run)
     assert "\x1b" not in output
     assert max(map(len, output.splitlines())) <= columns
     assert "finished after generation 3" in output
@@ -338,9 +308,7 @@ def test_a_frame_in_a_pipe_is_plain_text(
 
 def test_rules_of_stop_are_shown_with_how_near_they_are(tmp_path: Path) -> None:
     stop = {"episodes": 50, "spread": 0.001, "target": 0.99, "patience": 50}
-    folder = tmp_path / "run"
-    run_session.start(small_config(stop=stop), folder, SilentReporter(), StopSignal())
-    view = look_at(folder)
+    view = look_at(start_run(tmp_path / "run", stop=stop))
     text = " ".join(frame_text(view).split())
     for shown in ("48 of 50", "ended after generation 2", "stop.episodes = 50", "ends at 0.99"):
         assert shown in text
@@ -348,8 +316,10 @@ def test_rules_of_stop_are_shown_with_how_near_they_are(tmp_path: Path) -> None:
     assert view.status.state == "finished"
 
 
-def test_ctrl_c_leaves_the_live_screen_with_a_last_frame(source: Path, tmp_path: Path) -> None:
-    folder = grown(source, tmp_path / "run", "state/000001.npz")
+def test_ctrl_c_leaves_the_live_screen_with_a_last_frame(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    folder = grown(finished_run, tmp_path / "run", "state/000001.npz")
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
     command = [sys.executable, "-m", "spikeloop.coordinator.cli", "watch", str(folder)]

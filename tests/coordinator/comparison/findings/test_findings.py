@@ -7,16 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support.statistical_asserts import rng
 
 from spikeloop.coordinator.comparison.findings.findings import Findings, findings
 from spikeloop.coordinator.stats import significance
 
 BUDGET = 1000
 """Episodes of each run; ten generations of 100."""
-
-
-def rng(seed: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(seed))
 
 
 def frames(scores: dict[str, list[float]]) -> tuple[pd.DataFrame, pd.DataFrame]:
