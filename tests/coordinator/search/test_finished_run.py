@@ -143,7 +143,8 @@ CHANGED: dict[str, Change] = {
 def test_what_is_missing_or_does_not_fit_is_run_again(run: Path, tmp_path: Path, how: str) -> None:
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
-    assert finished_run.read_transfer(read_run(store)) is not None
+    change_part(store, store.part_path("transfer", 0), lambda rows: rows)
+    assert finished_run.read_transfer(read_run(store)) is not None  # the negative control
     CHANGED[how](store, store.part_path("transfer", 0))
     assert finished_run.read_transfer(read_run(store)) is None
     resume_run(store.folder)

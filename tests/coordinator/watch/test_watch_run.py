@@ -17,7 +17,7 @@ import pytest
 from support.child_processes import LIMIT_S
 from support.command_line import answer, printed, refused
 from support.folders import flip
-from support.small_run import change_part, small_config, start_run
+from support.small_run import small_config, start_run
 from support.watched_frames import NARROW, WIDE, frame_text, grow, grown, look_at
 
 from spikeloop.coordinator.errors import ConfigError
@@ -29,6 +29,12 @@ from spikeloop.coordinator.watch.run_reader import KEPT, RunReader
 from spikeloop.coordinator.watch.run_view import RunView
 
 HERE = platform.node()
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small run of just now: an older one without its end would be called quiet."""
+    return start_run(tmp_path_factory.mktemp("watch") / "small")
 
 
 def manifest_tables(**changes: dict[str, Any]) -> dict[str, Any]:
@@ -83,8 +89,11 @@ def test_the_numbers_are_those_of_the_run(finished_run: Path) -> None:
 
 def test_a_held_out_score_whose_episodes_all_failed_is_shown_as_failed(copied_run: Path) -> None:
     store = RunStore(copied_run)
-    failed = dict.fromkeys(("mean", "held_out_score", "held_out_low", "held_out_high"), math.nan)
-    change_part(store, store.part_path("generations", 3), lambda rows: rows.assign(**failed))
+    part, state = store.read_part(store.part_path("generations", 3)), store.state(3)
+    for name in ("mean", "held_out_score", "held_out_low", "held_out_high"):
+        part = with_column(part, name, math.nan)
+    store.go_back(2)
+    store.commit(3, {"generations": part}, state)
     reader = RunReader(copied_run)
     reader.poll()
     assert repr([dict(row) for row in reader.rows]) == repr(store.rows(KEPT))
