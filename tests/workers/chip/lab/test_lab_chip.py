@@ -1,7 +1,5 @@
 """The chip of a script: memory, clock, router, readings and refusals."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -266,12 +264,3 @@ def test_calibration_bits_keep_the_chips_own_pattern() -> None:
     chip.calibration_bits[2, 5] = 16
     with pytest.raises(ValueError, match=r"calibration_bits must be .*, got 16 at \[2, 5\]"):
         chip.run(1e-6)
-
-
-def test_the_package_and_the_calibration_load_without_numba() -> None:
-    names = "spikeloop.workers.chip, spikeloop.workers.chip.calibration.calibrate"
-    code = (
-        f"import {names}, sys; assert 'numba' not in sys.modules; "
-        "from spikeloop.workers.chip import Chip; sys.exit('numba' not in sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
