@@ -18,7 +18,7 @@ from spikeloop.workers.chip.limits import (
     ROUTER_ADDRESS_U6,
 )
 from spikeloop.workers.chip.network import connect, stimulus_row
-from spikeloop.workers.chip.router import advance, read_counter, send
+from spikeloop.workers.chip.router import advance, read_counter, send, send_rows
 
 STEP_S = 1e-7
 # Every neuron fires in every step.
@@ -31,6 +31,13 @@ def quiet_chip(cells: NeuronConstants | None = None) -> Core:
 
 def inputs(chip: Core) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return chip.analog[I_EXC : I_EXC + N_NEURONS], chip.analog[I_INH : I_INH + N_NEURONS]
+
+
+def test_a_full_volley_of_full_weights_does_not_overflow() -> None:
+    chip = quiet_chip()
+    chip.weight_u6[:], chip.row_sign[:] = 63, -1
+    send_rows(chip, np.uint32(0xFFFFFFFF), 0)
+    assert (inputs(chip)[1] == 32 * 63).all()
 
 
 def test_no_spike_is_lost_at_the_highest_rate() -> None:
