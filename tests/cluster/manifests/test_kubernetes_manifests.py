@@ -22,8 +22,10 @@ from spikeloop.cluster.manifests.kubernetes_manifests import (
     MAX_CONFIG_MAP,
     MAX_NAME,
     Kubernetes,
+    block,
     key,
     object_name,
+    quoted,
     run_manifest,
 )
 from spikeloop.coordinator.config.load import load, override
@@ -295,6 +297,12 @@ def test_hostile_texts_stay_texts(files: dict[str, str], command: str, data: byt
         {"key": ""},
     )
     assert manifest == plain
+
+
+@given(TEXTS)
+def test_blocks_of_lines_are_read_as_they_were(text: str) -> None:
+    document = f"a:\n  b: {block(text, 4)}\n  c: {quoted(text)}\n"
+    assert yaml.safe_load(document) == {"a": {"b": text, "c": text}}
 
 
 def arranged(objects: dict[str, Object], root: Path) -> None:
