@@ -33,20 +33,6 @@ def kick(chip: Chip, neurons: list[int], time_s: float) -> None:
     chip.send(time_s, 31, 63)
 
 
-def test_the_example_of_the_documentation_runs() -> None:
-    chip = Chip(20, seed=1)  # chip number 20 as it was made
-    chip.row_signs[0] = 1  # its first row excites
-    chip.weights[0, :] = 63  # all neurons listen to it
-    chip.send(np.arange(20) * 1e-6, rows=0)  # 20 spikes, 1 µs apart
-    recording = chip.run(60e-6, membrane=[0, 1])
-    assert recording.membrane_V.shape == (600, 2)
-    assert recording.counts.sum() == recording.spike_times_s.size > 20
-    assert recording.counts.std() > 0  # mismatch
-    np.testing.assert_array_equal(chip.read_counters(), recording.counts)
-    assert chip.read_counters().sum() == 0
-    assert chip.time_s == pytest.approx(60e-6)
-
-
 def test_a_potential_has_its_closed_form_and_samples_lie_on_the_clock() -> None:
     chip = quiet()
     chip.weights[0, 4] = 30
