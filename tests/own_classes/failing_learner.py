@@ -17,15 +17,7 @@ from spikeloop.workers.base import N_CURVE_BINS, Episodes
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 Fault = Literal[
-    "none",
-    "raise",
-    "sys_exit",
-    "nan",
-    "infinite_curve",
-    "hang",
-    "hang_compiled",
-    "exit",
-    "memory_error",
+    "none", "raise", "sys_exit", "nan", "infinite", "hang", "hang_compiled", "exit", "memory_error"
 ]
 
 
@@ -63,7 +55,7 @@ class Echo(Settings):
                 if self._is_broken(float(a), int(seed)) and self._break() == "nan":
                     returns[c, t] = np.nan
         curve = returns[..., None] * np.linspace(0.0, 1.0, N_CURVE_BINS)
-        if self.fault == "infinite_curve":
+        if self.fault == "infinite":
             curve[parameters["a"] >= self.broken_from, :, 1] = np.inf
         return Episodes(returns, curve, n_simulated_steps=10 * seeds.size)
 

@@ -92,7 +92,7 @@ def test_common_noise_shares_the_seed_of_a_task_among_candidates() -> None:
         ("raise", Status.RAISED, "ArithmeticError: this episode is to raise"),
         ("sys_exit", Status.RAISED, "SystemExit: this episode is to leave"),
         ("nan", Status.NOT_FINITE, "not finite"),
-        ("infinite_curve", Status.NOT_FINITE, "not finite"),
+        ("infinite", Status.NOT_FINITE, "not finite"),
     ],
 )
 def test_a_broken_episode_fails_alone(fault: Fault, status: Status, message: str) -> None:
