@@ -17,6 +17,7 @@ from support.small_run import (
     start_config,
 )
 
+from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.search.processor_mix import mixed
 from spikeloop.coordinator.store import run_folder
 from spikeloop.coordinator.store.run_folder import Run, warn_of_changes
@@ -37,20 +38,14 @@ start_config(load(Path(sys.argv[1])), Path(sys.argv[2]))
 """
 
 
-def run_in_child(config: Path, folder: Path, environment: dict[str, str]) -> Path:
+def run_on_an_old_processor(config: Path, folder: Path) -> Path:
     subprocess.run(
         [sys.executable, "-c", CHILD, str(config), str(folder)],
-        env={**environment, "PYTHONPATH": f"{TESTS}{os.pathsep}{OWN_CLASSES}"},
+        env={**old_processor_environment(), "PYTHONPATH": f"{TESTS}{os.pathsep}{OWN_CLASSES}"},
         check=True,
         timeout=300,
     )
     return folder
-
-
-def without_choices() -> dict[str, str]:
-    """This process's environment without variables that choose kernels."""
-    chosen = {"OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "GLIBC_TUNABLES", "NUMBA_CPU_NAME"}
-    return {name: value for name, value in os.environ.items() if name not in chosen}
 
 
 CHANGES: dict[str, dict[str, dict[str, Any]]] = {
@@ -77,8 +72,8 @@ SAMPLED = "chip-natural_evolution"
 )
 def test_run_on_an_old_processor_has_the_same_bits(name: str, tmp_path: Path) -> None:
     config = small_toml(tmp_path / "small.toml", **CHANGES[name])
-    here = run_in_child(config, tmp_path / "here", without_choices())
-    old = run_in_child(config, tmp_path / "old", old_processor_environment())
+    here = start_config(load(config), tmp_path / "here")
+    old = run_on_an_old_processor(config, tmp_path / "old")
     assert_same_contents(here, old)
     began = [RunStore(folder).manifest()["machine"]["kernels"]["numpy"] for folder in (here, old)]
     if began[0] == began[1]:
