@@ -89,7 +89,7 @@ def family_of(kind: str, n_steps: int = N_STEPS) -> TaskFamily:
 
 
 def default_values(
-    learner: Learner, interface: Interface, n_candidates: int = 1, **values: Any
+    learner: Learner, interface: Interface, n_candidates: int = 1, /, **values: Any
 ) -> Parameters:
     """The default point's values but for some: numbers, or one for each candidate."""
     space = learner.space(interface)
