@@ -177,26 +177,6 @@ def test_a_commit_costs_only_what_outlasts_the_work_that_workers_hold() -> None:
     assert simulate(machine, EQUAL, exposed).wall_s == pytest.approx(expected, abs=0.01)
 
 
-@pytest.mark.parametrize(("n_workers", "cores"), POOLS)
-def test_without_costs_equal_jobs_leave_no_core_idle(n_workers: int, cores: int) -> None:
-    scaling = simulate(Machine(n_workers, cores), EQUAL, FREE)
-    assert scaling.efficiency == pytest.approx(1.0)
-    assert scaling.busy_s == 0.0
-
-
-@pytest.mark.parametrize(("n_workers", "cores"), POOLS)
-def test_without_costs_only_the_tail_is_lost(n_workers: int, cores: int) -> None:
-    """No core is idle while units wait, so the wall time is at most the work's share, two of the
-    longest jobs that cores hold back for themselves, and one more that is last.
-    """
-    work = Work(0.5, 8, 1, 0.5, n_generations=1)
-    longest = max(work.durations(n_workers * cores, 0))
-    scaling = simulate(Machine(n_workers, cores), work, FREE)
-    share = scaling.work_s / (n_workers * cores)
-    assert share <= scaling.wall_s * (1 + 1e-12)
-    assert scaling.wall_s <= share + 3 * longest
-
-
 @pytest.mark.parametrize(("n_workers", "cores"), [(2000, 1), (100, 20)])
 def test_a_saturated_coordinator_bounds_the_throughput(n_workers: int, cores: int) -> None:
     between = ("generation", "generation_unit", "generation_episode")

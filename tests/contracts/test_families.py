@@ -5,9 +5,6 @@ kind of batch adds its optimal policy to ``OPTIMAL``.
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.paths import TESTS
+from support.child_processes import printed
 from support.statistical_asserts import assert_mean
 
 from spikeloop.tasks import FAMILIES, TaskBatch, TaskFamily
@@ -175,13 +172,7 @@ def references_in_hex() -> dict[str, str]:
 
 def test_the_same_seed_draws_the_same_tasks_in_another_process() -> None:
     script = "import test_families as t, json; print(json.dumps(t.references_in_hex()))"
-    path = os.pathsep.join(map(str, (Path(__file__).parent, TESTS)))
-    there = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        check=True,
-        env={**os.environ, "PYTHONHASHSEED": "3", "PYTHONPATH": path},
-    ).stdout
+    there = printed(script, cwd=Path(__file__).parent, PYTHONHASHSEED="3")
     assert json.loads(there) == references_in_hex()
 
 

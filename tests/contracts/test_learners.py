@@ -4,9 +4,6 @@
 """
 
 import json
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.child_processes import printed
 from support.learner_cases import (
     N_CANDIDATES,
     N_STEPS,
@@ -21,10 +19,11 @@ from support.learner_cases import (
     REWARDS,
     Case,
     case,
+    default_episodes,
+    default_values,
     family_of,
     quick,
 )
-from support.paths import TESTS
 
 from spikeloop.tasks.base import Interface, References
 from spikeloop.workers.base import N_CURVE_BINS, Episodes
@@ -79,10 +78,7 @@ def test_curve_is_the_return_spread_over_the_episode(kind: str) -> None:
 @pytest.mark.parametrize("n_steps", [1, 47])
 def test_episodes_of_any_length_have_a_full_curve(kind: str, n_steps: int) -> None:
     family, learner = family_of(kind, n_steps), quick(kind)
-    space = learner.space(family.interface)
-    tasks = family.sample(2, np.random.default_rng(0))
-    seeds = np.arange(2, dtype=np.uint64)[None]
-    episodes = learner.run_episodes(space.decode(space.default_point()[None]), tasks, seeds)
+    episodes = default_episodes(learner, family, 2)
     n_bins = min(N_CURVE_BINS, n_steps)
     assert episodes.curve.shape == (1, 2, n_bins)
     lengths = np.bincount(np.arange(n_steps) * n_bins // n_steps)
@@ -96,11 +92,8 @@ def elsewhere() -> dict[str, str]:
         "import json; from test_learners import LEARNERS, bits; "
         "print(json.dumps({kind: bits(kind) for kind in LEARNERS}))"
     )
-    path = os.pathsep.join(map(str, (Path(__file__).parent, TESTS)))
-    environment = {**os.environ, "PYTHONHASHSEED": "99", "PYTHONPATH": path}
-    command = [sys.executable, "-c", script]
-    there = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, str] = json.loads(there.stdout)
+    there = printed(script, cwd=Path(__file__).parent, PYTHONHASHSEED="99")
+    found: dict[str, str] = json.loads(there)
     return found
 
 
@@ -145,9 +138,8 @@ def test_settings_round_trip_and_the_default_point_decodes_to_the_defaults(kind:
     learner = quick(kind)
     assert learner.kind == kind
     assert LEARNERS[kind](**learner.model_dump(mode="json")) == learner
-    space = learner.space(family_of(kind).interface)
-    values = space.decode(space.default_point()[None])
-    for parameter in space.parameters:
+    values = default_values(learner, family_of(kind).interface)
+    for parameter in values.space.parameters:
         value = values[parameter.name][0]
         assert value == pytest.approx(parameter.default, rel=1e-12), parameter.name
 

@@ -138,16 +138,13 @@ def test_outcomes_equal_direct_evaluation(opened: Opened, name: str) -> None:
         assert outcome.result.worker
 
 
-@pytest.mark.parametrize("fault", ["raise", "sys_exit", "memory_error"])
-def test_episodes_that_raise_are_reported(opened: Opened, fault: Any) -> None:
+@pytest.mark.parametrize("fault", ["raise", "sys_exit", "memory_error", "nan"])
+def test_episodes_that_raise_or_are_not_finite_are_reported(opened: Opened, fault: Any) -> None:
     outcomes = opened.run(cut(grid(Echo(fault=fault)), 2, 3, fault))
-    assert_only_last_candidate_failed(outcomes, Status.RAISED)
-    assert "failing_learner.py" in outcomes[-1].result.failures[0].traceback
-
-
-def test_episodes_that_are_not_finite_are_reported(opened: Opened) -> None:
-    outcomes = opened.run(cut(grid(Echo(fault="nan")), 2, 3, "nan"))
-    assert_only_last_candidate_failed(outcomes, Status.NOT_FINITE)
+    status = Status.NOT_FINITE if fault == "nan" else Status.RAISED
+    assert_only_last_candidate_failed(outcomes, status)
+    traceback = outcomes[-1].result.failures[0].traceback
+    assert ("failing_learner.py" in traceback) == (status == Status.RAISED)
 
 
 def test_a_reader_may_leave_early_and_come_back(opened: Opened) -> None:
@@ -200,19 +197,13 @@ def test_episodes_that_kill_their_process_are_reported(opened: Opened) -> None:
 def test_episodes_that_kill_their_process_once_leave_no_trace(
     opened: Opened, tmp_path: Path
 ) -> None:
-    outcomes = assert_one_fault_leaves_no_trace(opened, "exit", tmp_path)
-    assert [int(outcome.attempts.max()) for outcome in outcomes] == [1, 1, 1, 2]
-
-
-def assert_one_fault_leaves_no_trace(opened: Opened, fault: Any, marks: Path) -> list[Outcome]:
     """The episode that broke is retried with the same seeds and gives the same episode."""
-    once = Echo(fault=fault, once_in=str(marks), broken_from=1.0)
+    once = Echo(fault="exit", once_in=str(tmp_path), broken_from=1.0)
     outcomes = opened.run(cut(grid(once, n_tasks=1), 2, 1, "once"))
-    assert len(list(marks.iterdir())) == 1
+    assert len(list(tmp_path.iterdir())) == 1
     for outcome, job in zip(outcomes, cut(grid(Echo(), n_tasks=1), 2, 1, ""), strict=True):
         assert_same_episodes(outcome.result, evaluate(job))
-    assert int(outcomes[-1].attempts.max()) == 2
-    return outcomes
+    assert [int(outcome.attempts.max()) for outcome in outcomes] == [1, 1, 1, 2]
 
 
 @on_ray
@@ -230,28 +221,16 @@ def test_a_worker_killed_in_the_middle_changes_nothing(opened: Opened) -> None:
         assert_same_episodes(outcome.result, evaluate(jobs[outcome.index]))
 
 
-@pytest.fixture
-def five_seconds(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A limit for episodes that hang; all others have minutes, so that no busy machine fails them.
+@on_ray
+def test_episodes_that_hang_are_reported(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In compiled code, which no signal reaches.
 
-    A healthy episode takes a millisecond and may reach the limit twice before it counts as hanging.
+    With a limit of its own; all others have minutes, so that no busy machine fails them. A healthy
+    episode takes a millisecond and may reach the limit twice before it counts as hanging.
     """
     pool: Any = opened.pool
     monkeypatch.setattr(pool._ledger, "timeout_s", 5.0)
-
-
-@on_ray
-@pytest.mark.usefixtures("five_seconds")
-def test_episodes_that_hang_are_reported(opened: Opened) -> None:
-    """In compiled code, which no signal reaches; the test below has one that hangs in Python."""
     outcomes = opened.run(cut(grid(Echo(fault="hang_compiled"), n_tasks=1), 2, 1, "hang"))
     assert_only_last_candidate_failed(outcomes, Status.TIMED_OUT)
     assert outcomes[-1].attempts.max() in (2, 3)  # a third, if an idle worker tried it as well
     assert "5 s" in outcomes[-1].result.failures[0].message
-
-
-@pytest.mark.exhaustive
-@on_ray
-@pytest.mark.usefixtures("five_seconds")
-def test_an_episode_that_hangs_once_leaves_no_trace(opened: Opened, tmp_path: Path) -> None:
-    assert_one_fault_leaves_no_trace(opened, "hang", tmp_path)

@@ -1,9 +1,6 @@
 """What every strategy of the table must do."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.paths import TESTS
+from support.child_processes import printed
 from support.statistical_asserts import assert_better
 
 from spikeloop.coordinator.comparison.tunable_space import defaults, settings_of
@@ -359,7 +356,6 @@ def load(path: Path, strategy: Strategy[Any]) -> Any:
 CONTINUE = """
 import sys
 from pathlib import Path
-sys.path[:0] = sys.argv[2:]
 from test_strategies import STRATEGIES, advance, load, save
 for kind, cls in STRATEGIES.items():
     path = Path(sys.argv[1], f"{kind}.npz")
@@ -373,11 +369,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere")
     for kind, cls in STRATEGIES.items():
         save(folder / f"{kind}.npz", advance(cls(), begin(cls()), 0, 3))
-    subprocess.run(
-        [sys.executable, "-c", CONTINUE, str(folder), str(Path(__file__).parent), str(TESTS)],
-        check=True,
-        env={**os.environ, "PYTHONHASHSEED": "1"},
-    )
+    printed(CONTINUE, str(folder), cwd=Path(__file__).parent, PYTHONHASHSEED="1")
     return folder
 
 

@@ -16,7 +16,9 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import N_CURVE_BINS, Episodes
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
-Fault = Literal["none", "raise", "sys_exit", "nan", "hang", "hang_compiled", "exit", "memory_error"]
+Fault = Literal[
+    "none", "raise", "sys_exit", "nan", "infinite", "hang", "hang_compiled", "exit", "memory_error"
+]
 
 
 class Echo(Settings):
@@ -53,6 +55,8 @@ class Echo(Settings):
                 if self._is_broken(float(a), int(seed)) and self._break() == "nan":
                     returns[c, t] = np.nan
         curve = returns[..., None] * np.linspace(0.0, 1.0, N_CURVE_BINS)
+        if self.fault == "infinite":
+            curve[parameters["a"] >= self.broken_from, :, 1] = np.inf
         return Episodes(returns, curve, n_simulated_steps=10 * seeds.size)
 
     def _is_broken(self, a: float, seed: int) -> bool:
@@ -71,7 +75,7 @@ class Echo(Settings):
     def _break(self) -> Fault:
         match self.fault:
             case "raise":
-                raise ArithmeticError("this episode is to raise")
+                raise ArithmeticError("this episode is to raise\nin two lines")
             case "memory_error":
                 raise MemoryError
             case "sys_exit":

@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from support.child_processes import printed
 
 import spikeloop
 
@@ -78,20 +79,18 @@ def test_linter_refuses_planted_imports(tmp_path: Path) -> None:
 
 
 LIGHT = ("spikeloop.tasks", "spikeloop.cluster", "spikeloop.coordinator.strategies")
-HEAVY = tuple(
-    [
-        "numba",
-        "ray",
-        "pandas",
-        "pyarrow",
-        "matplotlib",
-        "scipy",
-        "brian2",
-        "gymnasium",
-        "jax",
-        "optax",
-    ]
-)
+HEAVY = [
+    "numba",
+    "ray",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "scipy",
+    "brian2",
+    "gymnasium",
+    "jax",
+    "optax",
+]
 
 
 def heavy_after(*modules: str) -> list[str]:
@@ -100,10 +99,7 @@ def heavy_after(*modules: str) -> list[str]:
         f"import sys, {', '.join(modules)}\n"
         f"print(*[name for name in {HEAVY!r} if name in sys.modules])\n"
     )
-    process = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    return process.stdout.split()
+    return printed(code, cwd=ROOT).split()
 
 
 def test_tables_of_kinds_load_nothing_heavy() -> None:
@@ -118,6 +114,12 @@ def test_table_of_learners_loads_the_compiler_and_nothing_else_heavy() -> None:
     numba itself loads SciPy where it is installed.
     """
     assert heavy_after("spikeloop.workers.learners") == heavy_after("numba.extending")
+
+
+def test_the_chip_and_its_calibration_load_without_the_compiler() -> None:
+    chip = "spikeloop.workers.chip"
+    assert "numba" not in heavy_after(chip, f"{chip}.calibration.calibrate")
+    assert "numba" in heavy_after(f"{chip}.lab.chip")
 
 
 BUILD = (

@@ -51,7 +51,7 @@ ACCEPTED: tuple[Callable[[], None], ...] = (
     lambda: assert_rate(505, 1000, 0.5, ALPHA),
     lambda: assert_law(NORMAL, stats.norm.cdf, ALPHA),
     lambda: assert_frequencies([101, 98, 103, 98], [0.25] * 4, ALPHA),
-    lambda: assert_better(ONES, ZEROS, 0.01),
+    lambda: assert_better(ONES, ZEROS, 0.01, control=ZEROS),
 )
 REJECTED: tuple[tuple[str, Callable[[], None]], ...] = (
     ("mean", lambda: assert_mean(NORMAL + 6 / 20_000**0.5, 0.0, ALPHA)),

@@ -28,6 +28,7 @@ from spikeloop.workers.plasticity.td_lambda import TdMemory
 from spikeloop.workers.plasticity.td_published import PublishedMemory
 from support.brian_circuit import Address, begin_anew, neurons, routes, strengths, synapses
 from support.chip_recording import Event, mask_bits
+from support.learner_cases import default_values
 
 STEP_S = 1e-7
 # The published protocol in such steps: 1 µs between spikes, 20 µs to settle.
@@ -47,9 +48,8 @@ class Setup(NamedTuple):
     @property
     def theta(self) -> dict[str, float]:
         """The default Θ with the changes."""
-        space = self.agent.space(FAMILY.interface)
-        values = space.decode(space.default_point()[None]).values[0]
-        return {**dict(zip(space.columns, values.tolist(), strict=True)), **self.changes}
+        found = default_values(self.agent, FAMILY.interface, **self.changes)
+        return dict(zip(found.space.columns, found.values[0].tolist(), strict=True))
 
     @property
     def tasks(self) -> TabularTasks:

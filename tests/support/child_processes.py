@@ -1,5 +1,6 @@
 """Child processes with a time limit, so that a test fails instead of waiting without end."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -38,6 +39,23 @@ def child(arguments: list[str], cwd: Path, **options: Any) -> Iterator[subproces
         finally:
             watchdog.cancel()
             process.kill()
+
+
+def ended(command: list[str], **options: Any) -> tuple[int, str, str]:
+    """Exit code, output and errors of a program that has to end within the limit."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=LIMIT_S, **options
+    )
+    return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+
+def printed(code: str, *arguments: str, cwd: Path | None = None, **variables: str) -> str:
+    """What a script prints in a Python of its own, which finds the modules that this one finds."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **variables}
+    command = [sys.executable, "-c", code, *arguments]
+    status, output, errors = ended(command, cwd=cwd, env=environment)
+    assert status == 0, errors
+    return output
 
 
 def folder_of(family: list[psutil.Process]) -> Path:

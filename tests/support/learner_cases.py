@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spikeloop.tasks.base import SeedArray, TaskBatch, TaskFamily
+from spikeloop.tasks.base import Interface, SeedArray, TaskBatch, TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Episodes, Learner
@@ -86,6 +86,26 @@ def family_of(kind: str, n_steps: int = N_STEPS) -> TaskFamily:
     family: Any = FAMILIES.get(kind, SMALL)
     changed: TaskFamily = type(family)(**{**family.model_dump(), "n_steps": n_steps})
     return changed
+
+
+def default_values(
+    learner: Learner, interface: Interface, n_candidates: int = 1, /, **values: Any
+) -> Parameters:
+    """The default point's values but for some: numbers, or one for each candidate."""
+    space = learner.space(interface)
+    parameters = space.decode(np.tile(space.default_point(), (n_candidates, 1)))
+    for name, value in values.items():
+        parameters.values[:, space.columns.index(name)] = value
+    return parameters
+
+
+def default_episodes(
+    learner: Learner, family: TaskFamily, n_tasks: int, task_seed: int = 0, **values: float
+) -> Episodes:
+    """Episodes of such values on drawn tasks; their seeds count from 0."""
+    tasks = family.sample(n_tasks, np.random.default_rng(task_seed))
+    parameters = default_values(learner, family.interface, **values)
+    return learner.run_episodes(parameters, tasks, np.arange(n_tasks, dtype=np.uint64)[None])
 
 
 @dataclass(frozen=True)

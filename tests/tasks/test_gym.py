@@ -1,6 +1,5 @@
 """Families as Gymnasium environments: episodes, spaces, references and refusals."""
 
-import subprocess
 import sys
 from typing import Any
 
@@ -8,6 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from support.child_processes import ended, printed
 
 from spikeloop.tasks import FAMILIES, TaskFamily
 from spikeloop.tasks.base import Interface
@@ -140,14 +140,11 @@ def test_targets_need_observation_vectors() -> None:
 # Gymnasium is optional
 
 
-def python(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-
-
 def test_without_gymnasium_the_error_says_what_to_install() -> None:
     blocked = "import sys; sys.modules['gymnasium'] = None\n"
-    failed = python(blocked + "from spikeloop.tasks.gym import make")
-    assert failed.stderr.splitlines()[-1] == (
+    use = "from spikeloop.tasks.gym import make"
+    *_, errors = ended([sys.executable, "-c", blocked + use])
+    assert errors.splitlines()[-1] == (
         "ImportError: spikeloop.tasks.gym needs Gymnasium: pip install 'spikeloop[gym]'"
     )
-    assert python(blocked + "import spikeloop.tasks").returncode == 0
+    assert printed(blocked + "import spikeloop.tasks") == ""

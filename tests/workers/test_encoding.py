@@ -59,16 +59,6 @@ def test_a_value_has_the_same_bits_beside_any_others_and_in_any_memory_layout() 
     np.testing.assert_array_equal(CODE.encode(values[::3]), whole[::3])
 
 
-@pytest.mark.parametrize("width", [0.7, 1.0, 2.0])
-def test_the_sum_of_all_rates_hardly_depends_on_the_value(width: float) -> None:
-    """It is w sqrt(2 pi) up to 2 exp(-2 pi² w²), by Poisson's formula."""
-    code = PopulationCode(-20.0, 20.0, 41, width)
-    total = code.encode(np.linspace(-5, 5, 77)[:, None]).sum(axis=1)
-    ripple = 2 * math.exp(-2 * (math.pi * width) ** 2) + 1e-10
-    assert np.abs(total / (width * math.sqrt(2 * math.pi)) - 1).max() <= ripple * 1.01
-    assert ripple < 2e-4
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -1,75 +1,39 @@
 """``evaluate``: a tile is run as part of its grid, and a broken episode stays alone."""
 
-import math
 import re
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pytest
+from failing_learner import Echo, Fault
 from gradient_learner import Slope
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
-from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.base import FloatArray, SeedArray, TaskBatch
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.base import Differentiable, Episodes, Learner
 from spikeloop.workers.evaluate import assemble, evaluate, failed, mean_gradient
 from spikeloop.workers.job import Grid, Job, JobResult, Population, Status, Tile, cut
 from spikeloop.workers.seeding import TaskSet
-from spikeloop.workers.space import Parameters, ParameterSpace, Real
-
-N_BINS = 4
+from spikeloop.workers.space import Parameters
 
 
-class Echo(Settings):
-    """Returns a number that tells parameters, task and seed of an episode apart.
-
-    ``fault`` breaks the episodes of candidates whose parameter x is above 0.5.
-    """
-
-    kind: Literal["echo"] = "echo"
-    fault: Literal["none", "raise", "exit", "nan", "nan curve"] = "none"
-
-    def space(self, interface: Interface) -> ParameterSpace:
-        return ParameterSpace((Real("x", 0.0, 1.0, 0.5),))
+class Telling(Echo):
+    """Returns tell parameters, task and seed of an episode apart."""
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         assert isinstance(tasks, TabularTasks)
-        x = parameters["x"]
-        broken = x > 0.5
-        if broken.any() and self.fault == "raise":
-            raise RuntimeError("x is too large\nsecond line")
-        if broken.any() and self.fault == "exit":
-            raise SystemExit(3)
-        noise = (seeds >> np.uint64(11)) / 2.0**53
-        returns = x[:, None] + 10 * tasks.reward.sum(axis=(1, 2, 3)) + noise
-        curve = returns[..., None] + np.arange(N_BINS)
-        if self.fault == "nan":
-            returns[broken] = math.inf
-        if self.fault == "nan curve":
-            curve[broken, :, 1] = math.nan
-        return Episodes(returns, curve, n_simulated_steps=100 * returns.size)
+        episodes = super().run_episodes(parameters, tasks, seeds)
+        told = 10 * tasks.reward.sum(axis=(1, 2, 3)) + (seeds >> np.uint64(11)) / 2.0**53
+        curve = episodes.curve + told[..., None]
+        return replace(episodes, returns=episodes.returns + told, curve=curve)
 
 
-class Misshapen(Settings):
-    """Gives arrays of a wrong shape."""
-
-    kind: Literal["misshapen"] = "misshapen"
-    returns: tuple[int, ...]
-    curve: tuple[int, ...]
-
-    def space(self, interface: Interface) -> ParameterSpace:
-        return ParameterSpace((Real("x", 0.0, 1.0, 0.5),))
-
-    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
-        return Episodes(np.zeros(self.returns), np.zeros(self.curve), n_simulated_steps=0)
-
-
-POINTS = np.array([[0.1], [0.9], [0.3], [0.4]])
+POINTS = np.array([[0.1, 0.5], [0.95, 0.5], [0.3, 0.5], [0.4, 0.5]])  # the second breaks
 
 
 def grid(learner: Learner, population: Population | None = None, common_noise: bool = True) -> Grid:
@@ -94,29 +58,29 @@ def whole(a_grid: Grid) -> JobResult:
 def test_the_cut_into_tiles_changes_no_number(
     common_noise: bool, n_candidates: int, n_tasks: int
 ) -> None:
-    a_grid = grid(Echo(), common_noise=common_noise)
+    a_grid = grid(Telling(), common_noise=common_noise)
     one = whole(a_grid)
     parts = [evaluate(job) for job in cut(a_grid, n_candidates, n_tasks, "test")]
     many = assemble(one.tile, parts[::-1])
     np.testing.assert_array_equal(many.returns, one.returns)
     np.testing.assert_array_equal(many.curve, one.curve)
     np.testing.assert_array_equal(many.status, one.status)
-    assert many.n_simulated_steps == one.n_simulated_steps == 1200
+    assert many.n_simulated_steps == one.n_simulated_steps == 120
     assert many.failures == one.failures == ()
 
 
 def test_seeded_populations_are_built_where_they_are_run() -> None:
-    mirrored = MirroredGaussian(np.array([0.5]), sigma=0.1, seed=3, n_pairs=2)
+    mirrored = MirroredGaussian(np.array([0.5, 0.5]), sigma=0.1, seed=3, n_pairs=2)
     explicit = Explicit(mirrored.rows(0, 4))
     np.testing.assert_array_equal(
-        whole(grid(Echo(), mirrored)).returns, whole(grid(Echo(), explicit)).returns
+        whole(grid(Telling(), mirrored)).returns, whole(grid(Telling(), explicit)).returns
     )
 
 
 def test_common_noise_shares_the_seed_of_a_task_among_candidates() -> None:
-    same = np.zeros((4, 1)) + 0.2
-    shared = whole(grid(Echo(), Explicit(same))).returns
-    own = whole(grid(Echo(), Explicit(same), common_noise=False)).returns
+    same = np.full((4, 2), 0.2)
+    shared = whole(grid(Telling(), Explicit(same))).returns
+    own = whole(grid(Telling(), Explicit(same), common_noise=False)).returns
     assert np.unique(shared, axis=0).shape[0] == 1
     assert np.unique(shared[0]).size == 3
     assert np.unique(own).size == 12
@@ -125,20 +89,18 @@ def test_common_noise_shares_the_seed_of_a_task_among_candidates() -> None:
 @pytest.mark.parametrize(
     ("fault", "status", "message"),
     [
-        ("raise", Status.RAISED, "RuntimeError: x is too large"),
-        ("exit", Status.RAISED, "SystemExit: 3"),
+        ("raise", Status.RAISED, "ArithmeticError: this episode is to raise"),
+        ("sys_exit", Status.RAISED, "SystemExit: this episode is to leave"),
         ("nan", Status.NOT_FINITE, "not finite"),
-        ("nan curve", Status.NOT_FINITE, "not finite"),
+        ("infinite", Status.NOT_FINITE, "not finite"),
     ],
 )
-def test_a_broken_episode_fails_alone(
-    fault: Literal["raise", "exit", "nan", "nan curve"], status: Status, message: str
-) -> None:
-    healthy = whole(grid(Echo()))
-    result = whole(grid(Echo(fault=fault)))
+def test_a_broken_episode_fails_alone(fault: Fault, status: Status, message: str) -> None:
+    healthy = whole(grid(Telling()))
+    result = whole(grid(Telling(fault=fault)))
     broken = np.array([False, True, False, False])
     np.testing.assert_array_equal(result.returns[~broken], healthy.returns[~broken])
-    np.testing.assert_array_equal(result.curve[~broken, :, :N_BINS], healthy.curve[~broken])
+    np.testing.assert_array_equal(result.curve[~broken], healthy.curve[~broken])
     assert np.isnan(result.returns[broken]).all()
     assert np.isnan(result.curve[broken]).all()
     np.testing.assert_array_equal(result.status[~broken], Status.OK)
@@ -156,20 +118,22 @@ def test_a_broken_episode_fails_alone(
 @pytest.mark.parametrize(
     ("returns", "curve"),
     [
-        ((2, 3), (4, 3, N_BINS)),
-        ((4,), (4, 3, N_BINS)),
-        ((4, 3), (4, 2, N_BINS)),
+        ((2, 3), (4, 3, 8)),
+        ((4,), (4, 3, 8)),
+        ((4, 3), (4, 2, 8)),
         ((4, 3), (4,)),
         ((4, 3), (4, 3)),
     ],
 )
 def test_arrays_of_a_wrong_shape_are_named(
-    returns: tuple[int, ...], curve: tuple[int, ...]
+    returns: tuple[int, ...], curve: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = whole(grid(Misshapen(returns=returns, curve=curve)))
+    given = Episodes(np.zeros(returns), np.zeros(curve), n_simulated_steps=0)
+    monkeypatch.setattr(Telling, "run_episodes", lambda *arguments: given)
+    result = whole(grid(Telling()))
     assert (result.status == Status.RAISED).all()
     for failure in result.failures:
-        assert "misshapen.run_episodes must give returns (1, 1)" in failure.message
+        assert "echo.run_episodes must give returns (1, 1)" in failure.message
         assert f"got {returns} and {curve}" in failure.message
 
 
@@ -190,7 +154,7 @@ def gradients(parts: list[JobResult]) -> list[tuple[Tile, FloatArray]]:
 def test_gradients_come_only_where_they_are_asked_for() -> None:
     asked = steep()
     assert isinstance(asked.learner, Differentiable)
-    assert not isinstance(Echo(), Differentiable)
+    assert not isinstance(Telling(), Differentiable)
     with_, without = whole(asked), whole(replace(asked, gradient=False))
     assert without.gradient is None
     np.testing.assert_array_equal(with_.returns, without.returns)
@@ -249,5 +213,5 @@ def test_gradients_of_a_wrong_shape_are_named(fault: Literal["shape"], got: str)
 
 
 def test_a_learner_without_gradients_is_named() -> None:
-    result = whole(replace(grid(Echo()), gradient=True))
+    result = whole(replace(grid(Telling()), gradient=True))
     assert "echo gives no gradients" in result.failures[0].message

@@ -1,11 +1,10 @@
 """Two processes agree on a fingerprint exactly if they run the same code."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.child_processes import printed
 
 import spikeloop
 from spikeloop.workers import fingerprint as fingerprints
@@ -28,10 +27,7 @@ def copy(tmp_path: Path) -> Path:
 
 def printed_by(folder: Path) -> str:
     """The hash that a fresh process finds for the package in a folder."""
-    result = subprocess.run(
-        [sys.executable, "-c", PRINT], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return result.stdout.strip()
+    return printed(PRINT, cwd=folder)
 
 
 def test_names_what_may_change_numbers() -> None:

@@ -1,9 +1,6 @@
 """Counter-based streams: reproducible anywhere, unrelated to each other."""
 
 import itertools
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -38,27 +35,6 @@ def test_a_longer_request_for_seeds_starts_the_same() -> None:
     np.testing.assert_array_equal(few, many[:4])
     assert many.dtype == np.uint64
     assert np.unique(many).size == many.size
-
-
-def test_numbers_are_the_same_in_another_process() -> None:
-    code = (
-        "from spikeloop.workers.seeding import Purpose, seeds, stream\n"
-        "print(stream(9, Purpose.ASK, 2**40, 1).integers(2**63), "
-        "seeds(9, Purpose.EPISODES, 4, n=3).tolist())\n"
-    )
-    there = [
-        subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-        ).stdout.strip()
-        for hash_seed in ("0", "1")
-    ]
-    number = first_number(9, Purpose.ASK, 2**40, 1)
-    here = f"{number} {seeds(9, Purpose.EPISODES, 4, n=3).tolist()}"
-    assert there == [here, here]
 
 
 def test_first_draws_of_neighbouring_streams_are_uniform_and_uncorrelated() -> None:

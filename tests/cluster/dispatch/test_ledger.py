@@ -18,6 +18,9 @@ from spikeloop.workers.job import JobResult, Outcome, Status, Tile
 
 LIMIT_S = 10.0
 DEATHS = [Status.WORKER_DIED, Status.OUT_OF_MEMORY]
+LOSSES = pytest.mark.parametrize(
+    ("status", "n_starts"), [*((status, 3) for status in DEATHS), (Status.TIMED_OUT, 2)]
+)
 
 
 def run_episodes(tile: Tile) -> JobResult:
@@ -256,10 +259,7 @@ def test_a_transport_error_costs_one_start() -> None:
     assert (outcome.result.status.item(), outcome.attempts.item()) == (Status.OK, 2)
 
 
-@pytest.mark.parametrize(
-    ("status", "n_starts"),
-    [(Status.WORKER_DIED, 3), (Status.OUT_OF_MEMORY, 3), (Status.TIMED_OUT, 2)],
-)
+@LOSSES
 def test_only_the_broken_episode_of_a_tile_fails(status: Status, n_starts: int) -> None:
     """The episode of candidate 1 on task 1 loses every worker that it runs on."""
     ledger = started([Tile(0, 2, 0, 3)], n_workers=0)
@@ -296,10 +296,7 @@ def test_an_error_cuts_the_tile_and_spares_the_worker() -> None:
     assert outcome.result.failures[0].traceback == "trace"
 
 
-@pytest.mark.parametrize(
-    ("status", "n_starts"),
-    [(Status.WORKER_DIED, 3), (Status.OUT_OF_MEMORY, 3), (Status.TIMED_OUT, 2)],
-)
+@LOSSES
 def test_a_whole_tile_is_never_cut_and_fails_as_one(status: Status, n_starts: int) -> None:
     tile = Tile(0, 2, 0, 3)
     ledger = started([tile], n_workers=0, whole=True)

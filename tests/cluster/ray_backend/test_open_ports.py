@@ -2,14 +2,13 @@
 
 import os
 import socket
-import subprocess
 import sys
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.child_processes import LIMIT_S
+from support.child_processes import LIMIT_S, ended
 from support.ray_head import ray_head
 from support.small_run import small_toml
 
@@ -54,23 +53,13 @@ def cluster(session: str) -> ExposedCluster:
     pytest.fail(f"never found: {clusters()}")
 
 
-def ended(home: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of Python."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=home,
-        env=environment(home, **variables),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    return done.returncode, done.stdout.strip(), done.stderr.strip()
+def python(home: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
+    return ended([sys.executable, *arguments], cwd=home, env=environment(home, **variables))
 
 
 def check(home: Path, address: str, *options: str, **variables: str) -> tuple[int, str]:
     """Exit code and words of a process that checks its token."""
-    code, output, errors = ended(home, "-c", CHECK, address, *options, **variables)
+    code, output, errors = python(home, "-c", CHECK, address, *options, **variables)
     return code, errors if code else output
 
 
@@ -78,7 +67,7 @@ def submitted(home: Path, dashboard: str) -> tuple[int, str, str]:
     """A submitted run that is followed to its end."""
     small_toml(home / "small.toml", run={"generations": 1})
     submit = ["submit", "small.toml", "--address", dashboard, "--follow"]
-    return ended(home, "-m", "spikeloop.coordinator.cli", *submit, RAY_AUTH_MODE="disabled")
+    return python(home, "-m", "spikeloop.coordinator.cli", *submit, RAY_AUTH_MODE="disabled")
 
 
 def one_warning(errors: str, words: str) -> bool:

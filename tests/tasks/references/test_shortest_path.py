@@ -1,7 +1,6 @@
 """Shortest paths on grids drawn by hand and on random ones."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import shortest_path
@@ -13,12 +12,6 @@ def test_a_grid_with_a_loop_an_island_and_walls() -> None:
     free = np.array([[c == "." for c in row] for row in ("...#.", ".#.##", "....#")])
     expected = [[2, 3, 4, -1, -1], [1, -1, 3, -1, -1], [0, 1, 2, 3, -1]]
     np.testing.assert_array_equal(distances(free, (2, 0)), expected)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (3, 1)])
-def test_grids_without_width_or_height(shape: tuple[int, int]) -> None:
-    found = distances(np.ones(shape, dtype=np.bool_), (0, 0))
-    np.testing.assert_array_equal(found.ravel(), np.arange(found.size))
 
 
 @given(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32))

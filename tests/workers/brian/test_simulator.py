@@ -2,11 +2,11 @@
 
 import importlib
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.child_processes import ended
 
 from spikeloop.workers.brian.simulator import MissingBrian, brian2
 
@@ -50,25 +50,18 @@ thread.start()
 thread.join()"""
 
 
-def _run(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+def _run(code: str, folder: Path) -> tuple[int, str, str]:
     temporary = folder / "tmp"
     temporary.mkdir()
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=folder,
-        env={**os.environ, "TMPDIR": str(temporary)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    return ended([sys.executable, "-W", "error", "-c", code], cwd=folder, env=environment)
 
 
 @pytest.mark.brian
 def test_importing_changes_nothing_in_the_process(tmp_path: Path) -> None:
     """In a thread, where Brian2's own import would fail because it sets a signal handler."""
     (tmp_path / "brian_preferences").write_text("core.default_float_dtype = float32\n")
-    done = _run(PROBE, tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert _run(PROBE, tmp_path) == (0, "", "")
 
 
 @pytest.mark.brian
@@ -80,8 +73,8 @@ def test_a_programs_own_import_stays_as_it_is(tmp_path: Path) -> None:
         "assert brian2() is b2 and b2.prefs['logging.file_log'] and sys.excepthook is hook\n"
         "assert not changed, changed",
     )
-    done = _run("import warnings; warnings.simplefilter('ignore')\n" + own, tmp_path)
-    found = done.stderr.strip().splitlines()[-1]
+    *_, errors = _run("import warnings; warnings.simplefilter('ignore')\n" + own, tmp_path)
+    found = errors.splitlines()[-1]
     for name in ("showwarning", "captured", "excepthook", "handler", "temporary files"):
         assert repr(name) in found
 

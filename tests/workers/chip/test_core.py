@@ -53,19 +53,6 @@ def test_a_clone_is_equal_and_shares_no_memory_that_changes() -> None:
     assert (core.stride, core.sensors.enabled) == (copy.stride, copy.sensors.enabled)
 
 
-def test_a_chip_and_its_clone_go_the_same_way_without_each_other() -> None:
-    core = busy()
-    copy = clone(core)
-    before = {name: array.copy() for name, array in memories(core)}
-    advance(copy, 200)
-    for name, array in memories(core):
-        np.testing.assert_array_equal(array, before[name], err_msg=name)
-    assert copy.clock[0] == core.clock[0] + 200
-    advance(core, 200)
-    for (name, ours), (_, theirs) in zip(memories(core), memories(copy), strict=True):
-        np.testing.assert_array_equal(ours, theirs, err_msg=name)
-
-
 def test_a_new_chip_is_at_rest_without_synapses_and_routed_row_by_row() -> None:
     cells = ideal_neurons(6)
     core = new_core(cells)

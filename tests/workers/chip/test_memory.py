@@ -85,21 +85,6 @@ def test_the_published_maxima_fit_and_one_state_more_does_not(
         require_memory(*published(n_states, n_actions))
 
 
-@pytest.mark.parametrize(
-    ("n_states", "n_actions", "fits"),
-    [
-        *((*family, True) for family in [(6, 8), (10, 5), (17, 2), (9, 4), (2, 4)]),
-        *((*family, False) for family in [(16, 16), (28, 4), (100, 10)]),
-    ],
-)
-def test_families_of_the_published_experiments_fit_and_larger_ones_do_not(
-    n_states: int, n_actions: int, fits: bool
-) -> None:
-    program = 3 * n_states * n_actions + 64 if fits else 0
-    with nullcontext() if fits else pytest.raises(ValueError, match="plasticity processor"):
-        require_memory(program, environment_bytes(n_states, n_actions))
-
-
 def test_the_memory_limit_is_exact_and_refused_in_one_line() -> None:
     require_memory(DATA_BYTES - 1000, 1000)
     with pytest.raises(ValueError) as failure:

@@ -33,19 +33,6 @@ def inputs(chip: Core) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return chip.analog[I_EXC : I_EXC + N_NEURONS], chip.analog[I_INH : I_INH + N_NEURONS]
 
 
-def test_an_event_adds_weights_only_where_the_label_is_the_address() -> None:
-    chip = quiet_chip()
-    rng = np.random.default_rng(0)
-    weight = rng.integers(0, 64, (N_ROWS, N_NEURONS))
-    label = rng.integers(0, 64, (N_ROWS, N_NEURONS))
-    label[7, ::2] = 33
-    chip.weight_u6[:], chip.label_u6[:] = weight.ravel(), label.ravel()
-    chip.row_sign[:] = 1
-    send(chip, 7, 33)
-    np.testing.assert_array_equal(inputs(chip)[0], np.where(label[7] == 33, weight[7], 0))
-    assert not inputs(chip)[1].any()
-
-
 def test_a_full_volley_of_full_weights_does_not_overflow() -> None:
     chip = quiet_chip()
     chip.weight_u6[:], chip.row_sign[:] = 63, -1

@@ -12,7 +12,6 @@ import pytest
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.calibration.bench import Bench
 from spikeloop.workers.chip.calibration.calibrate import calibrate, calibrated_codes
-from spikeloop.workers.chip.calibration.fit import fit
 from spikeloop.workers.chip.calibration.measurement import measure
 from spikeloop.workers.chip.calibration.results import (
     CORRECTED,
@@ -211,16 +210,3 @@ def test_measurements_of_an_ideal_chip_are_right_with_short_and_long_time_consta
             ratio = getattr(seen, name) / getattr(ideal, name)
             assert ratio == pytest.approx(1.0, abs=0.1), name
             assert ratio.mean() == pytest.approx(1.0, abs=0.02), name
-
-
-def test_the_fit_finds_exact_parameters_from_afar() -> None:
-    times = np.linspace(0, 1, 50)
-    wanted = np.array([[0.5, 2.0, -1.0], [0.0, -1.0, 0.5]])
-
-    def model(p: FloatArray, t: FloatArray) -> FloatArray:
-        values: FloatArray = p[:, :1] + p[:, 1:2] * np.exp(-t / np.exp(p[:, 2:3]))
-        return values
-
-    first = np.array([[0.0, 1.0, 0.0], [0.3, -0.5, -0.5]])
-    found = fit(model, first, times, model(wanted, times), n_rounds=100)
-    np.testing.assert_allclose(found, wanted, atol=1e-5)

@@ -1,7 +1,5 @@
 """The chip of a script: memory, clock, router, readings and refusals."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -33,20 +31,6 @@ def kick(chip: Chip, neurons: list[int], time_s: float) -> None:
     chip.row_signs[31], chip.pulse_lengths[31] = 1, 31
     chip.weights[31, neurons], chip.labels[31] = 63, 63
     chip.send(time_s, 31, 63)
-
-
-def test_the_example_of_the_documentation_runs() -> None:
-    chip = Chip(20, seed=1)  # chip number 20 as it was made
-    chip.row_signs[0] = 1  # its first row excites
-    chip.weights[0, :] = 63  # all neurons listen to it
-    chip.send(np.arange(20) * 1e-6, rows=0)  # 20 spikes, 1 µs apart
-    recording = chip.run(60e-6, membrane=[0, 1])
-    assert recording.membrane_V.shape == (600, 2)
-    assert recording.counts.sum() == recording.spike_times_s.size > 20
-    assert recording.counts.std() > 0  # mismatch
-    np.testing.assert_array_equal(chip.read_counters(), recording.counts)
-    assert chip.read_counters().sum() == 0
-    assert chip.time_s == pytest.approx(60e-6)
 
 
 def test_a_potential_has_its_closed_form_and_samples_lie_on_the_clock() -> None:
@@ -266,12 +250,3 @@ def test_calibration_bits_keep_the_chips_own_pattern() -> None:
     chip.calibration_bits[2, 5] = 16
     with pytest.raises(ValueError, match=r"calibration_bits must be .*, got 16 at \[2, 5\]"):
         chip.run(1e-6)
-
-
-def test_the_package_and_the_calibration_load_without_numba() -> None:
-    names = "spikeloop.workers.chip, spikeloop.workers.chip.calibration.calibrate"
-    code = (
-        f"import {names}, sys; assert 'numba' not in sys.modules; "
-        "from spikeloop.workers.chip import Chip; sys.exit('numba' not in sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,13 +1,12 @@
 """Every mistake in a user's model is one line with table, key and the piece of code."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.brian_model_tables import TABLES, changed
+from support.child_processes import ended
 from support.paths import TESTS
 
 from spikeloop.coordinator.config.settings_builder import Kinds, build
@@ -229,12 +228,10 @@ gc.collect()
 
 def test_a_check_is_quiet_where_a_program_has_imported_brian2() -> None:
     """Brian2 warns of objects that no network has run, of thresholds without a reset, and such."""
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    command = [sys.executable, "-c", WARNS]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.count("neurons.actions.") == 2
-    assert "WARNING" not in ran.stderr
+    code, output, errors = ended([sys.executable, "-c", WARNS], cwd=TESTS)
+    assert code == 0, errors
+    assert output.count("neurons.actions.") == 2
+    assert "WARNING" not in errors
 
 
 def test_a_vector_of_actions_needs_an_expression() -> None:

@@ -1,13 +1,12 @@
 """The chip agent: its hyperparameters, its refusals, and that it learns."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
+from support.child_processes import printed
+from support.learner_cases import default_episodes, default_values
 from support.statistical_asserts import assert_better, assert_mean
 
 from spikeloop.tasks.base import Interface, SeedArray
@@ -122,9 +121,7 @@ def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
 def test_every_program_runs_and_gives_action_values(kind: str) -> None:
     learner = ChipAgent.model_validate({"program": {"kind": kind}})
     assert learner.program.kind == kind
-    space = learner.space(FAMILY.interface)
-    tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
-    episodes = learner.run_episodes(space.decode(space.default_point()[None]), tasks, seeds(1, 2))
+    episodes = default_episodes(learner, RandomMdp(n_steps=60), 2)
     assert episodes.action_values is not None
     assert episodes.action_values.shape == (1, 2, 6, 8)
     assert (episodes.action_values >= 0).all()
@@ -166,7 +163,7 @@ def test_a_good_theta_learns_and_one_that_cannot_learn_does_not() -> None:
 @pytest.mark.parametrize(
     ("family", "program", "n_tasks", "good", "frozen"),
     [
-        (RandomMdp(), RewardStdp(), 30, {}, {"learning_rate": 0.0}),
+        (RandomMdp(), RewardStdp(), 30, {"learning_rate": 4.0}, {"learning_rate": 0.0}),
         (Maze(), TdLambda(trace_decay=0.5), 12, MAZE, {**MAZE, "eta": 0.0}),
     ],
     ids=["reward_stdp in random MDPs", "traces in mazes"],
@@ -180,50 +177,15 @@ def test_other_programs_and_families_learn(
 ) -> None:
     """Sign tests on the same tasks and seeds, at 1e-3; who does not learn is about at chance."""
     learner = ChipAgent(program=program)
-    space = learner.space(family.interface)
-    default = space.decode(space.default_point()[None]).values[0]
-    theta = dict(zip(space.columns, default, strict=True))
-    values = np.array([list({**theta, **changes}.values()) for changes in (good, frozen)])
+    both = {name: [good.get(name, value), value] for name, value in frozen.items()}
+    parameters = default_values(learner, family.interface, 2, **both)
     tasks = family.sample(n_tasks, np.random.default_rng(5))
     same = np.broadcast_to(seeds(1, n_tasks), (2, n_tasks))
-    returns = learner.run_episodes(Parameters(space, values), tasks, same).returns
+    returns = learner.run_episodes(parameters, tasks, same).returns
     assert_better(returns[0], returns[1], alpha=1e-3)
     baseline = tasks.references()
     share = (returns - baseline.random).mean(axis=1) / (baseline.optimal - baseline.random).mean()
     assert share[0] > 0.2 > 0.1 > share[1]
-
-
-BITS = """
-import numpy as np
-from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.workers.learners.chip.agent import ChipAgent
-family, learner = RandomMdp(n_steps=100), ChipAgent()
-space, tasks = learner.space(family.interface), family.sample(4, np.random.default_rng(0))
-parameters = space.decode(space.default_point()[None])
-episodes = learner.run_episodes(parameters, tasks, np.arange(4, dtype=np.uint64)[None])
-print(episodes.returns.tobytes().hex())
-"""
-
-
-def test_bits_do_not_depend_on_the_width_of_the_vector_unit(tmp_path: Path) -> None:
-    """Compiled for this machine, and for the least one of its kind, which has narrow vectors."""
-    least = {
-        "NUMBA_CPU_NAME": "generic",
-        "NUMBA_CPU_FEATURES": "",
-        "NUMBA_CACHE_DIR": str(tmp_path),
-    }
-    here, there = (
-        subprocess.run(
-            [sys.executable, "-c", BITS],
-            env={**os.environ, **extra},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for extra in ({}, least)
-    )
-    assert len(here) > 4 * 16
-    assert here == there
 
 
 OWN_PROGRAM = """
@@ -288,15 +250,9 @@ def test_a_users_own_program_does_not_spoil_the_cache_of_others(tmp_path: Path) 
 
     def weight_hits_and_misses(*programs: str) -> list[list[int]]:
         """Return a weight at the end of each episode, and the hits and misses of its kernel."""
-        paths = {"PYTHONPATH": str(tmp_path)} if "own" in programs else {}
-        process = subprocess.run(
-            [sys.executable, "-c", EPISODE, *programs],
-            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), **paths},
-            capture_output=True,
-            text=True,
-        )
-        assert process.returncode == 0, process.stderr
-        return [[int(number) for number in line.split()] for line in process.stdout.splitlines()]
+        folder = tmp_path if "own" in programs else None
+        lines = printed(EPISODE, *programs, cwd=folder, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+        return [[int(number) for number in line.split()] for line in lines.splitlines()]
 
     assert weight_hits_and_misses("built-in", "own") == [[0, 0, 1], [15, 0, 1]]
     assert weight_hits_and_misses("built-in") == [[0, 1, 0]]

@@ -8,7 +8,7 @@ from support.learner_cases import case
 
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
+from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.learner import Lsnn
@@ -37,10 +37,9 @@ def decode(learner: Lsnn, points: FloatArray) -> Parameters:
     return learner.space(FAMILY.interface).decode(points)
 
 
-def differentiate(learner: Lsnn, tasks: QuadraticTasks = TASKS) -> tuple[FloatArray, Episodes]:
+def differentiate(learner: Lsnn) -> tuple[FloatArray, Episodes]:
     """(n_dim,) gradient at the point, and the episodes."""
-    seeds = SEEDS[:, : tasks.n_tasks]
-    episodes = learner.differentiate(decode(learner, point(learner)), tasks, seeds, 0.0)
+    episodes = learner.differentiate(decode(learner, point(learner)), TASKS, SEEDS, 0.0)
     assert episodes.gradient is not None
     return episodes.gradient[0], episodes
 
@@ -137,14 +136,6 @@ def test_gradients_of_readouts_by_hand(truncation: int) -> None:
     place, _ = places["readout_bias"]
     assert gradient[place] == pytest.approx(slopes.mean() * scale, rel=1e-4)
     assert parameter.size == 12
-
-
-def test_the_gradient_is_the_mean_over_episodes() -> None:
-    """Without the cost of rates, which is no sum over episodes."""
-    learner = lsnn()
-    whole, _ = differentiate(learner)
-    each = [differentiate(learner, TASKS[k : k + 1])[0] for k in range(N_TASKS)]
-    np.testing.assert_allclose(np.mean(each, axis=0), whole, rtol=1e-4, atol=1e-5)
 
 
 def test_rewards_train_policy_and_value() -> None:

@@ -1,7 +1,6 @@
-"""Adapting neurons: steps by hand, and the equations once more in NumPy."""
+"""Adapting neurons: steps and derivatives. ``test_lsnn_brian`` plays whole networks of them."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from spikeloop.workers import xla
 from spikeloop.workers.learners.lsnn.neurons import AdaptiveNeurons, NeuronState, decay
 
 N = 20
-N_STEPS = 200
 
 
 @pytest.fixture(autouse=True)
@@ -106,8 +104,9 @@ def surrogate(u: Any, dampening: float) -> Any:
 
 def test_derivatives_written_out_are_those_of_the_equations() -> None:
     """JAX differentiates the equations, with a parabola whose slope is the triangle."""
-    neurons, _ = random_population(4)
     rng = np.random.default_rng(5)
+    beta, tau_ms = np.where(np.arange(N) < N // 2, 1.8, 0.0), rng.uniform(5, 200, N)
+    neurons = AdaptiveNeurons(decay(20.0, 1.0), decay(tau_ms, 1.0), beta, 0.01, 2, 0.3)
     shape = (8, N)
     state = NeuronState(
         rng.normal(0.01, 0.02, shape),
@@ -144,49 +143,6 @@ def test_derivatives_written_out_are_those_of_the_equations() -> None:
 def test_smooth_neurons_send_a_sigmoid() -> None:
     """v = 1.5, u = ½, w = ¼: 1 / (1 + exp(−2)); ``test_lsnn_gradient`` has their derivative."""
     assert by_hand(one(smooth=0.25), [3.0])[0][2] == pytest.approx(1 / (1 + np.exp(-2)), rel=1e-14)
-
-
-def random_population(seed: int) -> tuple[AdaptiveNeurons, FloatArray]:
-    """Neurons of which half adapt, and currents that make them spike often and irregularly."""
-    rng = np.random.default_rng(seed)
-    beta = np.where(np.arange(N) < N // 2, 1.8, 0.0)
-    neurons = AdaptiveNeurons(
-        decay(20.0, 1.0), decay(rng.uniform(5, 200, N), 1.0), beta, 0.01, 2, 0.3
-    )
-    return neurons, rng.normal(0.03, 0.1, (N_STEPS, N))
-
-
-def equations(neurons: AdaptiveNeurons, currents: FloatArray) -> tuple[FloatArray, ...]:
-    """v, b and z by the equations, neuron by neuron and step by step."""
-    v, b, z = (np.zeros((len(currents) + 1, neurons.n)) for _ in range(3))
-    for j in range(neurons.n):
-        last = -(10**9)
-        rho, beta = neurons.rho[j], neurons.beta[j]
-        for t in range(1, len(currents) + 1):
-            b[t, j] = rho * b[t - 1, j] + (1 - rho) * z[t - 1, j]
-            theta = neurons.threshold + beta * b[t, j]
-            v[t, j] = neurons.alpha * v[t - 1, j] + (1 - neurons.alpha) * currents[t - 1, j]
-            v[t, j] -= theta * z[t - 1, j]
-            if v[t, j] > theta and t - last > neurons.refractory:
-                z[t, j], last = 1, t
-    return v[1:], b[1:], z[1:]
-
-
-def test_two_hundred_steps_follow_the_equations() -> None:
-    neurons, currents = random_population(0)
-    states, (v, b, z) = run(neurons, currents), equations(neurons, currents)
-    np.testing.assert_array_equal(states.z, z)
-    np.testing.assert_allclose(states.v, v, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(states.b, b, rtol=0, atol=1e-12)
-    assert 0.02 < z.mean() < 0.3
-    assert z[:, : N // 2].mean() < 0.9 * z[:, N // 2 :].mean()  # those that adapt spike less
-    for wrong in (
-        replace(neurons, refractory=1),
-        replace(neurons, beta=neurons.beta * 1.05),
-        replace(neurons, rho=neurons.rho * 0.9),
-        replace(neurons, alpha=neurons.alpha * 0.99),
-    ):
-        assert (equations(wrong, currents)[2] != z).any()
 
 
 def test_decay_of_a_step() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from support.learner_cases import default_values
 
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import FloatArray, Interface, TaskFamily
@@ -113,9 +114,8 @@ def test_softmax_draws_by_the_readout(choice: str, share: float) -> None:
     n = 20_000
     learner = BrianRecurrent.model_validate({"reservoir": SMALL, "choice": choice})
     tasks, seeds = BANDIT.sample(n, np.random.default_rng(0)), np.arange(n, dtype=np.uint64)[None]
-    space, channels = learner.space(BANDIT.interface), learner.channels(BANDIT.interface)
-    theta = space.decode(space.default_point()[None])
-    rollout = Rollout("x", tasks, seeds)
+    channels, rollout = learner.channels(BANDIT.interface), Rollout("x", tasks, seeds)
+    theta = default_values(learner, BANDIT.interface)
     agents = RecurrentAgents(learner, SMALL.circuit(), channels, theta, rollout)
     found = np.mean(agents.answer(np.tile([0.0, np.log(3.0)], (n, 1))))
     assert abs(found - share) <= 5 * np.sqrt(share * (1 - share) / n)
