@@ -180,6 +180,7 @@ def test_plan_of_a_learner_that_always_fails_fails(tmp_path: Path) -> None:
     assert "episodes that were measured failed; the first: " in errors
     assert "to raise (--debug shows the traceback)" in errors
     said = run_command("plan", config, "--json", "--debug")
+    assert said.code == 1
     assert "in _break" in said.errors  # of the learner, where it failed
 
 

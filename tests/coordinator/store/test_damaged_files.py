@@ -226,7 +226,8 @@ def test_many_damaged_files_are_all_found_and_the_earliest_decides(run: Path) ->
     flip(run / "state" / "000003.npz")
     flip(run / "episodes" / "part-000002.parquet")
     halve(run / "transfer" / "part-000000.parquet")
-    assert run_command("verify", run).output.count("PROBLEM: ") == 3
+    said = run_command("verify", run)
+    assert (said.code, said.output.count("PROBLEM: ")) == (1, 3)
     errors = refused("resume", run)
     assert "episodes/part-000002.parquet" in errors
     assert "and 2 more" in errors
@@ -260,7 +261,9 @@ def test_lost_files_of_generations_written_together_are_noticed(
     folder = Path(shutil.copytree(together, tmp_path / "small"))
     for name in names:
         (folder / name).unlink()
-    assert "missing" in run_command("verify", folder).output
+    said = run_command("verify", folder)
+    assert said.code == 1
+    assert "missing" in said.output
     assert f"spikeloop resume {folder} --after {sound}" in refused("resume", folder)
     assert cli("resume", folder, "--after", str(sound)) == 0
     assert_same_contents(folder, together)
