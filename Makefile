@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Three processes on two cores: one begins with the tests on Ray, which run one after another and mostly wait.
-PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+# Two processes: one begins with the tests on Ray, which run one after another.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test test-exhaustive lint format bench rivals scale soak chaos slurm-test compose-test clean
 
