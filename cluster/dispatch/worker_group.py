@@ -176,7 +176,7 @@ class WorkerGroup:
     def lose(
         self, worker: int, status: Status, text: str, with_node: bool = False
     ) -> list[Outcome]:
-        """End a worker if it still lives; arguments and outcomes as of ``Ledger.lost``."""
+        """End a worker, if it has not ended; arguments and outcomes as of ``Ledger.lost``."""
         record = self._workers.pop(worker)
         self._actors.kill(record.actor)
         self.n_replaced += record.ready and not record.node.leaving

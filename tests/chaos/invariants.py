@@ -89,8 +89,8 @@ def attempts_accounted(generations: pd.DataFrame, episodes: pd.DataFrame) -> lis
     if not episodes["attempts"].between(1, MAX_ATTEMPTS).all():
         found.append(f"attempts from {episodes['attempts'].min()} to {episodes['attempts'].max()}")
     retries = (episodes["attempts"] - 1).groupby(episodes["generation"]).sum()
-    told = generations.set_index("generation")["retries"]
-    if not told.sort_index().equals(retries.sort_index().astype(told.dtype)):
+    recorded = generations.set_index("generation")["retries"]
+    if not recorded.sort_index().equals(retries.sort_index().astype(recorded.dtype)):
         found.append("retries of a generation are not those of its episodes")
     if (episodes["worker"] == "").any():
         found.append("an episode does not say which worker ran it")
@@ -107,11 +107,11 @@ def recomputed(folder: Path, rng: Generator, n_episodes: int = N_RECOMPUTED) -> 
     for row in rng.choice(len(episodes), min(n_episodes, len(episodes)), replace=False):
         episode = episodes.iloc[int(row)]
         generation, candidate, task = (int(episode[k]) for k in ("generation", "candidate", "task"))
-        told = candidates[candidates["generation"] == generation].sort_values("candidate")
+        recorded = candidates[candidates["generation"] == generation].sort_values("candidate")
         grid = Grid(
             config.family,
             config.learner,
-            Explicit(np.stack(told["point"].to_list())),
+            Explicit(np.stack(recorded["point"].to_list())),
             n_tasks=config.run.tasks,
             run_seed=config.run.seed,
             task_set=TaskSet.SEARCH,

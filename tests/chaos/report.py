@@ -177,12 +177,12 @@ def _spread(values: Sequence[float], digits: int = 1) -> str:
 
 
 def line(result: Result) -> str:
-    """A run in one line, as it is told while others are still to come."""
-    told = [
+    """A run in one line, as it is printed while others are still to come."""
+    faults = [
         f"{s['fault']}@{s['generation']}"
         + ("" if s["recovered_s"] is None else f" {s['recovered_s']:.1f} s")
         + "".join(f" exit {end['code']}" for end in s["ends"])
         for s in result.strikes
     ]
     state = "; ".join(result.problems) or "ok"
-    return f"run {result.number} {result.scene} {result.wall_s:.0f} s: {', '.join(told)}: {state}"
+    return f"run {result.number} {result.scene} {result.wall_s:.0f} s: {', '.join(faults)}: {state}"

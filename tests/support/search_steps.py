@@ -36,12 +36,12 @@ def points_of(population: Population) -> FloatArray:
     return population.rows(0, population.n_candidates)
 
 
-def asked(strategy: Any, state: Any, seed: Seed = 1) -> FloatArray:
+def ask_points(strategy: Any, state: Any, seed: Seed = 1) -> FloatArray:
     """(n_candidates, n_dim) what is proposed in this state."""
     return points_of(strategy.ask(state, np.random.default_rng(seed)))
 
 
-def told(
+def tell_fitness(
     strategy: Any,
     state: Any,
     fitness: ArrayLike | Callable[[FloatArray], FloatArray],
@@ -49,7 +49,7 @@ def told(
 ) -> Any:
     """The state after a generation with these values of fitness, or this fitness of points.
 
-    With a seed the candidates are those of ``asked`` with the same seed.
+    With a seed the candidates are those of ``ask_points`` with the same seed.
     """
     population = strategy.ask(state, np.random.default_rng(seed))
     values = fitness(points_of(population)) if callable(fitness) else fitness
@@ -57,11 +57,11 @@ def told(
     return strategy.tell(state, population, evaluation, np.random.default_rng(seed))
 
 
-def told_often(
+def tell_repeatedly(
     strategy: Any, state: Any, fitness: Callable[[FloatArray], FloatArray], n: int, seed: int = 1
 ) -> Any:
     """The state after ``n`` generations."""
     rng = np.random.default_rng(seed)
     for _ in range(n):
-        state = told(strategy, state, fitness, rng)
+        state = tell_fitness(strategy, state, fitness, rng)
     return state

@@ -103,8 +103,8 @@ def test_an_unreadable_token_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_a_dashboard_that_disappears_is_one_line() -> None:
-    told = {"authentication_mode": "disabled", "version": "4", "ray_version": ray.__version__}
-    with answering(http("200 OK", json.dumps(told))) as (url, _):
+    answer = {"authentication_mode": "disabled", "version": "4", "ray_version": ray.__version__}
+    with answering(http("200 OK", json.dumps(answer))) as (url, _):
         jobs = Jobs(url)
     with pytest.raises(PoolError, match="does not answer any more"):
         jobs.info("own")
@@ -128,8 +128,8 @@ def test_only_a_node_of_this_cluster_may_join_it(monkeypatch: pytest.MonkeyPatch
         connection._require_node("head:1")
 
 
-def in_a_job(monkeypatch: pytest.MonkeyPatch, **told: object) -> None:
-    monkeypatch.setenv(job_env.VARIABLE, json.dumps(told))
+def in_a_job(monkeypatch: pytest.MonkeyPatch, **settings: object) -> None:
+    monkeypatch.setenv(job_env.VARIABLE, json.dumps(settings))
 
 
 def test_runtime_env_of_a_job_is_not_given_again(

@@ -1,4 +1,4 @@
-"""What breaks on workers of real Ray is told apart."""
+"""What breaks on workers of real Ray is distinguished."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -160,8 +160,8 @@ def test_allowed_values_of_elements_are_named() -> None:
         words: list[Literal["a", "b"] | Literal["c"]]
         names: list[str]
 
-    told = {name: allowed(field) for name, field in Elements.model_fields.items()}
-    assert told == {
+    described = {name: allowed(field) for name, field in Elements.model_fields.items()}
+    assert described == {
         "pair": "each > 0, each >= 0, <= 1",
         "same": "each >= 0, <= 1",
         "words": "list of a | b | c",

@@ -77,11 +77,11 @@ def test_the_table_of_channels_suffices_to_encode_a_new_task(
     interface = config.family.interface
     inputs = config.learner.inputs(interface)
     kept, groups = input_encoding.arrays(inputs), inputs.groups
-    for step, told in [(0, 1.0), (3, 0.0), (4, 1.0), (5, 0.31), (6, 9.0)]:
+    for step, feedback in [(0, 1.0), (3, 0.0), (4, 1.0), (5, 0.31), (6, 9.0)]:
         seen: Any = np.full(interface.n_observations, 0.3)
         if interface.observations == "discrete":
             seen = np.array([interface.n_observations - 1])
-        now: dict[str, Any] = {"observation": seen, "action": [1], "feedback": [told]}
+        now: dict[str, Any] = {"observation": seen, "action": [1], "feedback": [feedback]}
         now |= {"trial": [step], "bias": [1]}
         row = np.zeros(inputs.n)
         for group in groups:
@@ -92,7 +92,7 @@ def test_the_table_of_channels_suffices_to_encode_a_new_task(
             if step == 0 and group.name in ("action", "feedback"):
                 row[group.start : group.start + group.n] = 0.0
         observation = seen if interface.observations == "discrete" else seen[None, :]
-        encoded = inputs.encode(observation, np.array([1]), np.array([told]), step)
+        encoded = inputs.encode(observation, np.array([1]), np.array([feedback]), step)
         np.testing.assert_allclose(encoded, [row], rtol=1e-12, atol=1e-15)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from cmaes import CMA, SepCMA
-from support.search_steps import asked, begin, told, told_often
+from support.search_steps import ask_points, begin, tell_fitness, tell_repeatedly
 from support.statistical_asserts import assert_better
 
 from spikeloop.coordinator.strategies.base import Evaluation, from_arrays, to_arrays
@@ -62,9 +62,9 @@ def test_every_field_of_the_state_matters(covariance: Covariance, name: str) -> 
     """Negative control of the test above: without one of the fields the search differs."""
     strategy = CmaEs(covariance=covariance, sigma=0.3, population_size=12)
     first = begin(strategy, UNBOUNDED)
-    state = told_often(strategy, first, quadratic, 5)
+    state = tell_repeatedly(strategy, first, quadratic, 5)
     lost = replace(state, **{name: getattr(first, name)})
-    whole, without = (told_often(strategy, s, quadratic, 8, seed=2) for s in (state, lost))
+    whole, without = (tell_repeatedly(strategy, s, quadratic, 8, seed=2) for s in (state, lost))
     assert not np.array_equal(whole.mean, without.mean)
 
 
@@ -83,8 +83,8 @@ def test_failures_leave_a_generation_of_the_others(covariance: Covariance) -> No
     """Constants too are those of the smaller population, as the library derives them."""
     strategy = CmaEs(covariance=covariance, population_size=10)
     state = begin(strategy, UNBOUNDED)
-    points, alive = asked(strategy, state), ~np.isin(np.arange(10), [0, 3, 4])
-    updated = told(strategy, state, np.where(alive, quadratic(points), np.nan))
+    points, alive = ask_points(strategy, state), ~np.isin(np.arange(10), [0, 3, 4])
+    updated = tell_fitness(strategy, state, np.where(alive, quadratic(points), np.nan))
     library = LIBRARY[covariance](mean=np.zeros(6), sigma=0.15, population_size=7)
     library.tell(list(zip(points[alive], -quadratic(points[alive]), strict=True)))
     np.testing.assert_array_equal(updated.mean, library._mean)
@@ -96,9 +96,9 @@ def test_failures_leave_a_generation_of_the_others(covariance: Covariance) -> No
 @pytest.mark.parametrize("n_alive", [3, 4])
 def test_too_few_survivors_teach_nothing(covariance: Covariance, n_alive: int) -> None:
     strategy = CmaEs(covariance=covariance, population_size=8)
-    state = told_often(strategy, begin(strategy, UNBOUNDED), quadratic, 2)
-    fitness = np.where(np.arange(8) < n_alive, quadratic(asked(strategy, state)), np.nan)
-    updated = to_arrays(told(strategy, state, fitness))
+    state = tell_repeatedly(strategy, begin(strategy, UNBOUNDED), quadratic, 2)
+    fitness = np.where(np.arange(8) < n_alive, quadratic(ask_points(strategy, state)), np.nan)
+    updated = to_arrays(tell_fitness(strategy, state, fitness))
     assert updated["generation"] == 3
     for name, before in to_arrays(state).items():
         if name not in ("generation", "bounded"):
@@ -109,7 +109,7 @@ def test_too_few_survivors_teach_nothing(covariance: Covariance, n_alive: int) -
 def test_folding_the_mean_leaves_the_law_of_folded_points(covariance: Covariance) -> None:
     """Exactly: the mirrored draws of the one law are draws of the other, point for point."""
     strategy = CmaEs(covariance=covariance)
-    state = told_often(strategy, begin(strategy, BOX), quadratic, 4)
+    state = tell_repeatedly(strategy, begin(strategy, BOX), quadratic, 4)
     outside = replace(state, mean=np.array([-0.3, 2.4, -0.3, 2.4]))
     inside = reflect(outside)
     np.testing.assert_allclose(inside.mean, [0.3, 0.4, -0.3, 2.4])
@@ -126,7 +126,7 @@ def test_folding_the_mean_leaves_the_law_of_folded_points(covariance: Covariance
     np.testing.assert_array_equal(inside.path_sigma, signs * outside.path_sigma)
     np.testing.assert_array_equal(inside.path_covariance, signs * outside.path_covariance)
     beyond = replace(state, mean=np.array([3.0, 0.5, 0.5, 0.5]), sigma=1e-3)
-    assert told(strategy, beyond, quadratic).mean[0] == pytest.approx(1.0, abs=0.01)
+    assert tell_fitness(strategy, beyond, quadratic).mean[0] == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_folding_the_mean_leaves_the_law_of_folded_points(covariance: Covariance
 def test_a_converged_search_stays_as_it_is(covariance: Covariance) -> None:
     """Without noise σ shrinks without end, until the library divides by a covariance of 0."""
     strategy = CmaEs(covariance=covariance)
-    state = told_often(strategy, begin(strategy, UNBOUNDED), quadratic, 700)
+    state = tell_repeatedly(strategy, begin(strategy, UNBOUNDED), quadratic, 700)
     assert 1e-14 < strategy.summary(state)["sigma"] < 1e-12
-    later = told_often(strategy, state, quadratic, 3)
+    later = tell_repeatedly(strategy, state, quadratic, 3)
     assert later.generation == 703
     np.testing.assert_array_equal(later.mean, state.mean)
     np.testing.assert_array_equal(later.covariance, state.covariance)
@@ -147,7 +147,7 @@ def test_a_converged_search_stays_as_it_is(covariance: Covariance) -> None:
 def test_one_dimension_has_no_diagonal_variant_of_its_own() -> None:
     space = ParameterSpace((Real("a", 0, 1, 0.2),))
     full, diagonal = (
-        told_often(strategy, begin(strategy, space), quadratic, 5)
+        tell_repeatedly(strategy, begin(strategy, space), quadratic, 5)
         for strategy in (CmaEs(covariance="full"), CmaEs(covariance="diagonal"))
     )
     assert full.mean == diagonal.mean == pytest.approx(0.6, abs=0.05)
@@ -164,7 +164,7 @@ def test_a_full_covariance_pays_where_parameters_belong_together() -> None:
     """Without noise, on a rotated ellipsoid, 60 generations; the diagonal must not pass."""
     full, diagonal = (
         [
-            float(quadratic(told_often(s, begin(s, UNBOUNDED), quadratic, 60, seed).mean))
+            float(quadratic(tell_repeatedly(s, begin(s, UNBOUNDED), quadratic, 60, seed).mean))
             for seed in range(12)
         ]
         for s in (CmaEs(covariance=c, population_size=12) for c in ("full", "diagonal"))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from support.search_steps import asked, begin
+from support.search_steps import ask_points, begin
 from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.coordinator.strategies.base import Evaluation
@@ -92,7 +92,7 @@ def test_draws_follow_the_fitted_law_widened_by_noise_and_floor(kind: str) -> No
         covariance=covariance if kind == "full" else variance,
         bounded=SPACE.bounded(),
     )
-    points = asked(strategy, state, 2)
+    points = ask_points(strategy, state, 2)
     widths = np.array([0.2, np.sqrt(0.36 + 0.05**2), np.sqrt(0.16 + 0.05**2)])
     for column in range(3):
         expected = stats.norm(state.mean[column], widths[column])

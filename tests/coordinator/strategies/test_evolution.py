@@ -4,7 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from support.search_steps import BOX_AND_WEIGHTS, CURVATURE, TOP, asked, begin, quadratic, told
+from support.search_steps import (
+    BOX_AND_WEIGHTS,
+    CURVATURE,
+    TOP,
+    ask_points,
+    begin,
+    quadratic,
+    tell_fitness,
+)
 from support.statistical_asserts import assert_mean
 
 from spikeloop.coordinator.strategies.evolution import SHAPINGS, Evolution, estimate_gradients
@@ -54,7 +62,7 @@ def test_tell_takes_the_step_of_the_paper() -> None:
     )
     state = begin(strategy)
     for g in range(3):
-        points = asked(strategy, state, g)
+        points = ask_points(strategy, state, g)
         utility = centered_ranks(quadratic(points))
         noise = (points - state.center) / state.sigma
         gradient = utility @ noise / (10 * state.sigma)
@@ -62,7 +70,7 @@ def test_tell_takes_the_step_of_the_paper() -> None:
         ratio = state.sigma / 0.15
         step = 0.2 * 0.95**g * ratio * ratio * gradient
         widening = utility @ ((noise**2).sum(axis=1) - 4) / 10 / np.sqrt(8)
-        after = told(strategy, state, quadratic, g)
+        after = tell_fitness(strategy, state, quadratic, g)
         np.testing.assert_allclose(after.center, state.center + step, rtol=1e-5)
         assert after.sigma == pytest.approx(0.9 * state.sigma * np.exp(0.7 * widening), rel=1e-5)
         assert after.step_norm == pytest.approx(np.linalg.norm(after.center - state.center))
@@ -78,13 +86,13 @@ def test_without_adaptation_sigma_decays_only() -> None:
     state = begin(strategy)
     for generation in range(3):
         assert state.sigma == pytest.approx(0.2 * 0.5**generation)
-        state = told(strategy, state, quadratic)
+        state = tell_fitness(strategy, state, quadratic)
 
 
 def log_change(strategy: Evolution, fitness: Callable[[FloatArray], FloatArray]) -> FloatArray:
     """(200,) changes of log σ in a first generation around 0, from independent noise."""
     state = begin(strategy, ParameterSpace((Weights("w", (5,), 1.0),)))
-    sigmas = [told(strategy, state, fitness, seed).sigma for seed in range(200)]
+    sigmas = [tell_fitness(strategy, state, fitness, seed).sigma for seed in range(200)]
     return np.asarray(np.log(np.array(sigmas) / state.sigma))
 
 
@@ -136,7 +144,7 @@ def test_the_centre_stays_inside_but_for_weights(bounds: Bounds) -> None:
     """Where candidates are reflected, so is the centre when it is decoded."""
     strategy = Evolution(bounds=bounds, optimizer=Sgd(momentum=0.0), learning_rate=50.0)
     start = np.array([0.9, 0.0, 0.0, 0.0])
-    after = told(strategy, begin(strategy, start=start), lambda points: points.sum(axis=1))
+    after = tell_fitness(strategy, begin(strategy, start=start), lambda points: points.sum(axis=1))
     assert after.center[0] > 1.0 if bounds == "reflect" else after.center[0] == 1.0
     assert (after.center[1:] > 1.0).all()
     assert after.step_norm == pytest.approx(np.linalg.norm(after.center - start))
@@ -157,5 +165,5 @@ def test_slope_at_the_very_bound(bounds: Bounds, inward: float) -> None:
 def test_weight_decay_pulls_to_the_default_point() -> None:
     strategy = Evolution(optimizer=Sgd(momentum=0.0), learning_rate=0.05, weight_decay=1.0)
     state = begin(strategy, start=DEFAULT + np.array([0.5, 1.0, -2.0, 0.1]))
-    after = told(strategy, state, np.ones(48))
+    after = tell_fitness(strategy, state, np.ones(48))
     np.testing.assert_allclose(after.center - DEFAULT, 0.95 * (state.center - DEFAULT))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.search_steps import CURVATURE, TOP, asked, begin, quadratic, told
+from support.search_steps import CURVATURE, TOP, ask_points, begin, quadratic, tell_fitness
 
 from spikeloop.coordinator.strategies.finite_differences import FiniteDifferences, slope
 from spikeloop.coordinator.strategies.optimizers import Sgd
@@ -51,8 +51,8 @@ def test_tell_steps_along_the_slope_of_standardised_fitness() -> None:
     for generation in range(3):
         sigma = strategy.summary(state)["sigma"]
         assert sigma == pytest.approx(0.15 * 0.97**generation)
-        fitness = quadratic(asked(strategy, state))
-        after = told(strategy, state, fitness)
+        fitness = quadratic(ask_points(strategy, state))
+        after = tell_fitness(strategy, state, fitness)
         step = 0.2 * 0.97**generation * true_gradient(state.center) / fitness.std()
         np.testing.assert_allclose(after.center, state.center + step, rtol=1e-9)
         assert after.step_norm == pytest.approx(np.linalg.norm(step), rel=1e-9)
@@ -61,7 +61,7 @@ def test_tell_steps_along_the_slope_of_standardised_fitness() -> None:
 
 def test_fitness_that_differs_by_rounding_moves_nothing() -> None:
     strategy = FiniteDifferences(population_size=10)
-    after = told(strategy, begin(strategy, start=CENTER), np.tile([0.3, 0.1 + 0.2], 5))
+    after = tell_fitness(strategy, begin(strategy, start=CENTER), np.tile([0.3, 0.1 + 0.2], 5))
     np.testing.assert_array_equal(after.center, CENTER)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from support.search_steps import asked, begin, told
+from support.search_steps import ask_points, begin, tell_fitness
 from support.statistical_asserts import assert_frequencies, assert_law, assert_rate
 
 from spikeloop.coordinator.strategies.base import Evaluation
@@ -30,16 +30,16 @@ def second_generation(parents: FloatArray) -> Genetic.State:
 def bred_from(parents: FloatArray, **settings: Any) -> FloatArray:
     """(N, n_dim) children of given ranked parents in the second generation."""
     strategy = Genetic.model_validate({"population_size": N + 1, "n_elites": 1, **settings})
-    return asked(strategy, second_generation(parents))[1:]
+    return ask_points(strategy, second_generation(parents))[1:]
 
 
 def test_the_best_stay_unchanged_and_are_evaluated_again() -> None:
     strategy, fitness = Genetic(population_size=10, n_elites=3), np.roll(np.arange(10.0), 4)
     first = begin(strategy, SPACE)
-    state = told(strategy, first, fitness)
-    best = asked(strategy, first)[np.argsort(-fitness)]
+    state = tell_fitness(strategy, first, fitness)
+    best = ask_points(strategy, first)[np.argsort(-fitness)]
     np.testing.assert_array_equal(state.parents, best)
-    np.testing.assert_array_equal(asked(strategy, state)[:3], best[:3])
+    np.testing.assert_array_equal(ask_points(strategy, state)[:3], best[:3])
 
 
 @pytest.mark.parametrize("size", [1, 3])
@@ -119,7 +119,7 @@ def test_parents_are_folded_before_they_are_mixed() -> None:
     points = np.array([[0.9, 0.5, 0, 0], [1.1, 0.5, 0, 0], [-0.9, 0.5, 0, 0], [2.9, 0.5, 0, 0]])
     evaluation = Evaluation(np.array([0.0, 1.0, 2.0, 3.0]))
     state = strategy.tell(begin(strategy, SPACE), Explicit(points), evaluation, rng)
-    np.testing.assert_allclose(asked(strategy, state)[:, 0], 0.9)
+    np.testing.assert_allclose(ask_points(strategy, state)[:, 0], 0.9)
     assert strategy.recommend(state)[0] == pytest.approx(0.9)
 
 

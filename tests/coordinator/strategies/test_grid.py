@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
-from support.search_steps import asked, begin, told
+from support.search_steps import ask_points, begin, tell_fitness
 
 from spikeloop.coordinator.strategies.grid import (
     MAX_POINTS,
@@ -35,8 +35,8 @@ def walk(strategy: GridSearch, space: ParameterSpace, n_generations: int) -> lis
     """The new points of each generation, the incumbent left out."""
     state, generations = begin(strategy, space), []
     for _ in range(n_generations):
-        generations.append(asked(strategy, state)[1:])
-        state = told(strategy, state, lambda points: np.zeros(len(points)))
+        generations.append(ask_points(strategy, state)[1:])
+        state = tell_fitness(strategy, state, lambda points: np.zeros(len(points)))
     return generations
 
 
@@ -122,8 +122,8 @@ def test_the_best_candidate_becomes_the_incumbent_and_is_evaluated_again() -> No
     strategy = GridSearch(population_size=3, points_per_axis=2)
     state, best = begin(strategy, SPACE), SPACE.default_point()
     for fitness, winner in (([1e9, 0.0, 0.0], 0), ([1.0, 2.0, 0.0], 1), ([2.0, 2.0, np.nan], 0)):
-        points = asked(strategy, state)
+        points = ask_points(strategy, state)
         np.testing.assert_array_equal(points[0], best)
-        state, best = told(strategy, state, fitness), points[winner]
+        state, best = tell_fitness(strategy, state, fitness), points[winner]
         np.testing.assert_array_equal(strategy.recommend(state), best)
     assert strategy.summary(state) == {"walked": 6 / 16, "incumbent_age": 1.0}

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from support.search_steps import asked, begin, told, told_often
+from support.search_steps import ask_points, begin, tell_fitness, tell_repeatedly
 
 from spikeloop.coordinator.strategies.natural_evolution import NaturalEvolution
 from spikeloop.tasks.base import FloatArray
@@ -39,9 +39,9 @@ def test_tell_takes_the_steps_of_the_paper() -> None:
     strategy = NaturalEvolution(population_size=10, learning_rate=0.7, sigma_rate=1.3)
     state = begin(strategy, UNBOUNDED, np.linspace(-1, 1, 5))
     for seed in range(5):
-        points = asked(strategy, state, seed)
+        points = ask_points(strategy, state, seed)
         center, sigma = by_the_paper(state, points, eta=0.7, rate=1.3)
-        state = told(strategy, state, quadratic, seed)
+        state = tell_fitness(strategy, state, quadratic, seed)
         np.testing.assert_allclose(state.center, center, rtol=1e-5)
         np.testing.assert_allclose(state.sigma, sigma, rtol=1e-5)
     assert state.sigma.max() > 1.1 * state.sigma.min()
@@ -52,7 +52,7 @@ def test_the_centre_of_a_bounded_coordinate_is_folded() -> None:
     state = begin(strategy, start=[1.2, 1.2, 0.0, -3.0])
     np.testing.assert_allclose(state.center, [0.8, 1.2, 0.0, -3.0])
     steep = strategy.State(0, np.array([0.99, 0.99, 0.0, 0.0]), state.sigma, state.bounded)
-    updated = told(strategy, steep, lambda points: points[:, :2].sum(axis=1))
+    updated = tell_fitness(strategy, steep, lambda points: points[:, :2].sum(axis=1))
     assert updated.center[1] > 1.02
     assert 0.8 < updated.center[0] < 0.98
 
@@ -63,8 +63,8 @@ def test_a_bounded_coordinate_never_gets_wider_than_its_range() -> None:
     for column, limited in ((0, True), (1, False)):
         state = begin(strategy)
         for seed in range(8):
-            away = (asked(strategy, state, seed) - state.center)[:, column] ** 2
-            state = told(strategy, state, away, seed)
+            away = (ask_points(strategy, state, seed) - state.center)[:, column] ** 2
+            state = tell_fitness(strategy, state, away, seed)
         assert (state.sigma[column] == 1.0) == limited
         assert (state.sigma[column] > 1.5) != limited
     wide = begin(NaturalEvolution(sigma=3.0))
@@ -74,7 +74,7 @@ def test_a_bounded_coordinate_never_gets_wider_than_its_range() -> None:
 def test_widths_learn_the_scale_of_each_coordinate() -> None:
     """On an ellipsoid with curvatures 1 to 100 the widths end in the opposite order."""
     strategy = NaturalEvolution()
-    state = told_often(strategy, begin(strategy, UNBOUNDED), quadratic, 60)
+    state = tell_repeatedly(strategy, begin(strategy, UNBOUNDED), quadratic, 60)
     np.testing.assert_allclose(strategy.recommend(state), 0.4, atol=0.01)
     assert (np.diff(state.sigma) < 0).all()
     summary = strategy.summary(state)

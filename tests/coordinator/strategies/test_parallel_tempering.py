@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.search_steps import BOX_AND_WEIGHTS, asked, begin, told, told_often
+from support.search_steps import BOX_AND_WEIGHTS, ask_points, begin, tell_fitness, tell_repeatedly
 from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.coordinator.strategies import parallel_tempering
@@ -70,7 +70,9 @@ def after_two_generations(n: int) -> FloatArray:
     rows = []
     for seed, points in enumerate(start):
         state = strategy.State(0, points[:, None], points[:1], BOUNDED, 0.0, 0.0)
-        after = told_often(strategy, state, lambda x: two_hills(fold(x, BOUNDED)[:, 0]), 2, seed)
+        after = tell_repeatedly(
+            strategy, state, lambda x: two_hills(fold(x, BOUNDED)[:, 0]), 2, seed
+        )
         rows.append(after.points[:, 0])
     return np.array(rows)
 
@@ -101,7 +103,7 @@ def test_the_fading_mean_of_the_coldest_replica_is_recommended(memory: float) ->
     state = begin(strategy)
     expected = state.points[0]
     for seed in range(4):
-        state = told(strategy, state, np.random.default_rng(seed).normal(size=8), seed)
+        state = tell_fitness(strategy, state, np.random.default_rng(seed).normal(size=8), seed)
         expected = memory * expected + (1 - memory) * state.points[0]
         np.testing.assert_allclose(strategy.recommend(state), expected, rtol=1e-12)
     assert not np.array_equal(expected, begin(strategy).points[0])
@@ -112,7 +114,7 @@ def test_temperatures_are_geometric_and_steps_grow_with_their_root() -> None:
         population_size=6000, step=0.8, temperature_cold=0.01, temperature_hot=1.0
     )
     state = begin(strategy)
-    points = asked(strategy, state)
+    points = ask_points(strategy, state)
     np.testing.assert_array_equal(points[:3000], state.points)
     temperatures = 0.01 ** (1 - np.arange(3000) / 2999)
     normal = (points[3000:] - state.points) / (0.8 * np.sqrt(temperatures)[:, None])
@@ -126,13 +128,13 @@ def test_pairs_alternate_between_even_and_odd() -> None:
     strategy = ParallelTempering(population_size=10, exchange_rounds=1)
     fitness = [0.0, 1.0, 2.0, 3.0, 4.0] + [NAN] * 5
     state = begin(strategy)
-    even = told(strategy, state, fitness)
+    even = tell_fitness(strategy, state, fitness)
     np.testing.assert_array_equal(even.points, state.points[[1, 0, 3, 2, 4]])
-    odd = told(strategy, even, fitness)
+    odd = tell_fitness(strategy, even, fitness)
     np.testing.assert_array_equal(odd.points, even.points[[0, 2, 1, 4, 3]])
     assert even.exchanged == odd.exchanged == 1.0
     assert even.accepted == 0.0
-    both = told(ParallelTempering(population_size=10, exchange_rounds=2), state, fitness)
+    both = tell_fitness(ParallelTempering(population_size=10, exchange_rounds=2), state, fitness)
     np.testing.assert_array_equal(both.points, state.points[[1, 3, 0, 4, 2]])
 
 
@@ -141,8 +143,8 @@ def test_failures_leave_the_replica_or_free_it_and_take_no_part_in_exchanges() -
         population_size=8, temperature_cold=1e-6, temperature_hot=1e-4, exchange_rounds=1
     )
     state = begin(strategy, BOX_AND_WEIGHTS)
-    after = told(strategy, state, [0.0, NAN, NAN, 1.0, NAN, -5.0, NAN, 0.0])
+    after = tell_fitness(strategy, state, [0.0, NAN, NAN, 1.0, NAN, -5.0, NAN, 0.0])
     np.testing.assert_array_equal(after.points[[0, 2, 3]], state.points[[0, 2, 3]])
-    np.testing.assert_array_equal(after.points[1, 1:], asked(strategy, state)[5, 1:])
-    after = told(strategy, state, [NAN, 1.0, 2.0, NAN] + [NAN] * 4)
+    np.testing.assert_array_equal(after.points[1, 1:], ask_points(strategy, state)[5, 1:])
+    after = tell_fitness(strategy, state, [NAN, 1.0, 2.0, NAN] + [NAN] * 4)
     np.testing.assert_array_equal(after.points, state.points)

@@ -29,9 +29,9 @@ from spikeloop.coordinator.submit import submitted_runs
 def test_command_ends_with_the_exit_code_of_the_driver(
     state: str, exit_code: int | None, error: type[BaseException]
 ) -> None:
-    told = {submitted_runs.RUN: "own"}
+    metadata = {submitted_runs.RUN: "own"}
     with pytest.raises(error, match="own has"):
-        submitted_runs.conclude(JobInfo("own~2", state, None, told, "why", exit_code, ""))
+        submitted_runs.conclude(JobInfo("own~2", state, None, metadata, "why", exit_code, ""))
 
 
 @pytest.mark.parametrize(

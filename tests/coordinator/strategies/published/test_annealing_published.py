@@ -5,7 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from support.search_steps import BOX_AND_WEIGHTS, asked, begin, told
+from support.search_steps import BOX_AND_WEIGHTS, ask_points, begin, tell_fitness
 from support.statistical_asserts import assert_mean, assert_rate
 
 from spikeloop.coordinator.strategies.base import Evaluation
@@ -27,7 +27,7 @@ def temperatures(schedule: Schedule, cooling: Cooling, n: int) -> list[float]:
     )
     state, found = begin(strategy), []
     for _ in range(n):
-        state = told(strategy, state, np.zeros(1))
+        state = tell_fitness(strategy, state, np.zeros(1))
         found.append(state.temperature)
     return found
 
@@ -85,11 +85,11 @@ def test_the_first_generation_evaluates_the_start_and_the_second_the_same_points
     for cooling in get_args(Cooling):
         strategy = AnnealingPublished(population_size=6, cooling=cooling)
         state = begin(strategy)
-        first = asked(strategy, state)
+        first = ask_points(strategy, state)
         np.testing.assert_array_equal(first[0], BOX_AND_WEIGHTS.default_point())
-        state = told(strategy, state, np.full(6, -3.0))
+        state = tell_fitness(strategy, state, np.full(6, -3.0))
         assert state.accepted == 1.0
-        assert np.array_equal(asked(strategy, state, 2), first) == (cooling == "as_coded")
+        assert np.array_equal(ask_points(strategy, state, 2), first) == (cooling == "as_coded")
 
 
 def test_a_proposal_has_the_width_step_times_temperature_and_is_clipped() -> None:
@@ -104,7 +104,7 @@ def test_a_proposal_has_the_width_step_times_temperature_and_is_clipped() -> Non
         bounded=BOX_AND_WEIGHTS.bounded(),
         accepted=0.0,
     )
-    points = asked(strategy, state)
+    points = ask_points(strategy, state)
     squares = (points[:, 1:] - start[1:]) ** 2
     assert_mean(squares / (0.03 * 0.5) ** 2, 1.0, ALPHA / 2)
     with pytest.raises(AssertionError):
@@ -135,8 +135,8 @@ def test_raw_returns_make_it_a_climber(reward_scale: float, rate: float) -> None
         schedule="multiplicative",
         temperature_decay=1.0,
     )
-    state = told(strategy, begin(strategy), np.full(n, 0.5))
-    accepted = round(n * told(strategy, state, np.full(n, 0.44)).accepted)
+    state = tell_fitness(strategy, begin(strategy), np.full(n, 0.5))
+    accepted = round(n * tell_fitness(strategy, state, np.full(n, 0.44)).accepted)
     assert_rate(accepted, n, rate, ALPHA)
     with pytest.raises(AssertionError):
         assert_rate(accepted, n, np.exp(-1.0) - rate, ALPHA)
@@ -145,10 +145,10 @@ def test_raw_returns_make_it_a_climber(reward_scale: float, rate: float) -> None
 def test_an_accepted_point_is_never_measured_again() -> None:
     """Luck of one generation, 0.9, keeps out what is better from then on, and is handed out."""
     strategy = AnnealingPublished(population_size=2)
-    state = told(strategy, begin(strategy), [0.9, 0.1])
+    state = tell_fitness(strategy, begin(strategy), [0.9, 0.1])
     kept = state.points[0].copy()
     for seed in range(10):
-        state = told(strategy, state, [0.8, 0.7], seed)
+        state = tell_fitness(strategy, state, [0.8, 0.7], seed)
     np.testing.assert_array_equal(state.points[0], kept)
     assert state.fitness.tolist() == [0.9, 0.7]
     np.testing.assert_array_equal(strategy.recommend(state), kept)

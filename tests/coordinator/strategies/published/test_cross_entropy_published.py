@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from support.search_steps import BOX_AND_WEIGHTS, asked, begin, told, told_often
+from support.search_steps import BOX_AND_WEIGHTS, ask_points, begin, tell_fitness, tell_repeatedly
 from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.coordinator.strategies.base import Evaluation
@@ -28,12 +28,15 @@ def test_mean_and_covariance_of_the_elite_are_mixed_with_the_predecessor(smoothi
     strategy = CrossEntropyPublished(population_size=20, elite_fraction=0.2, smoothing=smoothing)
     state = begin(strategy)
     for seed in range(2):
-        points, fitness = asked(strategy, state), np.random.default_rng(seed).standard_normal(20)
+        points, fitness = (
+            ask_points(strategy, state),
+            np.random.default_rng(seed).standard_normal(20),
+        )
         elite = points[np.argsort(-fitness)[:4]]
         mean, covariance = state.mean, state.covariance
         if state.generation == 0:
             mean, covariance = points.mean(axis=0), np.cov(points, rowvar=False)
-        state = told(strategy, state, fitness)
+        state = tell_fitness(strategy, state, fitness)
         new = 1 - smoothing
         np.testing.assert_allclose(
             state.mean, smoothing * mean + new * elite.mean(axis=0), rtol=1e-12
@@ -45,7 +48,7 @@ def test_mean_and_covariance_of_the_elite_are_mixed_with_the_predecessor(smoothi
 def test_without_noise_the_candidates_follow_the_elite() -> None:
     covariance = np.array([[0.04, 0.02, 0.0], [0.02, 0.09, 0.0], [0.0, 0.0, 1e-6]])
     strategy = CrossEntropyPublished(population_size=20_000, noise_magnitude=0.0)
-    points = asked(strategy, of_weights(5, covariance))
+    points = ask_points(strategy, of_weights(5, covariance))
     whitened = points @ np.linalg.inv(np.linalg.cholesky(covariance)).T
     for column in range(3):
         assert_law(whitened[:, column], stats.norm.cdf, ALPHA / 4)
@@ -58,7 +61,7 @@ def test_the_noise_is_added_as_a_variance() -> None:
     """In generation 10 the added variance is |N(0, 0.95^10)|, not the square of that."""
     strategy, scale = CrossEntropyPublished(population_size=20), 0.95**10
     state = of_weights(10, np.zeros((40, 40)))
-    variances = [(asked(strategy, state, seed) ** 2).mean() for seed in range(600)]
+    variances = [(ask_points(strategy, state, seed) ** 2).mean() for seed in range(600)]
     mean_noise = scale * np.sqrt(2 / np.pi)
     assert mean_noise == pytest.approx(0.48, abs=0.005)
     assert_mean(variances, mean_noise, ALPHA)
@@ -72,14 +75,14 @@ def at_bounds(generation: int, noise_magnitude: float = 1.0) -> list[float]:
     """Share of coordinates on a bound in this generation, in 20 runs on a bump in the middle."""
     strategy, shares = CrossEntropyPublished(noise_magnitude=noise_magnitude), []
     for seed in range(20):
-        state = told_often(
+        state = tell_repeatedly(
             strategy,
             begin(strategy, BOX),
             lambda x: -((x - 0.5) ** 2).sum(axis=1),
             generation,
             seed,
         )
-        points = asked(strategy, state, seed)
+        points = ask_points(strategy, state, seed)
         shares.append(float(((points == 0) | (points == 1)).mean()))
     return shares
 
@@ -98,8 +101,8 @@ def test_the_best_candidate_of_the_last_generation_is_recommended() -> None:
     state = begin(strategy)
     np.testing.assert_array_equal(strategy.recommend(state), BOX_AND_WEIGHTS.default_point())
     for best, fitness in ((2, 1e9), (4, 1.0)):
-        points = asked(strategy, state)
-        state = told(strategy, state, fitness * (np.arange(6) == best))
+        points = ask_points(strategy, state)
+        state = tell_fitness(strategy, state, fitness * (np.arange(6) == best))
         np.testing.assert_array_equal(strategy.recommend(state), points[best])
         assert not np.allclose(strategy.recommend(state), state.mean)
 
