@@ -85,13 +85,11 @@ def test_squeeze_mode_sends_one_packet_for_the_spikes_of_an_interval() -> None:
         moved = recording.membrane_V > V_LEAK + 1e-5
         return fired, moved.argmax(axis=0).tolist()
 
-    def routed(chip: Chip) -> None:
-        chip.route([9, 4], [9, 4], [7, 6])  # row 4 does not answer to address 6, nor row 9
-        chip.route(4, [4, 11], 7)
-
-    (first, second), alone = arrivals(routed)
+    (first, second), by_themselves = arrivals(lambda chip: [chip.route(n, n, 7) for n in (4, 9)])
     assert 0 < second - first < 10
-    assert alone == [first + 10, second + 10]
+    assert by_themselves == [first + 10, second + 10]
+    _, into_both = arrivals(lambda chip: chip.route([4, 9], [4, 9], [6, 7]))
+    assert into_both == [first + 10, first + 10]  # neuron 4's address is not the rows'
     _, together = arrivals(lambda chip: chip.squeeze(7, 192))
     assert together == [first + 20, first + 20]
     _, in_windows = arrivals(lambda chip: chip.squeeze(7, 192, windows=True))
