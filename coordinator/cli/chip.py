@@ -2,8 +2,10 @@
 
 import json
 import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -11,14 +13,20 @@ from spikeloop.coordinator.cli.options import Json
 from spikeloop.coordinator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from spikeloop.workers.chip.calibration.board import Board
+    from spikeloop.workers.chip.calibration.published import LabCodes
+    from spikeloop.workers.chip.calibration.results import Calibration
 
-    from spikeloop.workers.chip.calibration.results import Calibration, Measurements
+T = TypeVar("T")
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Calibrate one emulated chip, or look at it."
 )
 Seed = Annotated[int, typer.Option("--seed", min=0, help="of the noise while measuring")]
+CodesFile = Annotated[
+    Path | None,
+    typer.Option("--codes", help="a laboratory's calibration file: its chip, where it tells"),
+]
 
 
 @app.command()
@@ -27,24 +35,35 @@ def calibrate(
     out: Annotated[
         Path | None, typer.Option("--out", help="JSON file for the codes  [default: chip-N.json]")
     ] = None,
+    codes: CodesFile = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Find the codes that bring all neurons of a chip to a common target, by measuring it."""
+    """Find the codes that bring a chip's neurons and sensors to common targets, by measuring it."""
     from spikeloop.coordinator.cli import progress
+    from spikeloop.coordinator.cli.chip_tables import (
+        calibration_table,
+        known_lines,
+        sensor_summary,
+        summary,
+    )
     from spikeloop.coordinator.report import figures
     from spikeloop.coordinator.report.chip_figures import calibration_figure
     from spikeloop.coordinator.store import atomic_files
     from spikeloop.workers.chip.calibration import calibrate as routine
+    from spikeloop.workers.chip.calibration import sensor_calibration
     from spikeloop.workers.chip.calibration.results import saturated_codes, share_of_rates_within
 
+    lab = None if codes is None else _lab_codes(codes)
     path = Path(f"chip-{chip}.json") if out is None else out
     if path.suffix != ".json":
         raise ConfigError(f"--out must end in .json, got {path}")
     require_writable(path.parent)
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; --out must name a file")
-    found = routine.calibrate(chip, seed=seed)
+    neurons = routine.calibrate(chip, known=None if lab is None else lab.known(), seed=seed)
+    sensors = sensor_calibration.calibrate_sensors(chip, seed=seed)
+    found = replace(neurons, sensors=sensors)
     atomic_files.write_json(path, found.values())
     figure = figures.save(calibration_figure(found), path.with_suffix(".png"))
     states = {"before": found.before, "after": found.after}
@@ -54,6 +73,7 @@ def calibrate(
         printed = {
             "chip": chip,
             "quantities": {name: summary(state, found.target) for name, state in states.items()},
+            "sensors": sensor_summary(sensors),
             "rates_within": rates,
             "codes_at_the_end": saturated,
             "file": str(path),
@@ -62,6 +82,8 @@ def calibrate(
         typer.echo(json.dumps(printed))
         return
     console = progress.stream()
+    for line in [] if lab is None else known_lines(lab, chip):
+        console.out(line, highlight=False)
     console.print(calibration_table(found, rates))
     for name, n in saturated.items():
         console.out(
@@ -81,6 +103,10 @@ def inspect(
     calibration: Annotated[
         Path | None, typer.Option("--calibration", help="file of spikeloop chip calibrate")
     ] = None,
+    codes: CodesFile = None,
+    board: Annotated[
+        Path | None, typer.Option("--board", help="a laboratory's file of board voltages")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="folder for figures  [default: chip-N]")
     ] = None,
@@ -89,32 +115,43 @@ def inspect(
 ) -> None:
     """Measure a chip and draw its neurons, synapses and correlation sensors."""
     from spikeloop.coordinator.cli import progress
+    from spikeloop.coordinator.cli.chip_tables import known_lines, measurement_table, summary
     from spikeloop.coordinator.report import chip_figures, figures
     from spikeloop.workers.chip.calibration.bench import Bench
     from spikeloop.workers.chip.calibration.calibrate import target_of
     from spikeloop.workers.chip.calibration.measurement import measure
     from spikeloop.workers.chip.circuit import Circuit, neuron_codes
+    from spikeloop.workers.chip.lab.chip import Chip
 
+    lab = None if codes is None else _lab_codes(codes)
+    correlation = True if board is None else _board(board).correlation()
     found = None if calibration is None else _load(calibration, chip)
     number = found.chip if found is not None else 20 if chip is None else chip
     folder = Path(f"chip-{number}") if out is None else out
     require_writable(folder)
     nominal = neuron_codes(Circuit(), 0) if found is None else found.nominal
     noise_V = Circuit().noise_V if found is None else found.noise_V
-    benches = {"uncalibrated": Bench(number, "uncalibrated", nominal, nominal, noise_V, seed)}
+    known = lab.known() if lab is not None else found.known if found is not None else None
+    bench = Bench(number, "uncalibrated", nominal, nominal, noise_V, seed, known)
+    benches = {"uncalibrated": bench}
+    boards = {"uncalibrated": Chip(number, noise_V=0.0, sensors=correlation)}
     if found is not None:
-        bench = Bench(number, "uncalibrated", found.codes, nominal, noise_V, seed)
-        benches["calibrated"] = bench
+        benches["calibrated"] = replace(bench, codes=found.codes)
+        if found.sensors is not None:
+            boards["calibrated"] = Chip(number, noise_V=0.0, sensors=correlation)
+            boards["calibrated"].calibration_bits = found.sensors.bits_u4
     measured = {state: measure(bench) for state, bench in benches.items()}
     target = target_of(number, nominal, noise_V, seed)
     drawn = [
         str(figures.save(figure, folder / f"{name}.png"))
-        for name, figure in chip_figures.experiments(benches)
+        for name, figure in chip_figures.experiments(benches, boards)
     ]
     if as_json:
         quantities = {state: summary(values, target) for state, values in measured.items()}
         typer.echo(json.dumps({"chip": number, "quantities": quantities, "figures": drawn}))
         return
+    for line in [] if lab is None else known_lines(lab, number):
+        progress.stream().out(line, highlight=False)
     for state, values in measured.items():
         title = f"The 32 neurons of chip {number}, {state}"
         progress.stream().print(measurement_table(title, values, target))
@@ -136,73 +173,6 @@ def require_writable(folder: Path) -> None:
         ) from error
 
 
-def summary(measured: "Measurements", target: "Measurements") -> dict[str, dict[str, Any]]:
-    """Summarise each quantity in SI units: target, mean, relative SD, range and worst neuron."""
-    import numpy as np
-
-    found: dict[str, dict[str, Any]] = {}
-    for name, values in vars(measured).items():
-        wanted = getattr(target, name)
-        relative = values / wanted
-        seen = np.isfinite(relative)
-        found[name] = {"target": float(wanted.mean()), "n_seen": int(seen.sum())}
-        if seen.any():
-            worst = int(np.argmax(np.where(seen, np.abs(relative - 1), -1)))
-            found[name] |= {
-                "mean": float(values[seen].mean()),
-                "sd_relative": float(relative[seen].std() / relative[seen].mean()),
-                "min": float(values[seen].min()),
-                "max": float(values[seen].max()),
-                "worst_neuron": worst,
-                "worst_deviation": float(relative[worst] - 1),
-            }
-    return found
-
-
-def calibration_table(found: "Calibration", rates: dict[str, float]) -> "Table":
-    """Tabulate each quantity before and after, and the shares of rates that are near enough."""
-    from spikeloop.coordinator.report.chip_figures import SHOWN
-    from spikeloop.coordinator.report.result_table import result_table
-    from spikeloop.workers.chip.calibration.results import RATES_WITHIN
-
-    table = result_table(
-        f"Calibration of chip {found.chip}, 32 neurons",
-        *("quantity", "target", "before", "SD", "after", "SD"),
-        left="quantity",
-    )
-    before, after = (summary(state, found.target) for state in (found.before, found.after))
-    for name, shown in SHOWN.items():
-        row = [_number(before[name], "target", shown.per_si)]
-        for state in (before[name], after[name]):
-            row += [_number(state, "mean", shown.per_si), _percentage(state)]
-        table.add_row(f"{shown.name} ({shown.unit})", *row)
-    low, high = RATES_WITHIN
-    within = [f"{100 * share:.0f} %" for share in rates.values()]
-    table.add_section()
-    table.add_row(f"rates within {low} to {high} of target", "90 %", within[0], "", within[1], "")
-    return table
-
-
-def measurement_table(title: str, measured: "Measurements", target: "Measurements") -> "Table":
-    """Tabulate each quantity of a chip beside its target."""
-    from spikeloop.coordinator.report.chip_figures import SHOWN
-    from spikeloop.coordinator.report.result_table import result_table
-
-    columns = ("quantity", "target", "mean", "SD", "min", "max", "worst neuron")
-    table = result_table(title, *columns, left="quantity")
-    for name, quantity in summary(measured, target).items():
-        shown = SHOWN[name]
-        wanted, mean, least, most = (
-            _number(quantity, key, shown.per_si) for key in ("target", "mean", "min", "max")
-        )
-        worst = "–"
-        if "worst_neuron" in quantity:
-            worst = f"{quantity['worst_neuron']} ({100 * quantity['worst_deviation']:+.0f} %)"
-        label = f"{shown.name} ({shown.unit})"
-        table.add_row(label, wanted, mean, _percentage(quantity), least, most, worst)
-    return table
-
-
 def _load(path: Path, chip: int | None) -> "Calibration":
     from spikeloop.workers.chip.calibration.results import Calibration
 
@@ -219,10 +189,23 @@ def _load(path: Path, chip: int | None) -> "Calibration":
     return found
 
 
-def _number(quantity: dict[str, Any], key: str, per_si: float) -> str:
-    """Format a number of a summary for a table; a dash where no neuron could be measured."""
-    return f"{quantity[key] * per_si:.2f}" if key in quantity else "–"
+def _lab_codes(path: Path) -> "LabCodes":
+    from spikeloop.workers.chip.calibration.published import read_codes
+
+    return _read(path, read_codes)
 
 
-def _percentage(quantity: dict[str, Any]) -> str:
-    return f"{100 * quantity['sd_relative']:.1f} %" if "sd_relative" in quantity else "–"
+def _board(path: Path) -> "Board":
+    from spikeloop.workers.chip.calibration.board import read_board
+
+    return _read(path, read_board)
+
+
+def _read(path: Path, reader: Callable[[Path], T]) -> T:
+    """Read a laboratory's file, or refuse it in one line."""
+    try:
+        return reader(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read, {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(str(error)) from error

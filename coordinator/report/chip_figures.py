@@ -17,6 +17,7 @@ from spikeloop.workers.chip.calibration.characterisation import (
 )
 from spikeloop.workers.chip.calibration.measurement import EXCITATION_V, INHIBITION_V
 from spikeloop.workers.chip.calibration.results import QUANTITIES, RATES_WITHIN, Calibration
+from spikeloop.workers.chip.lab.chip import Chip
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS
 
 if TYPE_CHECKING:
@@ -42,35 +43,44 @@ SHOWN = {
     "exc_V": Quantity("excitatory strength", "mV/code", 1e3),
     "inh_V": Quantity("inhibitory strength", "mV/code", 1e3),
     "refractory_s": Quantity("refractory time", "µs", 1e6),
+    "rest_V": Quantity("potential at rest", "mV", 1e3),
     "gap_V": Quantity("threshold above leak", "mV", 1e3),
     "rate_Hz": Quantity("rate at standard drive", "kHz", 1e-3),
+}
+
+SENSORS_SHOWN = {
+    "tau_s": Quantity("sensors' time constant", "µs", 1e6),
+    "amplitude_lsb": Quantity("sensors' amplitude", "LSB", 1.0),
 }
 
 
 def calibration_figure(calibration: Calibration) -> "Figure":
     """Draw every quantity of every neuron before and after, relative to its target.
 
-    Each quantity has a row and each neuron a dot, before above after. The shade is where 90 % of
-    the rates belong.
+    Each quantity has a row and each neuron or synapse a dot, before above after. The shade is where
+    90 % of the rates belong.
     """
-    figure = figures.new(4.6)
+    rows = _relative(calibration)
+    figure = figures.new(0.6 + 0.5 * len(rows))
     axes = figure.subplots()
-    # Within a row, neurons lie one below the other in the order of their number.
-    spread = np.linspace(-0.14, 0.14, N_NEURONS)
-    for row, name in enumerate(QUANTITIES):
-        target = getattr(calibration.target, name)
-        for measured, colour, at, label in (
-            (calibration.before, BEFORE, row - 0.2, "before calibration"),
-            (calibration.after, AFTER, row + 0.2, "after calibration"),
+    for row, states in enumerate(rows.values()):
+        for values, colour, at, label in zip(
+            states,
+            (BEFORE, AFTER),
+            (row - 0.2, row + 0.2),
+            ("before calibration", "after calibration"),
+            strict=True,
         ):
+            many = values.size > N_NEURONS
             axes.plot(
-                getattr(measured, name) / target,
-                at + spread,
+                values,
+                # Within a row, they lie one below the other in the order of their number.
+                at + np.linspace(-0.14, 0.14, values.size),
                 ls="",
                 marker="o",
-                ms=3.5,
+                ms=1.5 if many else 3.5,
                 mec="none",
-                alpha=0.7,
+                alpha=0.4 if many else 0.7,
                 color=colour,
                 label=label if row == 0 else None,
             )
@@ -81,8 +91,8 @@ def calibration_figure(calibration: Calibration) -> "Figure":
         "90 % belong here", (high + 0.01, rate + 0.42), fontsize="x-small", color=REFERENCE
     )
     axes.axvline(1.0, color=REFERENCE, lw=0.9, ls=":", zorder=0)
-    axes.set_yticks(range(len(QUANTITIES)), [SHOWN[name].name for name in QUANTITIES])
-    axes.set_ylim(len(QUANTITIES) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("measured / target")
     axes.tick_params(axis="y", length=0)
     figures.finish(axes, f"Calibration of chip {calibration.chip}", ncols=2)
@@ -90,10 +100,30 @@ def calibration_figure(calibration: Calibration) -> "Figure":
     return figure
 
 
-def experiments(benches: Mapping[str, Bench]) -> "Iterator[tuple[str, Figure]]":
+def _relative(calibration: Calibration) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Return what was measured before and after, relative to its target, by the quantity's name."""
+    rows: dict[str, tuple[FloatArray, FloatArray]] = {}
+    for name in QUANTITIES:
+        states = (calibration.before, calibration.after)
+        before, after = (getattr(s, name) / getattr(calibration.target, name) for s in states)
+        rows[SHOWN[name].name] = before, after
+    if (sensors := calibration.sensors) is not None:
+        for name, quantity in SENSORS_SHOWN.items():
+            target = getattr(sensors, f"target_{name}")
+            before, after = (
+                getattr(s, name).ravel() / target for s in (sensors.before, sensors.after)
+            )
+            rows[quantity.name] = before, after
+    return rows
+
+
+def experiments(
+    benches: Mapping[str, Bench], boards: Mapping[str, Chip]
+) -> "Iterator[tuple[str, Figure]]":
     """Measure one chip in each of its states, and yield every figure with its name.
 
-    ``benches`` are the chip by the name of its state, uncalibrated first.
+    ``benches`` are the chip by the name of its state, uncalibrated first, and ``boards`` the same
+    with its sensors.
     """
     ideal = replace(benches["uncalibrated"], mismatch="off")
     yield "rates", rates_figure(benches, ideal)
@@ -109,7 +139,7 @@ def experiments(benches: Mapping[str, Bench]) -> "Iterator[tuple[str, Figure]]":
             maps = {state: rows.max(axis=1) / heights_V for state, rows in measured_V.items()}
     yield "potentials", potentials_figure(ideal.chip, times_s, potentials_V)
     yield "synapses", synapses_figure(ideal.chip, maps)
-    yield "correlation", windows_figure(ideal.chip)
+    yield "correlation", windows_figure(ideal.chip, boards)
 
 
 def rates_figure(benches: Mapping[str, Bench], ideal: Bench) -> "Figure":
@@ -184,24 +214,35 @@ def synapses_figure(chip: int, maps: Mapping[str, FloatArray]) -> "Figure":
     return figure
 
 
-def windows_figure(chip: int) -> "Figure":
-    """Draw what correlation sensors measure of pairs of spikes, over their distance in time."""
-    distances_s = np.concatenate([-np.geomspace(20e-6, 2e-7, 24), np.geomspace(2e-7, 20e-6, 24)])
-    causal, anticausal = correlation_windows(chip, distances_s)
-    figure = figures.new(3.9)
-    axes = figure.subplots()
-    label: str | None
-    for values, colour, label in (
-        (causal, AFTER, "causal branch"),
-        (anticausal, BEFORE, "anticausal branch"),
-    ):
-        for side in (distances_s < 0, distances_s >= 0):  # no line across the jump at 0
-            distances_us, pairs = distances_s[side] * 1e6, values[side]
-            axes.plot(distances_us, pairs, color=colour, lw=0.7, alpha=0.35)
-            axes.plot(distances_us, pairs.mean(axis=1), color=colour, lw=2, label=label)
-            label = None
-    axes.axvline(0.0, color=REFERENCE, lw=0.8, ls=":")
-    axes.set(xlabel="spike of the neuron − event (µs)", ylabel="charge of a pair (LSB)")
-    title = f"Correlation sensors of row 0 of chip {chip}, uncalibrated; thick: their mean"
-    figures.finish(axes, title, ncols=2)
+def windows_figure(chip: int, boards: Mapping[str, Chip]) -> "Figure":
+    """Draw what the correlation sensors of all 1024 synapses measure, over the distance of pairs.
+
+    Each state has a panel. Lines are medians over the synapses, shades hold 90 % of them.
+    """
+    one_side_s = np.geomspace(2e-7, 20e-6, 12)
+    distances_s = np.concatenate([-one_side_s[::-1], one_side_s])
+    title = f"Correlation sensors of chip {chip}: median and 90 % of all synapses"
+    figure = figures.new(3.9, max(5.6, 3.7 * len(boards) + 0.6), title)
+    panels = figure.subplots(1, len(boards), sharey=True, squeeze=False)[0]
+    for axes, (state, board) in zip(panels, boards.items(), strict=True):
+        branches = correlation_windows(board, distances_s)
+        label: str | None
+        for values, colour, label in zip(
+            branches, (AFTER, BEFORE), ("causal branch", "anticausal branch"), strict=True
+        ):
+            synapses = values.reshape(distances_s.size, -1)
+            low, middle, high = np.percentile(synapses, (5, 50, 95), axis=1)
+            for side in (distances_s < 0, distances_s >= 0):  # no line across the jump at 0
+                distances_us = distances_s[side] * 1e6
+                axes.fill_between(
+                    distances_us, low[side], high[side], color=colour, alpha=0.2, lw=0
+                )
+                axes.plot(distances_us, middle[side], color=colour, lw=2, label=label)
+                label = None
+        axes.axvline(0.0, color=REFERENCE, lw=0.8, ls=":")
+        axes.set(xlabel="spike of the neuron − event (µs)")
+        axes.set_title(state, loc="left", fontsize="medium")
+        figures.open_frame(axes)
+    panels[0].set_ylabel("charge of a pair (LSB)")
+    panels[0].legend(frameon=False, fontsize="small")
     return figure

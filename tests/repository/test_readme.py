@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from support.command_line import cli
@@ -76,13 +77,22 @@ def test_chip_lines_draw_three_membranes(monkeypatch: pytest.MonkeyPatch) -> Non
     plt.switch_backend("agg")
     monkeypatch.setattr(plt, "show", lambda: None)
     names: dict[str, Any] = {}
-    exec(block("python", "import Chip", CHIP), names)
+    exec(block("python", "matplotlib", CHIP), names)
     (axes,) = plt.gcf().axes
     assert len(axes.lines) == 3
     plt.close("all")
     recording = names["recording"]
     assert (recording.counts > 0).sum() > 24  # mismatch may keep a few silent
     assert recording.membrane_V.shape == (600, 3)
+
+
+def test_playback_lines_read_the_correlation_of_pairs() -> None:
+    """80 pairs at 2 µs, of 0.5 LSB at none and 5 µs, above empty readings of 40."""
+    names: dict[str, Any] = {}
+    exec(block("python", "PlaybackProgramBuilder", CHIP), names)
+    causal, anticausal = names["causal"], names["anticausal"]
+    assert causal.mean() == pytest.approx(40 + 80 * 0.5 * np.exp(-2 / 5), abs=4)
+    assert anticausal.mean() == pytest.approx(40, abs=4)
 
 
 def test_commands_of_the_table_exist(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import exp, expm1, log
-from spikeloop.workers.chip.capmem import NeuronConstants
+from spikeloop.workers.chip.capmem import LARGE_CAPACITOR_F, NeuronConstants
 from spikeloop.workers.chip.limits import N_NEURONS, V_MAX_V
 
 # Rows of a chip's analog block, a flat float32 array of rows of 32 neurons. One array at constant
@@ -40,6 +40,9 @@ ANALOG_SIZE = 28 * N_NEURONS
 
 STRIDE_S = 1e-6
 """Length of a stride: the spike interval of the decision protocol and the router's delay."""
+
+NOISE_TAU_MEM_S = 10e-6
+"""Membrane time constant at which the noise of the settings is meant: that of the circuit."""
 
 LARGEST_NOISE = 2.0**31
 UNIFORM_SD = 2.0**32 / math.sqrt(12.0)
@@ -76,7 +79,8 @@ def stride_steps(step_s: float) -> int:
 def analog_block(cells: NeuronConstants, step_s: float, noise_V: float) -> NDArray[np.float32]:
     """Return the resting state and the coefficients of the neurons, (28 · 32,) float32.
 
-    At rest, the stationary standard deviation of every membrane is ``noise_V``.
+    ``noise_V`` is the stationary standard deviation that a membrane of the nominal time constant
+    and capacitor has at rest (``stationary_noise_V``).
 
     Noise enters as one uniform increment per step or stride of length h, a signed 32-bit integer
     times ``NOISE``. Its variance is (1 − e^(−2h/τ_m)) of the stationary one, so
@@ -98,8 +102,9 @@ def analog_block(cells: NeuronConstants, step_s: float, noise_V: float) -> NDArr
 
     n_steps = stride_steps(step_s)
     stride_s = n_steps * step_s
-    step = _coefficients(cells, step_s, noise_V)
-    stride = _coefficients(cells, stride_s, noise_V)
+    sd_V = stationary_noise_V(cells, noise_V)
+    step = _coefficients(cells, step_s, sd_V)
+    stride = _coefficients(cells, stride_s, sd_V)
     for i in range(len(step)):
         put(STEP + DECAY_V + i * N_NEURONS, step[i])
         put(STRIDE + DECAY_V + i * N_NEURONS, stride[i])
@@ -123,7 +128,21 @@ def analog_block(cells: NeuronConstants, step_s: float, noise_V: float) -> NDArr
     return block
 
 
-def _coefficients(cells: NeuronConstants, time_s: float, noise_V: float) -> list[FloatArray]:
+def stationary_noise_V(cells: NeuronConstants, noise_V: float) -> FloatArray:
+    """Return (32,) standard deviations of the membranes at rest, under the same white current.
+
+    σ² = S τ_m / (2 C²) for a current of spectral density S, the same for all neurons; it is
+    ``noise_V`` at the nominal 10 µs and 2.36 pF.
+    """
+    sd_V: FloatArray = (
+        noise_V
+        * np.sqrt(cells.tau_mem_s / NOISE_TAU_MEM_S)
+        * (LARGE_CAPACITOR_F / cells.capacitor_F)
+    )
+    return sd_V
+
+
+def _coefficients(cells: NeuronConstants, time_s: float, noise_V: FloatArray) -> list[FloatArray]:
     """Return decay of V, leak, both drives, decays of both inputs and noise, (32,) each.
 
     The leak is computed from the decay as rounded to float32; otherwise rounding would shift the

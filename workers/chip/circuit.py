@@ -36,12 +36,15 @@ from spikeloop.workers.chip.core import Router
 from spikeloop.workers.chip.limits import (
     MAX_CODE_U10,
     MAX_PULSE_U5,
+    MAX_WEIGHT_U6,
     N_NEURONS,
     N_STIMULUS_SPIKES,
     ROUTER_DELAY_CYCLES,
     STATE_GAP_U10,
     V_LEAK_U10,
     V_RESET_U10,
+    V_SYN_EXC_U10,
+    V_SYN_INH_U10,
     V_THRESH_U10,
 )
 from spikeloop.workers.space import Integer
@@ -58,7 +61,10 @@ class Circuit(Settings):
         default=True, description="take times in which nothing can happen in strides of 1 µs"
     )
     noise_V: float = Field(
-        default=0.02, ge=0, le=1, description="stationary SD of the membrane's temporal noise, V"
+        default=0.02,
+        ge=0,
+        le=1,
+        description="SD of a membrane's temporal noise at rest, V, at 10 µs and 2.36 pF",
     )
     v_leak_u10: Code = Field(default=V_LEAK_U10, description="leak code")
     v_thresh_u10: Code = Field(default=V_THRESH_U10, description="action neurons: threshold code")
@@ -78,6 +84,12 @@ class Circuit(Settings):
     gm_inh_u10: Code = Field(default=661, description="strength of inhibition")
     pulse_u5: int = Field(
         default=1, ge=0, le=MAX_PULSE_U5, description="pulse length of the synapse drivers"
+    )
+    weight_offset_u6: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_WEIGHT_U6,
+        description="codes by which a nonzero weight is stronger than its own (Pong's model: 32)",
     )
     router: Router = Field(
         default="squeeze",
@@ -126,8 +138,9 @@ def circuit_field(name: str) -> str:
 
 def neuron_codes(circuit: Circuit, n_states: int) -> Codes:
     """Return the parameter memory of a network whose first ``n_states`` neurons code states."""
+    fixed = {"v_syn_exc_u10": V_SYN_EXC_U10, "v_syn_inh_u10": V_SYN_INH_U10}
     memory: dict[str, Any] = {
-        name: np.full(N_NEURONS, getattr(circuit, name), dtype=np.int64)
+        name: np.full(N_NEURONS, fixed.get(name, getattr(circuit, name, None)), dtype=np.int64)
         for name in (*VOLTAGES, *BIASES)
     }
     # A threshold cannot be set beyond the memory's range.
@@ -135,4 +148,5 @@ def neuron_codes(circuit: Circuit, n_states: int) -> Codes:
     memory["v_thresh_u10"][:n_states] = v_state_u10
     memory["refractory_u10"][:n_states] = circuit.state_refractory_u10
     memory["gm_exc_u10"][:n_states] = circuit.state_gm_exc_u10
-    return Codes(**memory, large_capacitor=np.ones(N_NEURONS, dtype=np.bool_))
+    on = np.ones(N_NEURONS, dtype=np.bool_)
+    return Codes(**memory, large_capacitor=on, small_capacitor=~on)

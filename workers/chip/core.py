@@ -35,7 +35,8 @@ class Core(NamedTuple):
         label_u6: (1024,) uint8, the address to which a synapse answers.
         gain: (1024,) float32, mismatch of the synapses' strength, 1 for ideal ones.
         row_sign: (32,) int8 synapse drivers: 1 excitatory, −1 inhibitory, 0 disabled.
-        pulse_u5: (32,) uint8 pulse length of the synapse drivers; strength is proportional to it.
+        pulse_u5: (1,) uint8 pulse length of all synapse drivers; strength is proportional to it.
+        weight_offset_u6: weight codes that a synapse of nonzero weight has beyond its weight.
         route_rows: (32,) uint32, rows into which the router sends a neuron's spikes, a bit each.
         route_label_u6: (32,) uint8, the address under which it sends them.
         in_flight: (delay + 1,) uint32 packets in the router: their spikes, a bit per neuron.
@@ -59,6 +60,7 @@ class Core(NamedTuple):
     gain: NDArray[np.float32]
     row_sign: NDArray[np.int8]
     pulse_u5: NDArray[np.uint8]
+    weight_offset_u6: int
     route_rows: NDArray[np.uint32]
     route_label_u6: NDArray[np.uint8]
     in_flight: NDArray[np.uint32]
@@ -91,6 +93,7 @@ def new_core(
     router: Router = "delay_line",
     router_delay_cycles: int = ROUTER_DELAY_CYCLES,
     gain: NDArray[np.float32] | None = None,
+    weight_offset_u6: int = 0,
     sensors: Sensors | None = None,
     adc: Adc | None = None,
     strides: bool = True,
@@ -104,6 +107,7 @@ def new_core(
         router: how the router treats spikes.
         router_delay_cycles: FPGA cycles from a packet's first spike to its events, at least 1 step.
         gain: (1024,) strength of the synapses, 1 for ideal ones.
+        weight_offset_u6: what a nonzero weight acts beyond its code.
         sensors: correlation sensors; none are kept up to date by default.
         adc: their ADC, an ideal one by default.
         strides: whether the chip may take strides where nothing can happen.
@@ -116,7 +120,8 @@ def new_core(
         label_u6=np.zeros(N_SYNAPSES, dtype=np.uint8),
         gain=np.ones(N_SYNAPSES, dtype=np.float32) if gain is None else gain,
         row_sign=np.zeros(N_ROWS, dtype=np.int8),
-        pulse_u5=np.ones(N_ROWS, dtype=np.uint8),
+        pulse_u5=np.ones(1, dtype=np.uint8),
+        weight_offset_u6=weight_offset_u6,
         route_rows=row_by_row(),
         route_label_u6=np.full(N_NEURONS, ROUTER_ADDRESS_U6, dtype=np.uint8),
         in_flight=np.zeros(delay + 1, dtype=np.uint32),

@@ -35,6 +35,9 @@ V_LEAK_U10 = 458
 V_THRESH_U10 = 634
 V_RESET_U10 = 340
 STATE_GAP_U10 = 100
+# References of the synaptic inputs (NHL2L hardware/mdp/cap_mem_07_chip_20.json).
+V_SYN_EXC_U10 = 670
+V_SYN_INH_U10 = 690
 
 # Router on the FPGA and the decision protocol (NHL2L hardware/mdp/NetworkMDP.py, PPU/PPU.c).
 ROUTER_ADDRESS_U6 = 50

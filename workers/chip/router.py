@@ -34,7 +34,7 @@ from spikeloop.workers.kernels import part, routine
 
 NO_SPIKES = np.uint32(0)
 ONE_ROW = np.uint32(1)
-NO_WEIGHT = np.uint8(0)
+NO_WEIGHT, NO_STRENGTH = np.uint8(0), np.float32(0)
 
 DELAY_LINE = ROUTERS.index("delay_line")
 SQUEEZE_WINDOWS = ROUTERS.index("squeeze_windows")
@@ -53,7 +53,8 @@ def send(core: Core, row: int, address_u6: int) -> None:
     if sign == 0:
         return
     address = np.uint8(address_u6)
-    pulse = np.float32(core.pulse_u5[row])
+    pulse = np.float32(core.pulse_u5[0])
+    offset = np.float32(core.weight_offset_u6)
     # Views let the compiler see that no index is negative, without which it does not vectorise.
     first = row * N_NEURONS
     label = core.label_u6[first : first + N_NEURONS]
@@ -63,7 +64,8 @@ def send(core: Core, row: int, address_u6: int) -> None:
     inputs = core.analog[line : line + N_NEURONS]
     for j in range(N_NEURONS):
         answering = weight[j] if label[j] == address else NO_WEIGHT
-        inputs[j] += np.float32(answering) * gain[j] * pulse
+        strength = np.float32(answering) + (offset if answering > NO_WEIGHT else NO_STRENGTH)
+        inputs[j] += strength * gain[j] * pulse
     if core.sensors.enabled:
         sense_pre(core.sensors, core.label_u6, row, address_u6, core.clock[0])
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.command_line import answer, cli, printed, refused
 
+from spikeloop.workers.chip.calibration.published import CELLS
 from spikeloop.workers.chip.calibration.results import QUANTITIES, Calibration
 
 FIGURES = ("correlation", "potentials", "rates", "synapses")
@@ -36,6 +37,7 @@ def test_calibrate_writes_codes_and_a_figure_and_prints_a_table(
     output = printed("chip", "calibrate", "--chip", 22)
     assert "Calibration of chip 22" in output
     assert "membrane time constant" in output and "rates within 0.9 to 1.15" in output
+    assert "sensors' amplitude (LSB)" in output
     assert output.endswith("codes:   chip-22.json\nfigure:  chip-22.png\n")
     assert (tmp_path / "chip-22.json").read_bytes() == calibrated.read_bytes()
     assert (tmp_path / "chip-22.png").read_bytes().startswith(b"\x89PNG")
@@ -46,14 +48,21 @@ def test_calibrate_prints_the_numbers_of_its_file_as_json(made: tuple[Path, Any]
     path, summary = made
     found = Calibration.load(path)
     assert summary["chip"] == 22
-    assert summary["rates_within"]["before"] < 0.9 <= summary["rates_within"]["after"]
+    assert summary["rates_within"]["before"] < 0.5 and summary["rates_within"]["after"] > 0.8
     before, after = (summary["quantities"][state] for state in ("before", "after"))
     assert set(after) == set(QUANTITIES)
     tau_mem = after["tau_mem_s"]
     assert tau_mem["mean"] == pytest.approx(found.after.tau_mem_s.mean())
     relative = found.after.tau_mem_s / found.target.tau_mem_s
     assert tau_mem["worst_neuron"] == int(np.argmax(np.abs(relative - 1)))
-    assert tau_mem["sd_relative"] < 0.05 < before["tau_mem_s"]["sd_relative"]
+    assert 0.03 < tau_mem["sd_relative"] < 0.08 < before["tau_mem_s"]["sd_relative"]
+    sensors = summary["sensors"]
+    assert found.sensors is not None
+    values = found.sensors.after.tau_s
+    assert sensors["after"]["tau_s"]["mean"] == pytest.approx(values.mean())
+    assert (
+        sensors["after"]["tau_s"]["sd_relative"] < 0.1 < sensors["before"]["tau_s"]["sd_relative"]
+    )
 
 
 def test_inspect_draws_a_chip_before_and_after_calibration(
@@ -77,6 +86,22 @@ def test_inspect_measures_an_uncalibrated_chip(tmp_path: Path) -> None:
     assert sorted(Path(f).stem for f in summary["figures"]) == list(FIGURES)
 
 
+@pytest.mark.usefixtures("without_figures_here")
+def test_inspect_says_what_a_laboratorys_files_tell(tmp_path: Path) -> None:
+    """Own numbers in the published form: only leak codes and one reference differ."""
+    cells: dict[str, Any] = dict.fromkeys(CELLS, 500) | {"v_leak": 450, "i_bias_delay": 1022}
+    neurons = [cells | {"i_bias_leak": 60 + i, "v_syn_ex": 655 + i} for i in range(32)]
+    codes, board = tmp_path / "codes.json", tmp_path / "board.json"
+    codes.write_text(json.dumps({"global_params": {"v_reset": 330}, "neuron_params": neurons}))
+    board.write_text(json.dumps({"syn_vramp": 1200, "syn_vstore": 1200}))
+    arguments = ("--codes", codes, "--board", board, "--out", tmp_path)
+    output = " ".join(printed("chip", "inspect", "--chip", 24, *arguments).split())
+    leak = 60 + np.arange(32)
+    assert f"membrane time constant {100 * leak.std() / leak.mean():.1f} %, reference" in output
+    assert "drawn from the number 24: strengths, leak and reset potentials, exc" in output
+    assert "cells without a model: i_bias_delay" in output
+
+
 def test_wrong_input_is_one_line_and_nothing_is_measured(
     calibrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +121,9 @@ def test_wrong_input_is_one_line_and_nothing_is_measured(
         (("inspect", "--out", file), "is no folder; choose another --out"),
         (("inspect", "--calibration", tmp_path / "no.json"), "no.json: no such file"),
         (("inspect", "--calibration", broken), "not a calibration of a chip: no 'version'"),
+        (("inspect", "--codes", broken), "broken.json: not a calibration file of a laboratory"),
+        (("calibrate", "--codes", tmp_path / "no.json"), "no.json: cannot be read, No such file"),
+        (("inspect", "--board", broken), "broken.json: not the file of a board: no syn_vramp"),
         (
             ("inspect", "--chip", "20", "--calibration", calibrated),
             "is the calibration of chip 22, not of chip 20",

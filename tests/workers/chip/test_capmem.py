@@ -22,7 +22,9 @@ def codes(**changes: Any) -> Codes:
     same = {name: np.full(N_NEURONS, 100) for name in (*VOLTAGES, *BIASES)}
     large = np.ones(N_NEURONS, dtype=np.bool_)
     changed = {name: np.broadcast_to(value, N_NEURONS) for name, value in changes.items()}
-    return Codes(**{**same, "large_capacitor": large, **changed})
+    syn = {"v_syn_exc_u10": np.full(N_NEURONS, 670), "v_syn_inh_u10": np.full(N_NEURONS, 690)}
+    switches = {"large_capacitor": large, "small_capacitor": ~large}
+    return Codes(**{**same, **syn, **switches, **changed})
 
 
 def test_values_are_those_of_the_table() -> None:
@@ -54,8 +56,11 @@ def test_values_are_those_of_the_table() -> None:
 
 
 def test_the_capacitor_scales_what_a_current_does_and_not_the_current() -> None:
-    mixed = ideal_constants(codes(large_capacitor=np.arange(N_NEURONS) < 16))
+    large = np.arange(N_NEURONS) < 16
+    mixed = ideal_constants(codes(large_capacitor=large, small_capacitor=~large))
     assert set(mixed.capacitor_F) == {LARGE_CAPACITOR_F, SMALL_CAPACITOR_F}
+    both = ideal_constants(codes(small_capacitor=~large))
+    assert set(both.capacitor_F) == {LARGE_CAPACITOR_F, LARGE_CAPACITOR_F + SMALL_CAPACITOR_F}
     ratio = LARGE_CAPACITOR_F / SMALL_CAPACITOR_F
     np.testing.assert_allclose(mixed.tau_mem_s[0] / mixed.tau_mem_s[16], ratio)
     assert np.ptp(mixed.exc_A) == 0
@@ -76,6 +81,7 @@ def test_the_capacitor_scales_what_a_current_does_and_not_the_current() -> None:
         ),
         ({"refractory_u10": 0}, r"refractory_u10 must be in \[1, 1023\], got 0 to 0"),
         ({"gm_exc_u10": 1024}, r"gm_exc_u10 must be in \[0, 1023\], got 1024 to 1024"),
+        ({"large_capacitor": False}, "must not both be off"),
     ],
 )
 def test_codes_that_the_memory_cannot_hold_are_refused(
@@ -89,3 +95,13 @@ def test_another_shape_is_refused_and_a_strength_of_zero_is_not() -> None:
     with pytest.raises(ValueError, match=r"v_leak_u10 must have shape \(32,\), got \(31,\)"):
         replace(codes(), v_leak_u10=np.zeros(31, dtype=np.int64))
     assert not ideal_constants(codes(gm_exc_u10=0)).exc_V.any()
+
+
+def test_an_input_out_of_balance_shifts_rest_by_its_steady_current() -> None:
+    """A hundredth of a weight code for each code of v_syn, at the input's own strength."""
+    balanced = ideal_constants(codes(v_leak_u10=450))
+    shifted = ideal_constants(codes(v_leak_u10=450, v_syn_exc_u10=690, v_syn_inh_u10=680))
+    np.testing.assert_allclose(balanced.v_leak_V, 450 * 1.6e-3)
+    expected = balanced.v_leak_V + 0.2 * balanced.exc_V + 0.1 * balanced.inh_V
+    np.testing.assert_allclose(shifted.v_leak_V, expected, rtol=1e-12)
+    np.testing.assert_array_equal(shifted.v_thresh_V, balanced.v_thresh_V)

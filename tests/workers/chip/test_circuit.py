@@ -39,6 +39,8 @@ def test_codes_are_the_settings_and_states_have_their_own() -> None:
         "v_leak_u10": (401, 401),
         "v_thresh_u10": (505, 602),
         "v_reset_u10": (303, 303),
+        "v_syn_exc_u10": (670, 670),
+        "v_syn_inh_u10": (690, 690),
         "leak_u10": (205, 205),
         "resistor_exc_u10": (46, 46),
         "resistor_inh_u10": (47, 47),
@@ -50,7 +52,7 @@ def test_codes_are_the_settings_and_states_have_their_own() -> None:
     for name, (state, other) in of_states_and_others.items():
         expected = [state] * N_STATES + [other] * (N_NEURONS - N_STATES)
         np.testing.assert_array_equal(getattr(codes, name), expected, err_msg=name)
-    assert codes.large_capacitor.all()
+    assert codes.large_capacitor.all() and not codes.small_capacitor.any()
 
 
 def test_a_states_threshold_stays_within_the_memory() -> None:

@@ -17,7 +17,7 @@ from spikeloop.workers.chip.analog import (
     membrane_response,
     peak_response,
 )
-from spikeloop.workers.chip.capmem import NeuronConstants
+from spikeloop.workers.chip.capmem import LARGE_CAPACITOR_F, NeuronConstants
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.limits import N_NEURONS, V_MAX_V
 from spikeloop.workers.chip.neurons import step_neurons
@@ -216,9 +216,17 @@ def test_inputs_decay_to_zero_and_never_become_subnormal() -> None:
     assert chip.analog[I_EXC + ACTION] == 0.0
 
 
+# Neurons of other time constants and capacitors under the same white current.
+TAU_MEM_S = np.where(np.arange(N_NEURONS) % 2, 10e-6, 2.5e-6)
+CAPACITOR_F = LARGE_CAPACITOR_F * np.where(np.arange(N_NEURONS) % 3, 1, 2)
+NOISE_V = (
+    0.02 * np.where(np.arange(N_NEURONS) % 2, 1, 0.5) / np.where(np.arange(N_NEURONS) % 3, 1, 2)
+)
+
+
 def resting(seed: int, *, strides: bool, noise_V: float = 0.02) -> np.ndarray[Any, Any]:
     """(250, 32) membranes about rest, every five time constants, so nearly independent."""
-    cells = ideal_neurons(v_thresh_V=1.6)
+    cells = ideal_neurons(v_thresh_V=1.6, tau_mem_s=TAU_MEM_S, capacitor_F=CAPACITOR_F)
     chip = chip_of(cells, seed=seed, noise_V=noise_V, strides=strides)
     samples = np.empty((250, N_NEURONS))
     for sample in samples:
@@ -228,17 +236,22 @@ def resting(seed: int, *, strides: bool, noise_V: float = 0.02) -> np.ndarray[An
 
 
 @pytest.mark.parametrize("strides", [False, True])
-def test_noise_is_gaussian_about_rest_with_the_deviation_in_the_settings(strides: bool) -> None:
-    """Uniform increments make a Gaussian membrane. False alarms: 1e-4 each; sees 10 %."""
-    samples = resting(3, strides=strides).ravel() / 0.02
+def test_noise_is_gaussian_about_rest_with_the_deviation_of_a_white_current(strides: bool) -> None:
+    """Uniform increments make a Gaussian membrane, whose variance goes as τ_m/C².
+
+    False alarms: 1e-4 each; sees 10 %.
+    """
+    samples = (resting(3, strides=strides) / NOISE_V).ravel()
     assert_mean(samples, 0.0, alpha=1e-4)
     assert_mean(samples**2, 1.0, alpha=1e-4)
     assert stats.kstest(samples / samples.std(), "norm").pvalue > 1e-4
     uniform = np.random.default_rng(0).uniform(-1, 1, samples.size)
     assert stats.kstest(uniform / uniform.std(), "norm").pvalue < 1e-4
     with pytest.raises(AssertionError):
-        stronger = resting(3, strides=strides, noise_V=0.022) / 0.02
+        stronger = resting(3, strides=strides, noise_V=0.022) / NOISE_V
         assert_mean(stronger**2, 1.0, alpha=1e-4)
+    with pytest.raises(AssertionError):  # one deviation for all
+        assert_mean((samples.reshape(-1, N_NEURONS) * NOISE_V / 0.02) ** 2, 1.0, alpha=1e-4)
 
 
 @pytest.mark.parametrize("strides", [False, True])

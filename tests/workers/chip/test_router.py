@@ -181,13 +181,23 @@ def test_an_event_is_weight_times_gain_times_pulse_length_on_the_rows_line(
     gain = np.linspace(0.8, 1.2, N_ROWS * N_NEURONS).astype(np.float32)
     core = new_core(ideal_neurons(), STEP_S, gain=gain)
     core.weight_u6[:], core.row_sign[:] = weight, sign
-    core.pulse_u5[:] = 1
-    core.pulse_u5[9] = pulse
+    core.pulse_u5[:] = pulse
     send(core, 9, 0)
     driven, other = inputs(core)[:: 1 if sign >= 0 else -1]
     rows = gain.reshape(N_ROWS, N_NEURONS)
     np.testing.assert_allclose(driven, abs(sign) * weight * rows[9] * pulse, rtol=1e-6)
     assert not other.any()
     send(core, 10, 0)
-    of_both = rows[9] * pulse + rows[10]
+    of_both = (rows[9] + rows[10]) * pulse
     np.testing.assert_allclose(driven, abs(sign) * weight * of_both, rtol=1e-6)
+
+
+def test_a_weight_offset_strengthens_every_weight_but_none_of_zero() -> None:
+    """Pong's model: a weight w > 0 acts as w + 32."""
+    core = new_core(ideal_neurons(), STEP_S, weight_offset_u6=32)
+    core.weight_u6[:N_NEURONS] = np.arange(N_NEURONS)
+    core.row_sign[0] = 1
+    send(core, 0, 0)
+    expected = np.arange(N_NEURONS) + np.where(np.arange(N_NEURONS) > 0, 32, 0)
+    np.testing.assert_array_equal(inputs(core)[0], expected)
+    assert not inputs(core)[1].any()

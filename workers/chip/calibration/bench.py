@@ -11,7 +11,7 @@ from spikeloop.workers.chip.analog import peak_response
 from spikeloop.workers.chip.capmem import CodeArray, Codes, ideal_constants
 from spikeloop.workers.chip.lab.chip import Chip
 from spikeloop.workers.chip.limits import MAX_PULSE_U5, MAX_WEIGHT_U6, N_NEURONS, N_ROWS
-from spikeloop.workers.chip.mismatch import Mismatch
+from spikeloop.workers.chip.mismatch import KnownDeviations, Mismatch
 
 N_REPEATS = 20 * N_ROWS
 """Repeats of decays and postsynaptic potentials; each row takes its turn equally often."""
@@ -30,6 +30,7 @@ class Bench:
         nominal: the codes that the experimenter expects, which set drives and durations.
         noise_V: the membranes' noise.
         seed: of the noise; each experiment adds its own number.
+        known: measured deviations of the chip, as in ``Chip``.
     """
 
     chip: int
@@ -38,6 +39,7 @@ class Bench:
     nominal: Codes
     noise_V: float
     seed: int
+    known: KnownDeviations | None = None
 
     def set_up(self, experiment: int, step_s: float = 1e-7, **codes: int | CodeArray) -> Chip:
         """Return the chip at rest, all rows excitatory, with some codes changed in all neurons."""
@@ -48,6 +50,7 @@ class Bench:
         chip = Chip(
             self.chip,
             mismatch=self.mismatch,
+            known=self.known,
             codes=replace(self.codes, **memory),
             noise_V=self.noise_V,
             step_s=step_s,
@@ -96,7 +99,7 @@ def set_drive(chip: Chip, codes: FloatArray) -> NDArray[np.int64]:
     """
     pulse = int(np.clip(np.ceil(codes.max() / MAX_WEIGHT_U6), 1, MAX_PULSE_U5))
     weights = np.clip(np.rint(codes / pulse), 1, MAX_WEIGHT_U6).astype(np.int64)
-    chip.weights, chip.pulse_lengths = np.tile(weights, (N_ROWS, 1)), pulse
+    chip.weights, chip.pulse_length = np.tile(weights, (N_ROWS, 1)), pulse
     return weights * pulse
 
 

@@ -7,18 +7,10 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.calibration.bench import DRIVE_INTERVAL_S, Bench, set_potential
+from spikeloop.workers.chip.calibration.sensor_pairs import pair_charges
+from spikeloop.workers.chip.correlation import Correlation
 from spikeloop.workers.chip.lab.chip import Chip
-from spikeloop.workers.chip.limits import (
-    MAX_CODE_U10,
-    MAX_PULSE_U5,
-    MAX_WEIGHT_U6,
-    N_NEURONS,
-    N_ROWS,
-)
-from spikeloop.workers.chip.mismatch import Mismatch
-
-N_PAIRS = 100
-PAIR_INTERVAL_S = 60e-6
+from spikeloop.workers.chip.limits import MAX_CODE_U10, N_NEURONS, N_ROWS
 
 
 def rate_curves(
@@ -52,32 +44,14 @@ def synapse_potentials(bench: Bench, height_V: float) -> tuple[FloatArray, Float
     return chip.step_s * np.arange(1, n_samples + 1, dtype=np.float64), traces - rest_V
 
 
-def correlation_windows(
-    chip: int, distances_s: FloatArray, mismatch: Mismatch = "uncalibrated"
-) -> tuple[FloatArray, FloatArray]:
-    """Measure the response of the correlation sensors of the first row to pairs of spikes.
+def correlation_windows(board: Chip, distances_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Measure the response of all correlation sensors of a chip to pairs of spikes.
 
-    All neurons are kicked at once through another row, repeatedly, each time at the same distance
-    from an event on the first row; then both branches are read through the column ADC. Distances
-    are (n,) from the event to the spikes, negative if spikes come first.
+    Distances are (n,) from the event to the spike, negative if the spike comes first.
 
     Returns:
-        Causal and anticausal LSB per pair, each (n, 32).
+        Causal and anticausal LSB per pair, each (n, 32, 32) by row and column.
     """
-    board = Chip(chip, mismatch=mismatch, noise_V=0.0, sensors=True)
-    # A kick that is over before the refractory time is.
-    board.set_codes(gm_exc_u10=MAX_CODE_U10, resistor_exc_u10=MAX_CODE_U10)
-    observed, kicked = 0, N_ROWS - 1
-    board.row_signs[[observed, kicked]] = 1
-    board.weights[kicked], board.pulse_lengths[kicked] = MAX_WEIGHT_U6, MAX_PULSE_U5
-    empty = [codes[observed].astype(np.float64) for codes in board.read_correlation()]
-    found = np.zeros((2, distances_s.size, N_NEURONS))
-    for i, distance_s in enumerate(distances_s):
-        board.reset()
-        first_s = board.time_s + PAIR_INTERVAL_S * (np.arange(N_PAIRS) + 0.5)
-        board.send(first_s, observed)
-        board.send(first_s + distance_s, kicked)
-        board.run(PAIR_INTERVAL_S * (N_PAIRS + 1), spikes=False)
-        for branch, codes in enumerate(board.read_correlation()):
-            found[branch, i] = (codes[observed] - empty[branch]) / N_PAIRS
-    return found[0], found[1]
+    board.row_signs = 1
+    causal, anticausal = pair_charges(board, Correlation(), distances_s)
+    return causal, anticausal

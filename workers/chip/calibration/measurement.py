@@ -4,8 +4,10 @@ No experiment uses the values inside the emulator. All 32 neurons are measured a
 rows in turn, so that a result holds for a column as a whole and not for one synapse of it. Runs are
 repeated and averaged to reduce the membranes' noise.
 
-- Rest and membrane time constant: a neuron is made to fire and then decays from a deep reset to
-  leak; an exponential is fitted to the mean decay.
+- Rest: the mean membrane of a neuron that is left alone, with both synaptic inputs switched off.
+- Inputs' references: what an input at full strength adds to that; it should be nothing.
+- Membrane time constant: a neuron is made to fire and then decays from a deep reset to leak; an
+  exponential is fitted to the mean decay.
 - Synaptic inputs: the mean postsynaptic potential with the threshold out of reach; the difference
   of exponentials is fitted, whose membrane time constant is known by then.
 - Refractory time: the interval between spikes under a drive that leaves no time to charge.
@@ -27,7 +29,11 @@ from spikeloop.workers.chip.calibration.bench import (
 )
 from spikeloop.workers.chip.calibration.fit import fit
 from spikeloop.workers.chip.calibration.results import Measurements
-from spikeloop.workers.chip.capmem import ideal_constants
+from spikeloop.workers.chip.capmem import (
+    GM_A_PER_CODE,
+    INPUT_WEIGHT_PER_CODE,
+    ideal_constants,
+)
 from spikeloop.workers.chip.limits import (
     MAX_CODE_U10,
     MAX_PULSE_U5,
@@ -44,13 +50,17 @@ INHIBITION_V = -0.40
 RATE_DRIVE = 2.0
 """Standard drive: where it would lift the membrane to, in units of the threshold's gap."""
 
+REST_TAUS = 800
+"""Duration of a measurement of rest, in membrane time constants."""
+
 RATE_DURATION_S = 2e-3
 THRESHOLD_DURATION_S = 1e-3
 
 
 def measure(bench: Bench) -> Measurements:
     """Make all measurements of one chip."""
-    rest_V, tau_mem_s = membranes(bench)
+    rest_V = rests(bench)
+    tau_mem_s = membranes(bench)
     exc_V, tau_exc_s = potentials(bench, tau_mem_s, EXCITATION_V)
     inh_V, tau_inh_s = potentials(bench, tau_mem_s, INHIBITION_V)
     return Measurements(
@@ -60,13 +70,38 @@ def measure(bench: Bench) -> Measurements:
         exc_V=exc_V,
         inh_V=inh_V,
         refractory_s=refractory_times(bench),
+        rest_V=rest_V,
         gap_V=thresholds(bench) - rest_V,
         rate_Hz=rates(bench),
     )
 
 
-def membranes(bench: Bench) -> tuple[FloatArray, FloatArray]:
-    """Measure rest, V, and time constant, s, from decays after a reset far below leak.
+def rests(bench: Bench, gm_exc_u10: int = 0, gm_inh_u10: int = 0) -> FloatArray:
+    """Measure the potentials at rest, V, with the synaptic inputs at some strength."""
+    chip = bench.set_up(6, v_thresh_u10=MAX_CODE_U10, gm_exc_u10=gm_exc_u10, gm_inh_u10=gm_inh_u10)
+    tau_s = float(ideal_constants(bench.nominal).tau_mem_s.max())
+    recording = chip.run(REST_TAUS * tau_s, membrane="all", spikes=False, sample_s=tau_s)
+    rest_V: FloatArray = recording.membrane_V.mean(axis=0, dtype=np.float64)
+    return rest_V
+
+
+def input_shifts(bench: Bench, rest_V: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Measure what the codes of v_syn_exc and v_syn_inh lack for inputs without a current.
+
+    The experimenter expects the nominal effect of a code; a second round corrects what is left.
+    """
+    expected = ideal_constants(bench.nominal)
+    slopes_V = (
+        INPUT_WEIGHT_PER_CODE * GM_A_PER_CODE * MAX_CODE_U10
+        * expected.tau_mem_s / expected.capacitor_F
+    )  # fmt: skip
+    exc = (rest_V - rests(bench, gm_exc_u10=MAX_CODE_U10)) / slopes_V
+    inh = (rests(bench, gm_inh_u10=MAX_CODE_U10) - rest_V) / slopes_V
+    return exc, inh
+
+
+def membranes(bench: Bench) -> FloatArray:
+    """Measure membrane time constants, s, from decays after a reset far below leak.
 
     The input of the kick and the refractory time end within 2 µs. Neurons do not leave their reset
     at the same time in each repeat, but a mean of exponentials that are shifted in time is an
@@ -81,7 +116,7 @@ def membranes(bench: Bench) -> tuple[FloatArray, FloatArray]:
         gm_exc_u10=MAX_CODE_U10,
         refractory_u10=204,
     )
-    chip.weights, chip.pulse_lengths = MAX_WEIGHT_U6, MAX_PULSE_U5
+    chip.weights, chip.pulse_length = MAX_WEIGHT_U6, MAX_PULSE_U5
     tau_s = ideal_constants(bench.nominal).tau_mem_s
     start_s, length_s = 2e-6, 9 * float(tau_s.max())
     times, mean_V = mean_response(chip, start_s + length_s, float(tau_s.min()) / 20, n_events=3)
@@ -93,7 +128,8 @@ def membranes(bench: Bench) -> tuple[FloatArray, FloatArray]:
 
     first = np.stack([mean_V[:, -1], mean_V[:, seen][:, 0] - mean_V[:, -1], np.log(tau_s)], axis=1)
     fitted = fit(decay, first, times[seen] - start_s, mean_V[:, seen])
-    return fitted[:, 0], np.exp(fitted[:, 2])
+    tau_mem_s: FloatArray = np.exp(fitted[:, 2])
+    return tau_mem_s
 
 
 def potentials(
@@ -130,7 +166,7 @@ def refractory_times(bench: Bench) -> FloatArray:
     expected_s = ideal_constants(bench.nominal).refractory_s
     step_s = float(np.clip(expected_s.min() / 100, 2e-9, 1e-7))
     chip = bench.set_up(3, step_s, gm_exc_u10=MAX_CODE_U10)
-    chip.weights, chip.pulse_lengths = MAX_WEIGHT_U6, MAX_PULSE_U5
+    chip.weights, chip.pulse_length = MAX_WEIGHT_U6, MAX_PULSE_U5
     times_s = np.arange(0, 12 * float(expected_s.max()), DRIVE_INTERVAL_S)
     chip.send(np.repeat(times_s, N_ROWS), np.tile(np.arange(N_ROWS), times_s.size))
     recording = chip.run(float(times_s[-1]))

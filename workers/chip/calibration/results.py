@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes
+from spikeloop.workers.chip.calibration.sensor_calibration import SensorCalibration
+from spikeloop.workers.chip.capmem import BIASES, CAPACITORS, VOLTAGES, Codes
 from spikeloop.workers.chip.limits import MAX_CODE_U10, N_NEURONS
 
-FORMAT, VERSION = "spikeloop calibration", 1
+FORMAT, VERSION = "spikeloop calibration", 2
 
 RATES_WITHIN = (0.9, 1.15)
 """Range in which calix wants 90 % of the rates, relative to their target."""
@@ -20,14 +21,18 @@ RATES_WITHIN = (0.9, 1.15)
 CORRECTED = (*BIASES, "gap")
 """What a calibration has factors for: the biases, and the threshold's distance from leak."""
 
+SHIFTED = ("v_leak_u10", "v_syn_exc_u10", "v_syn_inh_u10")
+"""The voltages that a calibration shifts."""
+
 
 @dataclass(frozen=True)
 class Measurements:
     """Measured properties of 32 neurons, each (32,); nan where nothing could be observed.
 
-    A steady excitatory input of weight code 1 lifts the membrane by ``exc_V`` above leak, an
-    inhibitory one pulls it by ``inh_V`` below. ``gap_V`` is the threshold above leak, and
-    ``rate_Hz`` the rate under the standard drive.
+    ``rest_V`` is the potential of a neuron that is left alone, its inputs switched off. A steady
+    excitatory input of weight code 1 lifts the membrane by ``exc_V`` above leak, an inhibitory one
+    pulls it by ``inh_V`` below. ``gap_V`` is the threshold above leak, and ``rate_Hz`` the rate
+    under the standard drive.
     """
 
     tau_mem_s: FloatArray
@@ -36,6 +41,7 @@ class Measurements:
     exc_V: FloatArray
     inh_V: FloatArray
     refractory_s: FloatArray
+    rest_V: FloatArray
     gap_V: FloatArray
     rate_Hz: FloatArray
 
@@ -54,9 +60,12 @@ class Calibration:
         nominal: the codes that an ideal chip would need.
         codes: the codes that this chip needs.
         factors: (32,) code that this chip needs over nominal code, by the names of ``CORRECTED``.
+        shifts: (32,) codes that this chip needs beyond the nominal, by the names of ``SHIFTED``.
         target: the wanted properties.
         before: properties at the nominal codes.
         after: properties at the calibrated codes.
+        known: deviations of the chip that a laboratory had measured, (32,) by their names.
+        sensors: bits of the correlation sensors, where they were calibrated too.
     """
 
     chip: int
@@ -65,14 +74,20 @@ class Calibration:
     nominal: Codes
     codes: Codes
     factors: Mapping[str, FloatArray]
+    shifts: Mapping[str, FloatArray]
     target: Measurements
     before: Measurements
     after: Measurements
+    known: Mapping[str, FloatArray]
+    sensors: SensorCalibration | None = None
 
     def values(self) -> dict[str, Any]:
         """Return all fields as JSON values; nan becomes null."""
         content: dict[str, Any] = {"format": FORMAT, "version": VERSION}
         for name, value in vars(self).items():
+            if name == "sensors":
+                content[name] = None if self.sensors is None else self.sensors.values()
+                continue
             arrays = value if isinstance(value, Mapping) else getattr(value, "__dict__", None)
             content[name] = value if arrays is None else _lists(arrays)
         return content
@@ -102,9 +117,14 @@ class Calibration:
                 nominal=_codes(values["nominal"]),
                 codes=_codes(values["codes"]),
                 factors=_arrays(values["factors"], CORRECTED),
+                shifts=_arrays(values["shifts"], SHIFTED),
                 target=Measurements(**_arrays(values["target"], QUANTITIES)),
                 before=Measurements(**_arrays(values["before"], QUANTITIES)),
                 after=Measurements(**_arrays(values["after"], QUANTITIES)),
+                known=_arrays(values["known"], tuple(values["known"])),
+                sensors=SensorCalibration.of_values(values["sensors"])
+                if values["sensors"] is not None
+                else None,
             )
         except KeyError as error:
             raise ValueError(f"{path}: not a calibration of a chip: no {error}") from error
@@ -148,5 +168,5 @@ def _codes(values: Mapping[str, Any]) -> Codes:
         if not (codes == np.rint(codes)).all():
             raise ValueError(f"{name} must be whole numbers")
         memory[name] = codes.astype(np.int64)
-    large = _arrays(values, ("large_capacitor",))["large_capacitor"]
-    return Codes(**memory, large_capacitor=large != 0)
+    switches = _arrays(values, CAPACITORS)
+    return Codes(**memory, **{name: on != 0 for name, on in switches.items()})

@@ -5,16 +5,17 @@ import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes
+from spikeloop.workers.chip.capmem import BIASES, CAPACITORS, VOLTAGES, Codes
+from spikeloop.workers.chip.correlation import Correlation
 from spikeloop.workers.chip.lab.playback import EVENT, Events, sorted_events
 from spikeloop.workers.chip.limits import MAX_CODE_U10, MAX_LABEL_U6, N_NEURONS, N_ROWS
 
-CODES = (*VOLTAGES, *BIASES, "large_capacitor")
+CODES = (*VOLTAGES, *BIASES, *CAPACITORS)
 
 
 def require_integer(name: str, value: int, low: int, high: int | None = None) -> None:
@@ -35,6 +36,23 @@ def require_number(
     given = _number(name, value)
     if not low <= given <= high or (above and given == low):
         raise ValueError(f"{name} must be in {'(' if above else '['}{low}, {high}], got {given:g}")
+
+
+def require_mismatch(mismatch: object) -> None:
+    """Raise unless a value names a state of mismatch."""
+    if mismatch not in ("off", "uncalibrated", "calibrated"):
+        raise ValueError(
+            f"mismatch must be 'off', 'uncalibrated' or 'calibrated', got {mismatch!r}"
+        )
+
+
+def correlation(sensors: object) -> Correlation | None:
+    """Return the settings of the sensors that a chip shall have, or None for none."""
+    if isinstance(sensors, bool):
+        return Correlation() if sensors else None
+    if not isinstance(sensors, Correlation):
+        raise TypeError(f"sensors must be True, False or a Correlation, got {sensors!r}")
+    return sensors
 
 
 def step_count(name: str, time_s: object, step_s: float) -> int:
@@ -60,13 +78,21 @@ def integers(
     return checked if shape is None else broadcast(name, checked, shape)
 
 
-def neurons(name: str, values: int | Iterable[int]) -> NDArray[np.int64]:
-    """Return (n,) numbers of neurons."""
-    listed = list(values) if isinstance(values, Iterable) else [values]
+def neurons(name: str, values: int | Iterable[int] | None) -> NDArray[np.int64]:
+    """Return (n,) numbers of neurons; None stands for all of them."""
+    chosen = range(N_NEURONS) if values is None else values
+    listed = list(chosen) if isinstance(chosen, Iterable) else [chosen]
     given = integers(name, listed, 0, N_NEURONS - 1)
     if given.ndim > 1:
         raise ValueError(f"{name} must be one number or a list of them, got shape {given.shape}")
     return given
+
+
+def traced(membrane: int | Iterable[int] | Literal["all"]) -> NDArray[np.int64]:
+    """Return (n,) numbers of the neurons whose membranes to record."""
+    if isinstance(membrane, str) and membrane == "all":
+        return neurons("membrane", None)
+    return neurons("membrane", membrane)
 
 
 def broadcast(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -105,14 +131,16 @@ def with_codes(codes: Codes, chosen: NDArray[np.int64], new: Mapping[str, ArrayL
         memory[name] = getattr(codes, name).copy()
         memory[name][chosen] = (
             broadcast(name, _array(f"{name} must be True or False", values, "b"), chosen.shape)
-            if name == "large_capacitor"
+            if name in CAPACITORS
             else integers(name, values, 0, MAX_CODE_U10, chosen.shape)
         )
     return replace(codes, **memory)
 
 
-def events(times_s: ArrayLike, rows: ArrayLike, labels: ArrayLike, step_s: float) -> Events:
-    """Return the spikes to send, from the arguments of ``Chip.send``."""
+def events(
+    times_s: ArrayLike, rows: ArrayLike, labels: ArrayLike, step_s: float, clock: int
+) -> Events:
+    """Return the spikes to send, from the arguments of ``Chip.send``; none before the clock."""
     times = _array("times_s must be numbers, in seconds", times_s, "iuf").astype(np.float64)
     if not np.isfinite(times).all():
         raise ValueError("times_s must be finite")
@@ -131,6 +159,11 @@ def events(times_s: ArrayLike, rows: ArrayLike, labels: ArrayLike, step_s: float
     found = np.zeros(times.size, dtype=EVENT)
     found["step"] = np.rint(times.ravel() / step_s)
     found["row"], found["label_u6"] = row.ravel(), label.ravel()
+    if found.size and found["step"].min() < clock:
+        raise ValueError(
+            f"times_s must not lie before the chip's clock, {clock * step_s:g} s, got "
+            f"{times.min():g} s"
+        )
     return sorted_events(found)
 
 

@@ -36,3 +36,12 @@ class DigitalMemory:
     def __set__(self, chip: Any, values: ArrayLike) -> None:
         checked = arguments.integers(self.name, values, self.low, self.high, self.shape)
         self.array(chip).reshape(self.shape)[:] = checked
+
+
+def check_written(chip: Any) -> None:
+    """Refuse values that were written to a view of a chip's memory and that it cannot hold."""
+    for name, memory in vars(type(chip)).items():
+        if isinstance(memory, DigitalMemory) and (
+            name != "calibration_bits" or chip.sensors.exists
+        ):
+            arguments.integers(name, getattr(chip, name), memory.low, memory.high)

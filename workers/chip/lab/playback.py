@@ -12,13 +12,19 @@ from spikeloop.workers.chip.neurons import NO_SPIKE, flush_inputs, step_neurons
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.router import advance, deliver_due, dispatch, send
 from spikeloop.workers.chip.sensor_readout import read_row
+from spikeloop.workers.chip.sensors import sense_post
 from spikeloop.workers.kernels import emulator_kernel, part
 
 ONE = np.uint32(1)
 
 
-EVENT = np.dtype([("step", np.int64), ("row", np.uint8), ("label_u6", np.uint8)], align=True)
-"""A spike to send: the chip's clock when it is sent, its row and its label."""
+EVENT = np.dtype(
+    [("step", np.int64), ("row", np.uint8), ("label_u6", np.uint8), ("post", np.bool_)], align=True
+)
+"""A spike to send: the chip's clock when it is sent, its row and its label.
+
+Where ``post`` is true it is a post-correlation pulse, and ``row`` the number of its neuron.
+"""
 
 Events = NDArray[np.void]
 """(n,) of ``EVENT``, in the order of their steps."""
@@ -61,7 +67,11 @@ class RecordingBuffer(NamedTuple):
 def send_due(core: Core, events: Events, place: int) -> int:
     """Send all events that are due and return the index of the next one."""
     while place < events.size and events[place]["step"] == core.clock[0]:
-        send(core, int(events[place]["row"]), int(events[place]["label_u6"]))
+        row = int(events[place]["row"])
+        if not events[place]["post"]:
+            send(core, row, int(events[place]["label_u6"]))
+        elif core.sensors.enabled:
+            sense_post(core.sensors, row, core.clock[0])
         place += 1
     return place
 

@@ -60,6 +60,20 @@ class Recording:
         return times_s
 
 
+def joined(recordings: list[Recording]) -> Recording:
+    """Return the spikes of runs that followed one another as one recording, without membranes."""
+    first, last = recordings[0], recordings[-1]
+    return Recording(
+        start_s=first.start_s,
+        stop_s=last.stop_s,
+        spike_times_s=np.concatenate([r.spike_times_s for r in recordings]),
+        spike_neurons=np.concatenate([r.spike_neurons for r in recordings]),
+        neurons=np.zeros(0, dtype=np.int64),
+        sample_times_s=np.zeros(0),
+        membrane_V=np.zeros((0, 0), dtype=np.float32),
+    )
+
+
 def run_recorded(
     core: Core,
     events: Events,

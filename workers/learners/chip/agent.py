@@ -5,19 +5,17 @@ hardware/mdp). The initial law of every published hyperparameter is the publishe
 """
 
 from collections.abc import Mapping
-from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks, require_tables
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.chip.cadc import AdcSettings, new_adc
-from spikeloop.workers.chip.calibration.calibrate import calibrate, calibrated_codes
-from spikeloop.workers.chip.calibration.results import Calibration
+from spikeloop.workers.chip.calibration.calibrate import calibrated_codes
 from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, new_sensors
@@ -28,6 +26,8 @@ from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.learners.chip.coding import CODINGS
 from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, episode_kernel
+from spikeloop.workers.learners.chip.lab_file import CalibrationFile
+from spikeloop.workers.learners.chip.routine import calibration_of, sensor_bits_of
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity import RewardStdp, TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE
@@ -63,7 +63,12 @@ class ChipAgent(Settings):
     mismatch: Literal["off", "uncalibrated", "calibrated", "routine"] = Field(
         default="calibrated",
         description="an ideal chip; this one as made; with the published spread after calibration; "
-        "or with the neurons' codes that the calibration routine finds, up to 1023",
+        "or with the codes and sensors' bits that the calibration routine finds",
+    )
+    calibration_file: CalibrationFile = Field(
+        default=None,
+        description="a laboratory's calibration file (JSON): this chip's neurons are those that it "
+        "describes, where it does",
     )
     circuit: Circuit = Field(default=Circuit(), description="analog settings")
     coding: Literal["fired", "first", "count"] = Field(
@@ -83,6 +88,12 @@ class ChipAgent(Settings):
     program: Annotated[RewardStdp | TdLambda | TdPublished, Field(discriminator="kind")] = Field(
         default=TdLambda(), description="plasticity program"
     )
+
+    @model_validator(mode="after")
+    def _a_file_for_a_real_chip(self) -> Self:
+        if self.mismatch == "off" and self.calibration_file is not None:
+            raise ValueError('calibration_file is of a real chip, so mismatch must not be "off"')
+        return self
 
     @property
     def portable(self) -> bool:
@@ -182,19 +193,24 @@ class ChipAgent(Settings):
         """
         circuit = self.circuit_of(theta)
         codes, mismatch = neuron_codes(circuit, n_states), self.mismatch
-        if mismatch == "routine":  # measures neurons; sensors and ADC stay as they are
-            codes, mismatch = calibrated_codes(calibration_of(self.chip), codes), "uncalibrated"
-        no_calibration_u4 = np.zeros(N_SYNAPSES, dtype=np.uint8)
+        known = None if self.calibration_file is None else self.calibration_file.known()
+        calibration_u4 = np.zeros(N_SYNAPSES, dtype=np.uint8)
+        if mismatch == "routine":  # measures neurons and sensors; the ADC stays as it is
+            found = calibration_of(self.chip, self.calibration_file)
+            codes, mismatch = calibrated_codes(found, codes), "uncalibrated"
+            if self.program.uses_sensors:
+                calibration_u4 = sensor_bits_of(self.chip, self.correlation)
         core = new_core(
-            neurons_of_chip(codes, self.chip, mismatch),
+            neurons_of_chip(codes, self.chip, mismatch, known),
             circuit.step_s,
             noise_V=circuit.noise_V,
             router=circuit.router,
             router_delay_cycles=circuit.router_delay_cycles,
             strides=circuit.strides,
             gain=synapse_gains(self.chip, mismatch),
+            weight_offset_u6=circuit.weight_offset_u6,
             sensors=new_sensors(
-                self.correlation, circuit.step_s, no_calibration_u4, self.chip, mismatch
+                self.correlation, circuit.step_s, calibration_u4, self.chip, mismatch
             )
             if self.program.uses_sensors
             else None,
@@ -202,12 +218,6 @@ class ChipAgent(Settings):
         )
         connect(core, n_states, n_actions, round(theta["inhibition"]), circuit.pulse_u5)
         return core
-
-
-@cache
-def calibration_of(chip: int) -> Calibration:
-    """Calibrate a chip at the codes of ``Circuit``, once per process; takes 0.5 s."""
-    return calibrate(chip)
 
 
 def require_neurons(interface: Interface) -> None:

@@ -20,20 +20,26 @@ from spikeloop.workers.chip.calibration.results import (
     saturated_codes,
     share_of_rates_within,
 )
-from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes, ideal_constants
+from spikeloop.workers.chip.capmem import BIASES, CAPACITORS, VOLTAGES, Codes, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
-from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
+from spikeloop.workers.chip.mismatch import (
+    CALIBRATED_NEURONS,
+    neuron_deviations,
+    neurons_of_chip,
+    synapse_gains,
+)
 
 # The strongest nominal inhibition leaves the memory no room for weak neurons; this one does.
-ROOMY = neuron_codes(Circuit(gm_inh_u10=600), 0)
+ROOMY = neuron_codes(Circuit(gm_inh_u10=550), 0)
 TIMES = ("tau_mem_s", "tau_exc_s", "tau_inh_s", "refractory_s")
 CHIPS = (20, 7, *(pytest.param(chip, marks=pytest.mark.exhaustive) for chip in (22, 24, 1)))
 
 
 @cache
 def calibration_of(chip: int) -> Calibration:
-    return calibrate(chip, ROOMY)
+    """A calibration whose trials have no errors beyond those of its measurements."""
+    return calibrate(chip, ROOMY, trial_errors=None)
 
 
 def inside(chip: int, codes: Codes) -> dict[str, FloatArray]:
@@ -44,8 +50,15 @@ def inside(chip: int, codes: Codes) -> dict[str, FloatArray]:
         **{name: getattr(cells, name) for name in TIMES},
         "exc_V": cells.exc_V * gain,
         "inh_V": cells.inh_V * gain,
-        "gap_V": cells.v_thresh_V - cells.v_leak_V,
+        **at_rest(chip, codes),
     }
+
+
+def at_rest(chip: int, codes: Codes) -> dict[str, FloatArray]:
+    """Potential at rest and threshold above it of neurons whose inputs are off."""
+    off = np.zeros(N_NEURONS, dtype=np.int64)
+    cells = neurons_of_chip(replace(codes, gm_exc_u10=off, gm_inh_u10=off), chip, "uncalibrated")
+    return {"rest_V": cells.v_leak_V, "gap_V": cells.v_thresh_V - cells.v_leak_V}
 
 
 def spread(values: FloatArray, target: FloatArray) -> float:
@@ -80,8 +93,45 @@ def test_measurements_agree_with_the_values_inside_the_emulator(chip: int) -> No
     found = calibration_of(chip)
     for measured, codes in ((found.before, found.nominal), (found.after, found.codes)):
         for name, values in inside(chip, codes).items():
-            tolerance = 0.03 if name in ("tau_mem_s", "refractory_s", "gap_V") else 0.08
+            precise = ("tau_mem_s", "refractory_s", "rest_V", "gap_V")
+            tolerance = 0.04 if name in precise else 0.08
             assert getattr(measured, name) / values == pytest.approx(1.0, abs=tolerance), name
+
+
+def test_references_of_the_inputs_are_brought_to_balance() -> None:
+    """Within some codes of where each input carries no current; they began 17 codes apart."""
+    for chip in (20, 7):
+        found, d = calibration_of(chip), neuron_deviations(chip, "uncalibrated")
+        for name, nominal in (("v_syn_exc", 670), ("v_syn_inh", 690)):
+            missed = getattr(found.codes, f"{name}_u10") - nominal * (1 + d[name])
+            assert np.std(missed) < 5 < 13 < np.std(nominal * d[name]), name
+
+
+def test_trials_leave_a_calibrated_chip_with_the_spread_that_laboratories_report() -> None:
+    """Pooled over 4 chips, so of 128 neurons: an SD is within 21 % of its own but 1 time in 1000.
+
+    Control: without errors of trials it is far less.
+    """
+    relative: dict[str, list[FloatArray]] = {}
+    ideal = ideal_constants(ROOMY)
+    for chip in (20, 7, 3, 4):
+        found = calibrate(chip, ROOMY)
+        cells = neurons_of_chip(found.codes, chip, "uncalibrated")
+        rest = at_rest(chip, found.codes)
+        for name, values in {
+            "tau_mem": cells.tau_mem_s / ideal.tau_mem_s,
+            "tau_exc": cells.tau_exc_s / ideal.tau_exc_s,
+            "tau_inh": cells.tau_inh_s / ideal.tau_inh_s,
+            "refractory": cells.refractory_s / ideal.refractory_s,
+            "threshold_gap": rest["gap_V"] / (ideal.v_thresh_V - ideal.v_leak_V),
+            "leak_V": rest["rest_V"],
+        }.items():
+            relative.setdefault(name, []).append(values)
+    for name, pooled in relative.items():
+        values = np.concatenate(pooled)
+        left = values.std() if name == "leak_V" else values.std() / values.mean()
+        assert left == pytest.approx(getattr(CALIBRATED_NEURONS, name), rel=0.21), name
+    assert spread(inside(20, calibration_of(20).codes)["tau_mem_s"], ideal.tau_mem_s) < 0.01
 
 
 def test_half_a_correction_would_not_be_accepted() -> None:
@@ -111,13 +161,15 @@ def test_one_calibration_serves_other_codes() -> None:
     ideal = ideal_constants(other)
     target = {
         **{name: getattr(ideal, name) for name in (*TIMES, "exc_V", "inh_V")},
+        "rest_V": ideal.v_leak_V,
         "gap_V": ideal.v_thresh_V - ideal.v_leak_V,
     }
     for chip, found in ((chip, calibration_of(chip)) for chip in (20, 7)):
         codes = calibrated_codes(found, other)
         assert is_accepted(other, codes, chip, target)
-        np.testing.assert_array_equal(codes.v_leak_u10, other.v_leak_u10)
         np.testing.assert_array_equal(codes.v_reset_u10, other.v_reset_u10)
+        shift = codes.v_leak_u10 - other.v_leak_u10
+        np.testing.assert_array_equal(shift, found.codes.v_leak_u10 - ROOMY.v_leak_u10)
     np.testing.assert_array_equal(
         calibrated_codes(found, found.nominal).leak_u10, found.codes.leak_u10
     )
@@ -126,7 +178,7 @@ def test_one_calibration_serves_other_codes() -> None:
 
 
 def test_codes_beyond_the_memory_become_its_end() -> None:
-    found = calibrate(20, neuron_codes(Circuit(gm_inh_u10=991), 0))
+    found = calibrate(20, neuron_codes(Circuit(gm_inh_u10=991), 0), trial_errors=None)
     assert saturated_codes(found.codes)["gm_inh_u10"] >= 5
     limited = found.codes.gm_inh_u10 == 1023
     at_most = found.target.inh_V[limited] * 1.03
@@ -137,7 +189,7 @@ def test_codes_beyond_the_memory_become_its_end() -> None:
 
 
 def test_the_same_seed_gives_the_same_codes() -> None:
-    again, other = calibrate(20, ROOMY), calibrate(20, ROOMY, seed=1)
+    again, other = (calibrate(20, ROOMY, seed=seed, trial_errors=None) for seed in (0, 1))
     assert again.values() == calibration_of(20).values()
     assert other.values()["codes"] != calibration_of(20).values()["codes"]
     for name in CORRECTED:
@@ -150,7 +202,7 @@ def test_a_calibration_is_the_same_after_saving_and_loading(tmp_path: Path) -> N
     found.save(tmp_path / "chip.json")
     loaded = Calibration.load(tmp_path / "chip.json")
     assert loaded.values() == found.values()
-    for name in (*VOLTAGES, *BIASES, "large_capacitor"):
+    for name in (*VOLTAGES, *BIASES, *CAPACITORS):
         here, there = getattr(loaded.codes, name), getattr(found.codes, name)
         np.testing.assert_array_equal(here, there)
         assert here.dtype == there.dtype
@@ -162,8 +214,10 @@ def test_a_calibration_is_the_same_after_saving_and_loading(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "another"}, "version 1 of another"),
-        ({"version": 2}, "version 2 of spikeloop calibration"),
+        ({"format": "another"}, "version 2 of another"),
+        ({"sensors": {"bits_u4": [[16] * 32] * 32}}, r"bits_u4 .*\[0, 15\]"),
+        ({"sensors": {"bits_u4": [0]}}, "shape"),
+        ({"version": 1}, "version 1 of spikeloop calibration"),
         ({"codes": {}}, "no 'v_leak_u10'"),
         ({"codes": None}, ""),
         ({"chip": -1}, "chip must be at least 0"),
@@ -190,7 +244,7 @@ def test_a_file_that_is_no_calibration_is_refused(
 def test_a_neuron_that_never_fires_keeps_its_other_codes() -> None:
     """A threshold above the supply cannot be seen, and is looked for further down."""
     far = replace(ROOMY, v_thresh_u10=np.full(N_NEURONS, 1010))
-    found = calibrate(22, far)
+    found = calibrate(22, far, trial_errors=None)
     unseen = np.isnan(found.before.gap_V)
     assert 5 < unseen.sum() < N_NEURONS
     assert not np.isnan(found.after.gap_V).any()
@@ -206,6 +260,7 @@ def test_measurements_of_an_ideal_chip_are_right_with_short_and_long_time_consta
         codes = neuron_codes(circuit, 0)
         seen = measure(Bench(20, "off", codes, codes, 0.02, 4))
         ideal = ideal_constants(codes)
+        assert seen.rest_V == pytest.approx(ideal.v_leak_V, abs=0.015)
         for name in (*TIMES, "exc_V", "inh_V"):
             ratio = getattr(seen, name) / getattr(ideal, name)
             assert ratio == pytest.approx(1.0, abs=0.1), name

@@ -26,11 +26,11 @@ def quiet(**options: Any) -> Chip:
 
 
 def kick(chip: Chip, neurons: list[int], time_s: float) -> None:
-    """Makes some neurons fire at once, through row 31 and a drive that is soon over."""
+    """Makes some neurons fire at once, through eight rows and a drive that is soon over."""
     chip.set_codes(gm_exc_u10=1023, resistor_exc_u10=1023)
-    chip.row_signs[31], chip.pulse_lengths[31] = 1, 31
-    chip.weights[31, neurons], chip.labels[31] = 63, 63
-    chip.send(time_s, 31, 63)
+    chip.row_signs[24:] = 1
+    chip.weights[24:, neurons], chip.labels[24:] = 63, 63
+    chip.send(time_s, np.arange(24, N_ROWS), 63)
 
 
 def test_a_potential_has_its_closed_form_and_samples_lie_on_the_clock() -> None:
@@ -74,9 +74,8 @@ def test_squeeze_mode_sends_one_packet_for_the_spikes_of_an_interval() -> None:
         """Steps of both spikes, and those after which the driven membranes have moved."""
         chip = quiet()
         kick(chip, [9], 1e-6)
-        chip.weights[30, 4], chip.labels[30], chip.row_signs[30] = 63, 63, 1
-        chip.pulse_lengths[30] = 31
-        chip.send(1.4e-6, 30, 63)
+        chip.weights[16:24, 4], chip.labels[16:24], chip.row_signs[16:24] = 63, 62, 1
+        chip.send(1.4e-6, np.arange(16, 24), 62)
         chip.weights[[9, 4], [20, 21]], chip.labels[[9, 4]], chip.row_signs[[9, 4]] = 1, 7, 1
         prepare(chip)
         recording = chip.run(8e-6, membrane=[20, 21])
@@ -147,7 +146,7 @@ def test_codes_can_be_changed_in_the_middle_and_the_membrane_stays() -> None:
     np.testing.assert_allclose(chip.membrane_V, 300 * VOLT_PER_CODE, rtol=1e-5)
     with pytest.raises(ValueError, match="read-only"):
         chip.codes.v_leak_u10[0] = 1
-    chip.set_codes([2, 3], large_capacitor=False)
+    chip.set_codes([2, 3], large_capacitor=False, small_capacitor=True)
     assert np.flatnonzero(~chip.codes.large_capacitor).tolist() == [2, 3]
 
 
@@ -228,7 +227,7 @@ def test_impossible_events_are_refused(
 
 def test_memory_is_checked_when_it_is_set_and_when_a_view_was_written() -> None:
     chip = quiet()
-    for name, value in (("weights", 64), ("labels", -1), ("row_signs", 2), ("pulse_lengths", 32)):
+    for name, value in (("weights", 64), ("labels", -1), ("row_signs", 2), ("pulse_length", 32)):
         with pytest.raises(ValueError, match=f"{name} must be integers in"):
             setattr(chip, name, value)
     with pytest.raises(ValueError, match=r"weights must .* \(32, 32\), got shape \(2,\)"):
@@ -256,6 +255,7 @@ def test_memory_is_checked_when_it_is_set_and_when_a_view_was_written() -> None:
         (lambda chip: chip.set_codes(leak_u10=0), ValueError, "leak_u10"),
         (lambda chip: chip.set_codes([3, 4], leak_u10=[1, 2, 3]), ValueError, "leak_u10 .*shape"),
         (lambda chip: chip.set_codes(large_capacitor=2), ValueError, "large_capacitor"),
+        (lambda chip: chip.set_codes(large_capacitor=False), ValueError, "must not both be off"),
         (lambda chip: chip.set_codes(1, v_reset_u10=9), ValueError, "v_reset_u10 is one cell"),
         (lambda chip: setattr(chip, "codes", None), TypeError, "codes .* got NoneType"),
         (lambda chip: chip.read_correlation(), ValueError, "build it with sensors=True"),
@@ -265,6 +265,7 @@ def test_memory_is_checked_when_it_is_set_and_when_a_view_was_written() -> None:
         (lambda chip: Chip(mismatch="no"), ValueError, "mismatch"),  # type: ignore[arg-type]
         (lambda chip: Chip(step_s=2e-6), ValueError, "step_s .* got 2e-06"),
         (lambda chip: Chip(noise_V=None), TypeError, "noise_V .* got None"),  # type: ignore[arg-type]
+        (lambda chip: Chip(weight_offset=64), ValueError, "weight_offset .* got 64"),
         (lambda chip: Chip(seed=-1), ValueError, "seed .* got -1"),
         (lambda chip: Chip(sensors=5), TypeError, "sensors .* got 5"),  # type: ignore[arg-type]
         (lambda chip: Chip(router_delay_cycles=0), ValueError, "router_delay_cycles .* got 0"),

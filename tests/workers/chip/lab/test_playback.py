@@ -17,8 +17,9 @@ def busy(seed: int = 3) -> Chip:
     chip = Chip(20, seed=seed)
     rng = np.random.default_rng(5)
     chip.row_signs = np.where(np.arange(N_ROWS) < 22, 1, -1)
-    chip.weights = rng.integers(0, 64, (N_ROWS, N_NEURONS))
-    chip.pulse_lengths = np.where(chip.row_signs > 0, 12, 1)
+    weights = rng.integers(0, 64, (N_ROWS, N_NEURONS))
+    chip.weights = np.where(chip.row_signs[:, None] > 0, weights, weights // 12)
+    chip.pulse_length = 12
     chip.route(range(N_NEURONS), range(N_ROWS))
     chip.send(rng.uniform(0, 200e-6, 300), rng.integers(0, N_ROWS, 300))
     return chip

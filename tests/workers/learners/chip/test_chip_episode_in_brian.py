@@ -36,7 +36,7 @@ SETUPS = {
     "chip as made, td_lambda": Setup(
         ChipAgent(mismatch="uncalibrated", circuit=Circuit(noise_V=0.0)),
         {"initial_weight": 50, "weight_lower": 20, "weight_upper": 60, "rescale_period": 12},
-        seed=11,
+        seed=17,
     ),
     "ideal chip, another circuit, td_published": Setup(
         ChipAgent(mismatch="off", circuit=ANOTHER, coding="first", program=TdPublished()),
