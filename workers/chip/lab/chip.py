@@ -71,8 +71,7 @@ class Chip:
             branches, by the steps that ``Correlation`` names.
 
     Raises:
-        ValueError: a value is out of range.
-        TypeError: a value is of another type.
+        ValueError, TypeError: a value is out of range or of another type.
     """
 
     weights = DigitalMemory(lambda chip: chip.core.weight_u6, SYNAPSES, 0, MAX_WEIGHT_U6)
@@ -177,7 +176,8 @@ class Chip:
         Args:
             times_s: on the chip's clock, not in the past, in any order; rounded to the grid. All
                 that fall on the same step arrive together.
-            rows, labels: one for each time, or one for all.
+            rows: one for each time, or one for all.
+            labels: one for each time, or one for all.
 
         Raises:
             ValueError: a time lies in the past, or a row or label does not exist.
