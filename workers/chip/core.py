@@ -45,6 +45,8 @@ class Core(NamedTuple):
         random: (1,) int64, the plasticity processor's 32-bit random generator.
         delay: steps from the end of the step of a spike to the event that it causes.
         stride: steps in a stride; 1 forbids strides.
+        n_connected: neurons, from the first, that events can reach or that are listened to; the
+            others need not be advanced.
         sensors: correlation sensors.
         adc: the column ADC that reads them.
     """
@@ -67,6 +69,7 @@ class Core(NamedTuple):
     random: NDArray[np.int64]
     delay: int
     stride: int
+    n_connected: int
     sensors: Sensors
     adc: Adc
 
@@ -89,6 +92,7 @@ def new_core(
     sensors: Sensors | None = None,
     adc: Adc | None = None,
     strides: bool = True,
+    n_connected: int = N_NEURONS,
 ) -> Core:
     """Return a chip at rest whose synapses have weight 0, with spikes routed back row by row.
 
@@ -101,6 +105,7 @@ def new_core(
         sensors: correlation sensors; none are kept up to date by default.
         adc: their ADC, an ideal one by default.
         strides: whether the chip may take strides where nothing can happen.
+        n_connected: neurons, from the first, that have synapses or are listened to; all by default.
     """
     delay = cycles_to_steps(router_delay_cycles, step_s, FPGA_HZ)
     return Core(
@@ -122,6 +127,7 @@ def new_core(
         random=np.zeros(1, dtype=np.int64),
         delay=delay,
         stride=stride_steps(step_s) if strides else 1,
+        n_connected=n_connected,
         sensors=disabled_sensors() if sensors is None else sensors,
         adc=new_adc(AdcSettings(), 0, "off") if adc is None else adc,
     )

@@ -6,9 +6,12 @@ from spikeloop.workers.chip.analog import I_EXC, I_INH
 from spikeloop.workers.chip.core import NO_ROW, Core
 from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS
 from spikeloop.workers.chip.neurons import (
+    ALL,
+    FIRST_HALF,
+    HALF_OF_NEURONS,
     can_stride,
     flush_inputs,
-    step_neurons,
+    run_neurons,
     stride_neurons,
 )
 from spikeloop.workers.chip.sensors import sense_post, sense_pre
@@ -108,6 +111,33 @@ def dispatch(core: Core, spikes: np.uint32) -> None:
     core.queue[COUNT] += 1
 
 
+@part
+def stride(core: Core) -> bool:
+    """Take a stride if that is allowed now, and tell whether it was."""
+    length = np.float32(core.stride)
+    if core.n_connected <= HALF_OF_NEURONS:
+        if not can_stride(core.analog, length, FIRST_HALF):
+            return False
+        stride_neurons(core.analog, core.lanes, length, FIRST_HALF)
+    else:
+        if not can_stride(core.analog, length, ALL):
+            return False
+        stride_neurons(core.analog, core.lanes, length, ALL)
+    core.clock[0] += core.stride
+    return True
+
+
+@part
+def run(core: Core, n_steps: int) -> np.uint32:
+    """Take small steps up to the first in which a neuron fires, and return those that fired."""
+    if core.n_connected <= HALF_OF_NEURONS:
+        taken, spikes = run_neurons(core.analog, core.lanes, n_steps, FIRST_HALF)
+    else:
+        taken, spikes = run_neurons(core.analog, core.lanes, n_steps, ALL)
+    core.clock[0] += taken
+    return spikes
+
+
 @routine
 def advance(core: Core, n_steps: int) -> None:
     """Run the chip for ``n_steps`` integration steps.
@@ -117,21 +147,13 @@ def advance(core: Core, n_steps: int) -> None:
     """
     flush_inputs(core.analog)
     end = core.clock[0] + n_steps
-    length = np.float32(core.stride)
     while core.clock[0] < end:
         free = min(deliver_due(core), end) - core.clock[0]
         if core.stride > 1 and free >= core.stride:
-            if can_stride(core.analog, length):
-                stride_neurons(core.analog, core.lanes, length)
-                core.clock[0] += core.stride
+            if stride(core):
                 continue
             free = core.stride
-        left = free
-        spikes = NO_SPIKES
-        while left > 0 and spikes == NO_SPIKES:
-            spikes = step_neurons(core.analog, core.lanes)
-            left -= 1
-        core.clock[0] += free - left
+        spikes = run(core, free)
         if spikes != NO_SPIKES:
             dispatch(core, spikes)
 

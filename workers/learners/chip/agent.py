@@ -191,6 +191,7 @@ class ChipAgent(Settings):
             noise_V=circuit.noise_V,
             router_delay_cycles=circuit.router_delay_cycles,
             strides=circuit.strides,
+            n_connected=n_states + n_actions,
             gain=synapse_gains(self.chip, mismatch),
             sensors=new_sensors(
                 self.correlation, circuit.step_s, no_calibration_u4, self.chip, mismatch
