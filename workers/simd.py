@@ -9,7 +9,7 @@ state in registers, so here a vector is a type of its own:
     v = select(v > limit, limit, v)
     store(analog, V, v)
 
-A vector has float32, uint32 or, as the result of a comparison, one-bit elements. Operations work
+A vector has float32, uint32, uint8 or, as the result of a comparison, one-bit elements. Operations work
 element by element; a scalar stands for a vector of equal elements. Each is one IEEE operation,
 never contracted or reordered, so results are the same on every machine; a processor whose registers
 are shorter takes several instructions.
@@ -28,6 +28,7 @@ from numba.extending import NativeValue, intrinsic, typeof_impl, unbox
 LLVM_TYPES = {
     types.float32: ir.FloatType(),
     types.uint32: ir.IntType(32),
+    types.uint8: ir.IntType(8),
     types.boolean: ir.IntType(1),
 }
 
@@ -90,6 +91,7 @@ OPERATIONS: dict[Any, dict[types.Type, tuple[str, tuple[str, ...], types.Type]]]
     operator.lt: {types.float32: ("fcmp_ordered", ("<",), types.boolean)},
     operator.gt: {types.float32: ("fcmp_ordered", (">",), types.boolean)},
     operator.le: {types.float32: ("fcmp_ordered", ("<=",), types.boolean)},
+    operator.eq: {types.uint8: ("icmp_unsigned", ("==",), types.boolean)},
     operator.ge: {types.float32: ("fcmp_ordered", (">=",), types.boolean)},
     operator.lshift: {types.uint32: ("shl", (), types.uint32)},
     operator.rshift: {types.uint32: ("lshr", (), types.uint32)},
@@ -160,7 +162,7 @@ def _place(context: Any, builder: Any, array: Any, memory: Any, first: Any, vect
 
 @intrinsic
 def load(typing: Any, array: Any, first: Any, width: Any) -> Any:
-    """Return elements ``first`` to ``first + count − 1`` of a contiguous float32 or uint32 array."""
+    """Return elements ``first`` to ``first + count − 1`` of a contiguous array."""
     vector = VectorType(array.dtype, width.count)
 
     def lower(context: Any, builder: Any, called: Any, values: Any) -> Any:
@@ -200,12 +202,13 @@ def select(typing: Any, condition: Any, if_true: Any, if_false: Any) -> Any:
 
 
 @intrinsic
-def signed_to_float(typing: Any, vector: Any) -> Any:
-    """Return the elements of a uint32 vector, taken as signed, as float32, rounded to even."""
+def to_float(typing: Any, vector: Any) -> Any:
+    """Return the elements of a vector of whole numbers as float32; uint32 counts as signed."""
     result = VectorType(types.float32, vector.count)
+    name = "sitofp" if vector.element == types.uint32 else "uitofp"
 
     def lower(context: Any, builder: Any, called: Any, values: Any) -> Any:
-        return builder.sitofp(values[0], context.get_value_type(result))
+        return getattr(builder, name)(values[0], context.get_value_type(result))
 
     return signature(result, vector), lower
 
@@ -220,3 +223,14 @@ def mask(typing: Any, condition: Any) -> Any:
         return bits if condition.count == whole.width else builder.zext(bits, whole)
 
     return signature(types.uint32, condition), lower
+
+
+@intrinsic
+def lowest(typing: Any, bits: Any) -> Any:
+    """Return the index of the lowest bit that is set; ``bits`` is not 0."""
+
+    def lower(context: Any, builder: Any, called: Any, values: Any) -> Any:
+        index = builder.cttz(values[0], ir.Constant(ir.IntType(1), 1))
+        return builder.zext(index, ir.IntType(64))
+
+    return signature(types.int64, types.uint32), lower

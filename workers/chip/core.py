@@ -48,8 +48,7 @@ class Core(NamedTuple):
         delay: steps from the end of the step of a packet's first spike to its events.
         router: index into ``ROUTERS``.
         stride: steps in a stride; 1 forbids strides.
-        n_connected: neurons, from the first, that events can reach or that are listened to; the
-            others need not be advanced.
+        n_advanced: neurons, from the first, that are advanced; the others rest.
         sensors: correlation sensors.
         adc: the column ADC that reads them.
     """
@@ -73,7 +72,7 @@ class Core(NamedTuple):
     delay: int
     router: int
     stride: int
-    n_connected: int
+    n_advanced: int
     sensors: Sensors
     adc: Adc
 
@@ -112,6 +111,7 @@ def new_core(
         adc: their ADC, an ideal one by default.
         strides: whether the chip may take strides where nothing can happen.
         n_connected: neurons, from the first, that have synapses or are listened to; all by default.
+            The others are advanced only if noise could make them fire.
     """
     delay = cycles_to_steps(router_delay_cycles, step_s, FPGA_HZ)
     return Core(
@@ -134,10 +134,20 @@ def new_core(
         delay=delay,
         router=ROUTERS.index(router),
         stride=stride_steps(step_s) if strides else 1,
-        n_connected=n_connected,
+        n_advanced=N_NEURONS if fires_alone(cells, noise_V, n_connected) else n_connected,
         sensors=disabled_sensors() if sensors is None else sensors,
         adc=new_adc(AdcSettings(), 0, "off") if adc is None else adc,
     )
+
+
+def fires_alone(cells: NeuronConstants, noise_V: float, first: int) -> bool:
+    """Tell whether neurons from ``first`` on could fire, though no event reaches them.
+
+    They cannot where eight standard deviations of noise are between leak and threshold: of 1,000
+    chips in an hour each, not one would.
+    """
+    distance_V = (cells.v_thresh_V - cells.v_leak_V)[first:]
+    return bool((distance_V <= 8 * noise_V).any())
 
 
 def row_by_row() -> NDArray[np.uint32]:

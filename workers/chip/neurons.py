@@ -39,14 +39,14 @@ from spikeloop.workers.chip.analog import (
 from spikeloop.workers.chip.limits import N_NEURONS, V_MAX_V
 from spikeloop.workers.chip.noise import xorshift32_each
 from spikeloop.workers.kernels import part
-from spikeloop.workers.simd import Width, load, mask, select, signed_to_float, store
+from spikeloop.workers.simd import Width, load, mask, select, store, to_float
 
 ZERO, ONE, V_MAX = np.float32(0), np.float32(1), np.float32(V_MAX_V)
 NO_SPIKE = np.uint32(0)
 
-HALF_OF_NEURONS = N_NEURONS // 2
-FIRST_HALF, ALL = Width(HALF_OF_NEURONS), Width(N_NEURONS)
-"""Which neurons are advanced; the others stay as they are."""
+N_HALF = N_NEURONS // 2
+HALF, ALL = Width(N_HALF), Width(N_NEURONS)
+"""How many neurons are advanced, from the first; the others stay as they are."""
 
 # Weight codes. An input that decays without end would reach subnormal numbers, on which processors
 # are a hundred times slower; below this it cannot change the membrane's float32 any more.
@@ -132,7 +132,7 @@ def integrate(state: State, by: Coefficients) -> State:
         + by.leak
         + state.i_exc * by.drive_exc
         + state.i_inh * by.drive_inh
-        + signed_to_float(lane) * by.noise
+        + to_float(lane) * by.noise
     )
     return State(v, state.i_exc * by.decay_exc, state.i_inh * by.decay_inh, state.left, lane)
 

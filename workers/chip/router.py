@@ -25,8 +25,8 @@ from spikeloop.workers.chip.core import ROUTERS, Core
 from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS
 from spikeloop.workers.chip.neurons import (
     ALL,
-    FIRST_HALF,
-    HALF_OF_NEURONS,
+    HALF,
+    N_HALF,
     can_stride,
     flush_inputs,
     run_neurons,
@@ -34,9 +34,10 @@ from spikeloop.workers.chip.neurons import (
 )
 from spikeloop.workers.chip.sensors import sense_post, sense_pre
 from spikeloop.workers.kernels import part, routine
+from spikeloop.workers.simd import load, lowest, select, store, to_float
 
 NO_SPIKES = np.uint32(0)
-ONE_ROW = np.uint32(1)
+ONE_BIT = np.uint32(1)
 NO_WEIGHT = np.uint8(0)
 
 DELAY_LINE = ROUTERS.index("delay_line")
@@ -44,6 +45,12 @@ SQUEEZE_WINDOWS = ROUTERS.index("squeeze_windows")
 
 HEAD, COUNT = 0, 1
 FAR_FUTURE = 1 << 62
+
+
+@part
+def without_lowest(bits: np.uint32) -> np.uint32:
+    """Return ``bits`` with the lowest one cleared."""
+    return np.uint32(bits & np.uint32(bits - ONE_BIT))
 
 
 @part
@@ -57,16 +64,13 @@ def send(core: Core, row: int, address_u6: int) -> None:
         return
     address = np.uint8(address_u6)
     pulse = np.float32(core.pulse_u5[row])
-    # Views let the compiler see that no index is negative, without which it does not vectorise.
-    first = row * N_NEURONS
-    label = core.label_u6[first : first + N_NEURONS]
-    weight = core.weight_u6[first : first + N_NEURONS]
-    gain = core.gain[first : first + N_NEURONS]
     line = I_EXC if sign > 0 else I_INH
-    inputs = core.analog[line : line + N_NEURONS]
-    for j in range(N_NEURONS):
-        answering = weight[j] if label[j] == address else NO_WEIGHT
-        inputs[j] += np.float32(answering) * gain[j] * pulse
+    for column in range(0, core.n_advanced, N_HALF):
+        synapse = row * N_NEURONS + column
+        answers = load(core.label_u6, synapse, HALF) == address
+        weight = select(answers, load(core.weight_u6, synapse, HALF), NO_WEIGHT)
+        added = to_float(weight) * load(core.gain, synapse, HALF) * pulse
+        store(core.analog, line + column, load(core.analog, line + column, HALF) + added)
     if core.sensors.enabled:
         sense_pre(core.sensors, core.label_u6, row, address_u6, core.clock[0])
 
@@ -74,23 +78,18 @@ def send(core: Core, row: int, address_u6: int) -> None:
 @part
 def send_rows(core: Core, rows: np.uint32, address_u6: int) -> None:
     """Deliver one event, with the same address, to each row of a bit mask now."""
-    row = 0
     while rows != NO_SPIKES:
-        if (rows & ONE_ROW) != NO_SPIKES:
-            send(core, row, address_u6)
-        rows = np.uint32(rows >> ONE_ROW)
-        row += 1
+        send(core, lowest(rows), address_u6)
+        rows = without_lowest(rows)
 
 
 @part
 def deliver(core: Core, due: np.uint32) -> None:
     """Deliver the events of a packet that has passed the router; ``due`` has a bit per neuron."""
-    neuron = 0
     while due != NO_SPIKES:
-        if (due & ONE_ROW) != NO_SPIKES:
-            send_rows(core, core.route_rows[neuron], int(core.route_label_u6[neuron]))
-        due = np.uint32(due >> ONE_ROW)
-        neuron += 1
+        neuron = lowest(due)
+        send_rows(core, core.route_rows[neuron], int(core.route_label_u6[neuron]))
+        due = without_lowest(due)
 
 
 @part
@@ -110,16 +109,14 @@ def deliver_due(core: Core) -> int:
 def count_spikes(core: Core, spikes: np.uint32) -> None:
     """Let the spikes of the step that has just ended raise their counters, up to their limit."""
     step = core.clock[0] - 1
-    neuron = 0
     while spikes != NO_SPIKES:
-        if (spikes & ONE_ROW) != NO_SPIKES:
-            if core.counters_u10[neuron] == 0:
-                core.first_spike[neuron] = step
-            core.counters_u10[neuron] = min(core.counters_u10[neuron] + 1, MAX_COUNT_U10)
-            if core.sensors.enabled:
-                sense_post(core.sensors, neuron, step)
-        spikes = np.uint32(spikes >> ONE_ROW)
-        neuron += 1
+        neuron = lowest(spikes)
+        if core.counters_u10[neuron] == 0:
+            core.first_spike[neuron] = step
+        core.counters_u10[neuron] = min(core.counters_u10[neuron] + 1, MAX_COUNT_U10)
+        if core.sensors.enabled:
+            sense_post(core.sensors, neuron, step)
+        spikes = without_lowest(spikes)
 
 
 @part
@@ -144,10 +141,10 @@ def dispatch(core: Core, spikes: np.uint32) -> None:
 def stride(core: Core) -> bool:
     """Take a stride if that is allowed now, and tell whether it was."""
     length = np.float32(core.stride)
-    if core.n_connected <= HALF_OF_NEURONS:
-        if not can_stride(core.analog, length, FIRST_HALF):
+    if core.n_advanced <= N_HALF:
+        if not can_stride(core.analog, length, HALF):
             return False
-        stride_neurons(core.analog, core.lanes, length, FIRST_HALF)
+        stride_neurons(core.analog, core.lanes, length, HALF)
     else:
         if not can_stride(core.analog, length, ALL):
             return False
@@ -159,8 +156,8 @@ def stride(core: Core) -> bool:
 @part
 def run(core: Core, n_steps: int) -> np.uint32:
     """Take small steps up to the first in which a neuron fires, and return those that fired."""
-    if core.n_connected <= HALF_OF_NEURONS:
-        taken, spikes = run_neurons(core.analog, core.lanes, n_steps, FIRST_HALF)
+    if core.n_advanced <= N_HALF:
+        taken, spikes = run_neurons(core.analog, core.lanes, n_steps, HALF)
     else:
         taken, spikes = run_neurons(core.analog, core.lanes, n_steps, ALL)
     core.clock[0] += taken
