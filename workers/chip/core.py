@@ -143,8 +143,8 @@ def new_core(
 def fires_alone(cells: NeuronConstants, noise_V: float, first: int) -> bool:
     """Tell whether neurons from ``first`` on could fire, though no event reaches them.
 
-    They cannot where eight standard deviations of noise are between leak and threshold: of 1,000
-    chips in an hour each, not one would.
+    Where eight standard deviations of noise are between leak and threshold, a neuron would fire
+    once in years of chip time, and is taken not to.
     """
     distance_V = (cells.v_thresh_V - cells.v_leak_V)[first:]
     return bool((distance_V <= 8 * noise_V).any())

@@ -127,13 +127,8 @@ def integrate(state: State, by: Coefficients) -> State:
     and refractory steps stay as they are.
     """
     lane = xorshift32_each(state.lane)
-    v = (
-        state.v * by.decay_v
-        + by.leak
-        + state.i_exc * by.drive_exc
-        + state.i_inh * by.drive_inh
-        + to_float(lane) * by.noise
-    )
+    drive_V = by.leak + state.i_exc * by.drive_exc + state.i_inh * by.drive_inh
+    v = state.v * by.decay_v + (drive_V + to_float(lane) * by.noise)
     return State(v, state.i_exc * by.decay_exc, state.i_inh * by.decay_inh, state.left, lane)
 
 
@@ -158,17 +153,19 @@ def run_neurons(
     state, by = load_state(analog, lanes, width), load_coefficients(analog, STEP, width)
     v_thresh, v_reset = load(analog, V_THRESH, width), load(analog, V_RESET, width)
     refractory_steps = load(analog, REFRACTORY_STEPS, width)
+    # A neuron whose threshold lies above the supply stays at the supply's end instead of firing.
+    able = v_thresh <= V_MAX
+    limit, end = select(able, v_thresh, V_MAX), select(able, v_reset, V_MAX)
     left_steps, fired = n_steps, NO_SPIKE
     while left_steps > 0 and fired == NO_SPIKE:
         after = integrate(state, by)
-        v = select(after.v < ZERO, ZERO, after.v)
-        v = select(v > V_MAX, V_MAX, v)
         held = after.left > ZERO
-        # No threshold lies where the supply ends, so this need not wait for the limits above.
-        above = after.v >= v_thresh
-        fires = above & ~held
+        # Compared before it is kept from falling below 0, so that neither waits for the other.
+        above = after.v >= limit
+        fires = above & able & ~held
+        v = select(above, end, select(after.v < ZERO, ZERO, after.v))
         state = State(
-            select(held | above, v_reset, v),
+            select(held, v_reset, v),
             after.i_exc,
             after.i_inh,
             select(fires, refractory_steps, after.left - ONE),

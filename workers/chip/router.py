@@ -55,32 +55,42 @@ def without_lowest(bits: np.uint32) -> np.uint32:
 
 @part
 def send(core: Core, row: int, address_u6: int) -> None:
-    """Deliver one event to one row now: synapses whose label is its address add their weight.
-
-    A row's driver decides for the whole row whether that excites or inhibits, and how strongly.
-    """
-    sign = core.row_sign[row]
-    if sign == 0:
-        return
-    address = np.uint8(address_u6)
-    pulse = np.float32(core.pulse_u5[row])
-    line = I_EXC if sign > 0 else I_INH
-    for column in range(0, core.n_advanced, N_HALF):
-        synapse = row * N_NEURONS + column
-        answers = load(core.label_u6, synapse, HALF) == address
-        weight = select(answers, load(core.weight_u6, synapse, HALF), NO_WEIGHT)
-        added = to_float(weight) * load(core.gain, synapse, HALF) * pulse
-        store(core.analog, line + column, load(core.analog, line + column, HALF) + added)
-    if core.sensors.enabled:
-        sense_pre(core.sensors, core.label_u6, row, address_u6, core.clock[0])
+    """Deliver one event to one row now."""
+    send_rows(core, np.uint32(ONE_BIT << np.uint32(row)), address_u6)
 
 
 @part
 def send_rows(core: Core, rows: np.uint32, address_u6: int) -> None:
-    """Deliver one event, with the same address, to each row of a bit mask now."""
-    while rows != NO_SPIKES:
-        send(core, lowest(rows), address_u6)
-        rows = without_lowest(rows)
+    """Deliver one event to each row of a bit mask now, with the same address.
+
+    The synapses of a row whose label is the address add their weight. A row's driver decides for
+    the whole row whether that excites or inhibits, and how strongly.
+    """
+    address = np.uint8(address_u6)
+    for column in range(0, core.n_advanced, N_HALF):
+        i_exc = load(core.analog, I_EXC + column, HALF)
+        i_inh = load(core.analog, I_INH + column, HALF)
+        left = rows
+        while left != NO_SPIKES:
+            row = lowest(left)
+            synapse = row * N_NEURONS + column
+            answers = load(core.label_u6, synapse, HALF) == address
+            weight = select(answers, load(core.weight_u6, synapse, HALF), NO_WEIGHT)
+            pulse = np.float32(core.pulse_u5[row])
+            added = to_float(weight) * load(core.gain, synapse, HALF) * pulse
+            if core.row_sign[row] > 0:
+                i_exc = i_exc + added
+            elif core.row_sign[row] < 0:
+                i_inh = i_inh + added
+            left = without_lowest(left)
+        store(core.analog, I_EXC + column, i_exc)
+        store(core.analog, I_INH + column, i_inh)
+    if core.sensors.enabled:
+        while rows != NO_SPIKES:
+            row = lowest(rows)
+            if core.row_sign[row] != 0:
+                sense_pre(core.sensors, core.label_u6, row, address_u6, core.clock[0])
+            rows = without_lowest(rows)
 
 
 @part
