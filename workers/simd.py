@@ -9,8 +9,8 @@ state in registers, so here a vector is a type of its own:
     v = select(v > limit, limit, v)
     store(analog, V, v)
 
-A vector has float32, uint32, uint8 or, as the result of a comparison, one-bit elements. Operations work
-element by element; a scalar stands for a vector of equal elements. Each is one IEEE operation,
+A vector has float32, uint32, uint8 or, as the result of a comparison, one-bit elements. Operations
+work element by element; a scalar stands for a vector of equal elements. Each is one IEEE operation,
 never contracted or reordered, so results are the same on every machine; a processor whose registers
 are shorter takes several instructions.
 """
@@ -100,7 +100,7 @@ OPERATIONS: dict[Any, dict[types.Type, tuple[str, tuple[str, ...], types.Type]]]
     operator.or_: {types.boolean: ("or_", (), types.boolean)},
     operator.invert: {types.boolean: ("not_", (), types.boolean)},
 }
-"""The builder's method and its leading arguments, and the result's elements, by those of operands."""
+"""By the operands' elements: the builder's method, its first arguments, the result's elements."""
 
 
 def _repeated(context: Any, builder: Any, value: Any, given: Any, vector: VectorType) -> Any:

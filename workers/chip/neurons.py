@@ -1,9 +1,9 @@
 """Dynamics of the neurons: small steps that may fire, and strides in which nothing can happen.
 
-A neuron's state is in registers from step to step (``simd``): several neurons are one vector, and a
-chip's neurons are the first 16, in one or two vectors, or all 32. What a step takes is the time
-that one membrane needs for the chain of operations from its value to the next one, so everything
-else is kept out of that chain.
+Neurons are vectors that stay in registers from step to step (``simd``). What limits the speed is
+how long a membrane waits for its own value one step before, so as few operations as possible follow
+one another on the way from one to the next: drives are summed up before, and the limits of the
+membrane are compared beside each other.
 """
 
 from typing import Any, NamedTuple
@@ -123,12 +123,12 @@ def load_coefficients(analog: NDArray[np.float32], length: int, width: Width) ->
 def integrate(state: State, by: Coefficients) -> State:
     """Return the neurons after a step or stride, if nothing holds or ends their membranes.
 
-    V·e^(−h/τ_m) + leak + drives + noise. The synaptic inputs decay, the noise generators move on,
+    V·e^(−h/τ_m) + (leak + drives + noise). The synaptic inputs decay, the noise generators move on,
     and refractory steps stay as they are.
     """
     lane = xorshift32_each(state.lane)
-    drive_V = by.leak + state.i_exc * by.drive_exc + state.i_inh * by.drive_inh
-    v = state.v * by.decay_v + (drive_V + to_float(lane) * by.noise)
+    drive = by.leak + state.i_exc * by.drive_exc + state.i_inh * by.drive_inh
+    v = state.v * by.decay_v + (drive + to_float(lane) * by.noise)
     return State(v, state.i_exc * by.decay_exc, state.i_inh * by.decay_inh, state.left, lane)
 
 
