@@ -16,16 +16,28 @@ are shorter takes several instructions.
 """
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.core.datamodel import models, register_default
-from numba.core.imputils import lower_builtin, lower_constant
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import NativeValue, intrinsic, typeof_impl, unbox
+from numba import extending, types
+from numba.core import datamodel, imputils
+from numba.core.typing import templates
 
-LLVM_TYPES = {
+Decorator = Callable[[Any], Any]
+
+# numba's own annotations are incomplete.
+signature: Any = templates.signature
+infer_global: Any = templates.infer_global
+native_value: Any = extending.NativeValue
+lower_builtin: Any = imputils.lower_builtin
+lower_constant: Callable[[Any], Decorator] = imputils.lower_constant
+register_model: Callable[[Any], Decorator] = extending.register_model
+register_type: Callable[[Any], Decorator] = extending.typeof_impl.register
+unbox: Callable[[Any], Decorator] = extending.unbox
+intrinsic: Decorator = extending.intrinsic
+
+LLVM_TYPES: dict[Any, Any] = {
     types.float32: ir.FloatType(),
     types.uint32: ir.IntType(32),
     types.uint8: ir.IntType(8),
@@ -56,20 +68,22 @@ class VectorType(types.Type):
         super().__init__(f"vector_{count}_{element}")
 
 
-@register_default(WidthType)
-class _WidthModel(models.OpaqueModel):
+@register_model(WidthType)
+class _WidthModel(datamodel.models.OpaqueModel):
     """Nothing but its type is known of a ``Width``."""
 
 
-@register_default(VectorType)
-class _VectorModel(models.PrimitiveModel):
+@register_model(VectorType)
+class _VectorModel(datamodel.models.PrimitiveModel):
     """A vector is a value of LLVM's own vector type."""
 
     def __init__(self, manager: Any, vector: VectorType) -> None:
-        super().__init__(manager, vector, ir.VectorType(LLVM_TYPES[vector.element], vector.count))
+        """Take LLVM's type from the numba type."""
+        element = LLVM_TYPES[vector.element]
+        super().__init__(manager, vector, ir.VectorType(element, vector.count))  # type: ignore[no-untyped-call]
 
 
-@typeof_impl.register(Width)
+@register_type(Width)
 def _width_type(width: Width, context: Any) -> WidthType:
     return WidthType(width.count)
 
@@ -80,11 +94,11 @@ def _width_constant(context: Any, builder: Any, width: WidthType, value: Width) 
 
 
 @unbox(WidthType)
-def _width_argument(width: WidthType, value: Any, context: Any) -> NativeValue:
-    return NativeValue(context.context.get_dummy_value())
+def _width_argument(width: WidthType, value: Any, context: Any) -> Any:
+    return native_value(context.context.get_dummy_value())
 
 
-OPERATIONS: dict[Any, dict[types.Type, tuple[str, tuple[str, ...], types.Type]]] = {
+OPERATIONS: dict[Any, dict[Any, tuple[str, tuple[str, ...], Any]]] = {
     operator.add: {types.float32: ("fadd", (), types.float32)},
     operator.sub: {types.float32: ("fsub", (), types.float32)},
     operator.mul: {types.float32: ("fmul", (), types.float32)},
@@ -117,7 +131,7 @@ def _repeated(context: Any, builder: Any, value: Any, given: Any, vector: Vector
 def _define(symbol: Any) -> None:
     """Let an operator work on vectors, and on a vector and a scalar."""
 
-    class _Operator(AbstractTemplate):
+    class _Operator(templates.AbstractTemplate):
         key = symbol
 
         def generic(self, operands: Any, keywords: Any) -> Any:

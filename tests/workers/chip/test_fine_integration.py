@@ -38,7 +38,8 @@ def chip_20(**values: float) -> NeuronConstants:
 def weights(seed: int) -> FloatArray:
     """(2, 32) weights of the rows that excite and inhibit; inhibition is 13 times as strong."""
     most = np.array([[64], [16]])
-    return np.random.default_rng(seed).integers(most // 8 + 1, most, (2, N_NEURONS)) + 0.0
+    drawn = np.random.default_rng(seed).integers(most // 8 + 1, most, (2, N_NEURONS))
+    return drawn.astype(np.float64)
 
 
 def poisson(seed: int, n_steps: int, exc_Hz: float, inh_Hz: float) -> Train:
@@ -156,7 +157,10 @@ def test_correlation_windows_are_off_by_less_than_a_step() -> None:
     no_calibration_u4 = np.zeros(N_SYNAPSES, dtype=np.uint8)
     sensors = new_sensors(correlation, STEP_S, no_calibration_u4, 20, "calibrated")
     row = slice(PROBE * N_NEURONS, (PROBE + 1) * N_NEURONS)
-    probe = Probe(STEP_S / sensors.rate[:, row], sensors.amplitude[:, row].astype(np.float64))
+    probe = Probe(
+        STEP_S / sensors.rate[:, row].astype(np.float64),
+        sensors.amplitude[:, row].astype(np.float64),
+    )
     rng = np.random.default_rng(5)
     train: Train = [(step, EXC) for step in (100, 500, 900)]
     train += [(int(step), PROBE) for step in np.sort(rng.choice(n_steps, 12, replace=False))]
