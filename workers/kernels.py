@@ -17,6 +17,7 @@ from numba import njit
 from numba.extending import typeof_impl
 
 from spikeloop.tasks import portable
+from spikeloop.workers import simd
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -90,7 +91,8 @@ def source_digest(*others: Path) -> int:
     workers = Path(__file__).parent
     folders = ("chip", "plasticity", "learners")
     own = [source for folder in folders for source in sorted((workers / folder).rglob("*.py"))]
-    for source in (Path(__file__), *own, Path(portable.__file__), *others):
+    shared = [Path(module.__file__) for module in (portable, simd)]
+    for source in (Path(__file__), *own, *shared, *others):
         inside = source.is_relative_to(workers)
         name = source.relative_to(workers).as_posix() if inside else source.name
         digest.update(name.encode() + b"\0" + source.read_bytes())

@@ -7,6 +7,9 @@ programs on the machine only ever make them slower. Without noise the emulator r
 instructions, noise having width 0, so noise costs nothing but the spikes that it causes. Compile
 times come from fresh processes, with an empty cache on disk and with a filled one, and include
 loading numba.
+
+``--against FOLDER`` compares this checkout with another one of the repository instead: a process of
+each runs the same episodes in turn, so that whatever else the machine does meets both.
 """
 
 import argparse
@@ -18,6 +21,7 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 
@@ -104,10 +108,63 @@ def compile_s() -> tuple[float, float]:
     return cold, warm
 
 
+def serve() -> None:
+    """Run one episode for each seed on standard input; print its seconds and its return."""
+    family, learner = RandomMdp(n_steps=N_DECISIONS), ChipAgent()
+    parameters = Parameters(learner.space(family.interface), np.array([THETA]))
+    tasks = family.sample(1, np.random.default_rng(0))
+    for line in sys.stdin:
+        seeds = np.full((1, 1), int(line), dtype=np.uint64)
+        started = time.perf_counter()
+        returns = learner.run_episodes(parameters, tasks, seeds).returns
+        print(time.perf_counter() - started, returns[0, 0], flush=True)
+
+
+def compare(other: Path, n_repeats: int) -> None:
+    """Print how fast this checkout and another one run the same episodes, in turn."""
+    checkouts = [Path(__file__).parents[2], other.resolve()]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, "--serve"],
+            env={**os.environ, "PYTHONPATH": str(checkout)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for checkout in checkouts
+    ]
+    times = np.empty((n_repeats + 1, 2))
+    returns = np.empty((n_repeats + 1, 2))
+    for seed in range(n_repeats + 1):
+        for i, process in enumerate(processes):
+            print(seed, file=process.stdin, flush=True)
+            assert process.stdout is not None
+            times[seed, i], returns[seed, i] = map(float, process.stdout.readline().split())
+    for process in processes:
+        process.communicate()
+    best = times[1:].min(axis=0)  # the first may have compiled
+    print("| checkout | episode (ms) | × chip |")
+    print("| --- | --- | --- |")
+    for checkout, wall_s in zip(checkouts, best, strict=True):
+        print(f"| {checkout} | {wall_s * 1e3:.2f} | {N_DECISIONS * DECISION_S / wall_s:.1f} |")
+    print()
+    same = (returns[:, 0] == returns[:, 1]).sum()
+    print(f"{best[1] / best[0]:.2f} times as fast; returns equal in {same} of {len(returns)}.")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=20, help="episodes per line of the table")
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--against", type=Path, help="another checkout of the repository")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    repeats = chosen.repeats
+    if chosen.serve:
+        serve()
+        return
+    if chosen.against:
+        compare(chosen.against, repeats)
+        return
 
     print(f"{processor()}, {os.cpu_count()} cores, one used; Python {platform.python_version()}")
     print()

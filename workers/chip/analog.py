@@ -92,8 +92,10 @@ def analog_block(cells: NeuronConstants, step_s: float, noise_V: float) -> NDArr
     def put(row: int, values: FloatArray | list[float]) -> None:
         block[row : row + N_NEURONS] = values
 
-    # A threshold above the supply is never reached; the step relies on this when it clips V.
+    # A threshold above the supply is never reached, one at its lower end always: steps compare
+    # before they clip V.
     v_thresh_V = np.where(cells.v_thresh_V > V_MAX_V, np.inf, cells.v_thresh_V)
+    v_thresh_V = np.where(v_thresh_V <= 0, -np.inf, v_thresh_V)
     put(V, cells.v_leak_V)
     put(V_LEAK, cells.v_leak_V)
     put(V_THRESH, v_thresh_V)

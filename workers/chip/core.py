@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.workers.chip.analog import analog_block, stride_steps
+from spikeloop.workers.chip.analog import analog_block, stationary_noise_V, stride_steps
 from spikeloop.workers.chip.cadc import Adc, AdcSettings, new_adc
 from spikeloop.workers.chip.capmem import NeuronConstants
 from spikeloop.workers.chip.correlation import Sensors, disabled_sensors
@@ -49,6 +49,7 @@ class Core(NamedTuple):
         delay: steps from the end of the step of a packet's first spike to its events.
         router: index into ``ROUTERS``.
         stride: steps in a stride; 1 forbids strides.
+        n_advanced: neurons, from the first, that are advanced; the others rest.
         sensors: correlation sensors.
         adc: the column ADC that reads them.
     """
@@ -73,6 +74,7 @@ class Core(NamedTuple):
     delay: int
     router: int
     stride: int
+    n_advanced: int
     sensors: Sensors
     adc: Adc
 
@@ -97,6 +99,7 @@ def new_core(
     sensors: Sensors | None = None,
     adc: Adc | None = None,
     strides: bool = True,
+    n_connected: int = N_NEURONS,
 ) -> Core:
     """Return a chip at rest whose synapses have weight 0, with spikes routed back row by row.
 
@@ -111,6 +114,8 @@ def new_core(
         sensors: correlation sensors; none are kept up to date by default.
         adc: their ADC, an ideal one by default.
         strides: whether the chip may take strides where nothing can happen.
+        n_connected: neurons, from the first, that have synapses or are listened to; all by default.
+            The others are advanced only if noise could make them fire.
     """
     delay = cycles_to_steps(router_delay_cycles, step_s, FPGA_HZ)
     return Core(
@@ -134,9 +139,20 @@ def new_core(
         delay=delay,
         router=ROUTERS.index(router),
         stride=stride_steps(step_s) if strides else 1,
+        n_advanced=N_NEURONS if fires_alone(cells, noise_V, n_connected) else n_connected,
         sensors=disabled_sensors() if sensors is None else sensors,
         adc=new_adc(AdcSettings(), 0, "off") if adc is None else adc,
     )
+
+
+def fires_alone(cells: NeuronConstants, noise_V: float, first: int) -> bool:
+    """Tell whether neurons from ``first`` on could fire, though no event reaches them.
+
+    Where eight standard deviations of noise are between leak and threshold, a neuron would fire
+    once in years of chip time, and is taken not to.
+    """
+    distance_V = cells.v_thresh_V - cells.v_leak_V
+    return bool((distance_V <= 8 * stationary_noise_V(cells, noise_V))[first:].any())
 
 
 def row_by_row() -> NDArray[np.uint32]:

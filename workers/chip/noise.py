@@ -5,6 +5,8 @@ eight neurons and has a period of 2³² − 1, of which an episode of 2000 decis
 Its output is uniform; the membrane's own integration makes the noise Gaussian (``analog_block``).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,3 +45,11 @@ def xorshift32(x: np.uint32) -> np.uint32:
     x = np.uint32(x ^ np.uint32(x << L13))
     x = np.uint32(x ^ np.uint32(x >> L17))
     return np.uint32(x ^ np.uint32(x << L5))
+
+
+@part
+def xorshift32_each(x: Any) -> Any:
+    """Return the next numbers of a vector of lanes (``simd``)."""
+    x = x ^ (x << L13)
+    x = x ^ (x >> L17)
+    return x ^ (x << L5)

@@ -24,16 +24,20 @@ from spikeloop.workers.chip.analog import I_EXC, I_INH
 from spikeloop.workers.chip.core import ROUTERS, Core
 from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS
 from spikeloop.workers.chip.neurons import (
+    ALL,
+    HALF,
+    N_HALF,
     can_stride,
     flush_inputs,
-    step_neurons,
+    run_neurons,
     stride_neurons,
 )
 from spikeloop.workers.chip.sensors import sense_post, sense_pre
 from spikeloop.workers.kernels import part, routine
+from spikeloop.workers.simd import load, lowest, select, store, to_float
 
 NO_SPIKES = np.uint32(0)
-ONE_ROW = np.uint32(1)
+ONE_BIT = np.uint32(1)
 NO_WEIGHT, NO_STRENGTH = np.uint8(0), np.float32(0)
 
 DELAY_LINE = ROUTERS.index("delay_line")
@@ -44,52 +48,60 @@ FAR_FUTURE = 1 << 62
 
 
 @part
-def send(core: Core, row: int, address_u6: int) -> None:
-    """Deliver one event to one row now: synapses whose label is its address add their weight.
+def without_lowest(bits: np.uint32) -> np.uint32:
+    """Return ``bits`` with the lowest one cleared."""
+    return np.uint32(bits & np.uint32(bits - ONE_BIT))
 
-    A row's driver decides for the whole row whether that excites or inhibits, and how strongly.
-    """
-    sign = core.row_sign[row]
-    if sign == 0:
-        return
-    address = np.uint8(address_u6)
-    pulse = np.float32(core.pulse_u5[0])
-    offset = np.float32(core.weight_offset_u6)
-    # Views let the compiler see that no index is negative, without which it does not vectorise.
-    first = row * N_NEURONS
-    label = core.label_u6[first : first + N_NEURONS]
-    weight = core.weight_u6[first : first + N_NEURONS]
-    gain = core.gain[first : first + N_NEURONS]
-    line = I_EXC if sign > 0 else I_INH
-    inputs = core.analog[line : line + N_NEURONS]
-    for j in range(N_NEURONS):
-        answering = weight[j] if label[j] == address else NO_WEIGHT
-        strength = np.float32(answering) + (offset if answering > NO_WEIGHT else NO_STRENGTH)
-        inputs[j] += strength * gain[j] * pulse
-    if core.sensors.enabled:
-        sense_pre(core.sensors, core.label_u6, row, address_u6, core.clock[0])
+
+@part
+def send(core: Core, row: int, address_u6: int) -> None:
+    """Deliver one event to one row now."""
+    send_rows(core, np.uint32(ONE_BIT << np.uint32(row)), address_u6)
 
 
 @part
 def send_rows(core: Core, rows: np.uint32, address_u6: int) -> None:
-    """Deliver one event, with the same address, to each row of a bit mask now."""
-    row = 0
-    while rows != NO_SPIKES:
-        if (rows & ONE_ROW) != NO_SPIKES:
-            send(core, row, address_u6)
-        rows = np.uint32(rows >> ONE_ROW)
-        row += 1
+    """Deliver one event to each row of a bit mask now, with the same address.
+
+    The synapses of a row whose label is the address add their weight. A row's driver decides for
+    the whole row whether that excites or inhibits, and how strongly.
+    """
+    address = np.uint8(address_u6)
+    pulse, offset = np.float32(core.pulse_u5[0]), np.float32(core.weight_offset_u6)
+    for column in range(0, core.n_advanced, N_HALF):
+        i_exc = load(core.analog, I_EXC + column, HALF)
+        i_inh = load(core.analog, I_INH + column, HALF)
+        left = rows
+        while left != NO_SPIKES:
+            row = lowest(left)
+            synapse = row * N_NEURONS + column
+            answers = load(core.label_u6, synapse, HALF) == address
+            weight = select(answers, load(core.weight_u6, synapse, HALF), NO_WEIGHT)
+            strength = to_float(weight)
+            strength = select(strength > NO_STRENGTH, strength + offset, strength)
+            added = strength * load(core.gain, synapse, HALF) * pulse
+            if core.row_sign[row] > 0:
+                i_exc = i_exc + added
+            elif core.row_sign[row] < 0:
+                i_inh = i_inh + added
+            left = without_lowest(left)
+        store(core.analog, I_EXC + column, i_exc)
+        store(core.analog, I_INH + column, i_inh)
+    if core.sensors.enabled:
+        while rows != NO_SPIKES:
+            row = lowest(rows)
+            if core.row_sign[row] != 0:
+                sense_pre(core.sensors, core.label_u6, row, address_u6, core.clock[0])
+            rows = without_lowest(rows)
 
 
 @part
 def deliver(core: Core, due: np.uint32) -> None:
     """Deliver the events of a packet that has passed the router; ``due`` has a bit per neuron."""
-    neuron = 0
     while due != NO_SPIKES:
-        if (due & ONE_ROW) != NO_SPIKES:
-            send_rows(core, core.route_rows[neuron], int(core.route_label_u6[neuron]))
-        due = np.uint32(due >> ONE_ROW)
-        neuron += 1
+        neuron = lowest(due)
+        send_rows(core, core.route_rows[neuron], int(core.route_label_u6[neuron]))
+        due = without_lowest(due)
 
 
 @part
@@ -109,16 +121,14 @@ def deliver_due(core: Core) -> int:
 def count_spikes(core: Core, spikes: np.uint32) -> None:
     """Let the spikes of the step that has just ended raise their counters, up to their limit."""
     step = core.clock[0] - 1
-    neuron = 0
     while spikes != NO_SPIKES:
-        if (spikes & ONE_ROW) != NO_SPIKES:
-            if core.counters_u10[neuron] == 0:
-                core.first_spike[neuron] = step
-            core.counters_u10[neuron] = min(core.counters_u10[neuron] + 1, MAX_COUNT_U10)
-            if core.sensors.enabled:
-                sense_post(core.sensors, neuron, step)
-        spikes = np.uint32(spikes >> ONE_ROW)
-        neuron += 1
+        neuron = lowest(spikes)
+        if core.counters_u10[neuron] == 0:
+            core.first_spike[neuron] = step
+        core.counters_u10[neuron] = min(core.counters_u10[neuron] + 1, MAX_COUNT_U10)
+        if core.sensors.enabled:
+            sense_post(core.sensors, neuron, step)
+        spikes = without_lowest(spikes)
 
 
 @part
@@ -139,6 +149,33 @@ def dispatch(core: Core, spikes: np.uint32) -> None:
     core.queue[COUNT] += 1
 
 
+@part
+def stride(core: Core) -> bool:
+    """Take a stride if that is allowed now, and tell whether it was."""
+    length = np.float32(core.stride)
+    if core.n_advanced <= N_HALF:
+        if not can_stride(core.analog, length, HALF):
+            return False
+        stride_neurons(core.analog, core.lanes, length, HALF)
+    else:
+        if not can_stride(core.analog, length, ALL):
+            return False
+        stride_neurons(core.analog, core.lanes, length, ALL)
+    core.clock[0] += core.stride
+    return True
+
+
+@part
+def run(core: Core, n_steps: int) -> np.uint32:
+    """Take small steps up to the first in which a neuron fires, and return those that fired."""
+    if core.n_advanced <= N_HALF:
+        taken, spikes = run_neurons(core.analog, core.lanes, n_steps, HALF)
+    else:
+        taken, spikes = run_neurons(core.analog, core.lanes, n_steps, ALL)
+    core.clock[0] += taken
+    return spikes
+
+
 @routine
 def advance(core: Core, n_steps: int) -> None:
     """Run the chip for ``n_steps`` integration steps.
@@ -147,21 +184,13 @@ def advance(core: Core, n_steps: int) -> None:
     """
     flush_inputs(core.analog)
     end = core.clock[0] + n_steps
-    length = np.float32(core.stride)
     while core.clock[0] < end:
         free = min(deliver_due(core), end) - core.clock[0]
         if core.stride > 1 and free >= core.stride:
-            if can_stride(core.analog, length):
-                stride_neurons(core.analog, core.lanes, length)
-                core.clock[0] += core.stride
+            if stride(core):
                 continue
             free = core.stride
-        left = free
-        spikes = NO_SPIKES
-        while left > 0 and spikes == NO_SPIKES:
-            spikes = step_neurons(core.analog, core.lanes)
-            left -= 1
-        core.clock[0] += free - left
+        spikes = run(core, free)
         if spikes != NO_SPIKES:
             dispatch(core, spikes)
 

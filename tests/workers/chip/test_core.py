@@ -8,11 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from support.chip_recording import ideal_neurons
 
-from spikeloop.workers.chip.analog import I_EXC, V, stride_steps
+from spikeloop.workers.chip.analog import DECAY_V, I_EXC, V, stride_steps
 from spikeloop.workers.chip.core import Core, clone, cycles_to_steps, new_core
 from spikeloop.workers.chip.limits import (
     FPGA_HZ,
     N_NEURONS,
+    N_ROWS,
     N_SYNAPSES,
     PPU_HZ,
     ROUTER_ADDRESS_U6,
@@ -89,3 +90,53 @@ def test_strides_are_one_microsecond_and_can_be_forbidden() -> None:
         assert stride_steps(step_s) == expected
         assert new_core(ideal_neurons(), step_s).stride == expected
         assert new_core(ideal_neurons(), step_s, strides=False).stride == 1
+
+
+def state_of(core: Core, neurons: slice) -> NDArray[np.float32]:
+    """Membranes, inputs and refractory steps left of some neurons."""
+    return core.analog[V:DECAY_V].reshape(-1, N_NEURONS)[:, neurons]
+
+
+def connected(n: int, seed: int, *, noise_V: float = 0.02, v_thresh_V: float = 1.2) -> Core:
+    """A chip whose first ``n`` neurons are connected at random; the thresholds are those beyond."""
+    rng = np.random.default_rng(seed)
+    cells = ideal_neurons(6)
+    cells.v_thresh_V[n:] = v_thresh_V
+    core = new_core(cells, noise_V=noise_V, n_connected=n, router="delay_line")
+    core.weight_u6.reshape(N_ROWS, N_NEURONS)[:, :n] = rng.integers(0, 64, (N_ROWS, n))
+    core.row_sign[:] = rng.choice([-1, 1], N_ROWS)
+    core.label_u6[:] = ROUTER_ADDRESS_U6
+    core.lanes[:] = rng.integers(1, 2**32, core.lanes.size)
+    return core
+
+
+@pytest.mark.parametrize("n", [2, 14, 16, 17, 31])
+def test_neurons_without_a_connection_rest_and_change_nothing_for_the_others(n: int) -> None:
+    some, every = connected(n, seed=n), connected(n, seed=n)._replace(n_advanced=N_NEURONS)
+    assert some.n_advanced == n
+    for step in range(40):
+        for core in (some, every):
+            send(core, step % N_ROWS, ROUTER_ADDRESS_U6)
+            advance(core, 13)
+    assert every.counters_u10[:n].sum() > 5
+    first = slice(n)
+    np.testing.assert_array_equal(state_of(some, first), state_of(every, first))
+    np.testing.assert_array_equal(some.counters_u10, every.counters_u10)
+    np.testing.assert_array_equal(some.first_spike, every.first_spike)
+    np.testing.assert_array_equal(some.lanes[:n], every.lanes[:n])
+    beyond = slice(16 if n <= 16 else N_NEURONS, N_NEURONS)
+    rest = state_of(connected(n, seed=n), beyond)
+    np.testing.assert_array_equal(state_of(some, beyond), rest)
+    assert beyond.start == N_NEURONS or not np.array_equal(state_of(every, beyond), rest)
+
+
+@pytest.mark.parametrize(
+    ("noise_V", "v_thresh_V", "expected"),
+    [(0.02, 1.2, 14), (0.02, 0.88, N_NEURONS), (0.0, 0.74, 14), (0.0, 0.7, N_NEURONS)],
+)
+def test_neurons_that_could_fire_by_themselves_are_advanced_in_any_case(
+    noise_V: float, v_thresh_V: float, expected: int
+) -> None:
+    """At rest at 0.7328 V; eight deviations of noise are 0.16 V."""
+    core = connected(14, seed=1, noise_V=noise_V, v_thresh_V=v_thresh_V)
+    assert core.n_advanced == expected

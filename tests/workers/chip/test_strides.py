@@ -35,7 +35,7 @@ from spikeloop.workers.chip.analog import (
 from spikeloop.workers.chip.capmem import NeuronConstants
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.limits import N_NEURONS, V_MAX_V
-from spikeloop.workers.chip.neurons import can_stride, step_neurons, stride_neurons
+from spikeloop.workers.chip.neurons import ALL, can_stride, step_neurons, stride_neurons
 from spikeloop.workers.chip.noise import xorshift32
 from spikeloop.workers.chip.router import advance
 
@@ -211,7 +211,7 @@ def assert_sound(analog: NDArray[np.float32]) -> None:
     lanes_array = np.ones(N_NEURONS, dtype=np.uint32)
     for _ in range(N_STRIDE):
         step_neurons(silent, lanes_array)
-    stride_neurons(strided, lanes_array, np.float32(N_STRIDE))
+    stride_neurons(strided, lanes_array, np.float32(N_STRIDE), ALL)
     np.testing.assert_allclose(row(strided, V), row(silent, V), atol=ROUNDING_V)
     for line in (I_EXC, I_INH):
         np.testing.assert_allclose(row(strided, line), row(silent, line), rtol=1e-5, atol=1e-30)
@@ -231,7 +231,7 @@ def test_no_noise_makes_a_neuron_fire_clip_or_wake_within_an_allowed_stride(
     for analog in states(1, n_chips):
         for neuron in range(N_NEURONS):
             single = alone(analog, neuron)
-            if can_stride(single, np.float32(N_STRIDE)):
+            if can_stride(single, np.float32(N_STRIDE), ALL):
                 n_allowed += 1
                 assert_sound(single)
     assert n_allowed > least_share * n_chips * N_NEURONS
@@ -244,13 +244,13 @@ def test_soundness_is_lost_with_a_looser_bound(bound: int) -> None:
             row(analog, bound)[:] += 0.05 if bound == CEILING else -0.05
             for neuron in range(N_NEURONS):
                 single = alone(analog, neuron)
-                if can_stride(single, np.float32(N_STRIDE)):
+                if can_stride(single, np.float32(N_STRIDE), ALL):
                     assert_sound(single)
 
 
 def test_one_neuron_that_may_not_stride_stops_all() -> None:
     for neuron in range(N_NEURONS):
         analog = new_core(ideal_neurons(), STEP_S).analog
-        assert can_stride(analog, np.float32(N_STRIDE))
+        assert can_stride(analog, np.float32(N_STRIDE), ALL)
         analog[V + neuron] = analog[V_THRESH + neuron]
-        assert not can_stride(analog, np.float32(N_STRIDE))
+        assert not can_stride(analog, np.float32(N_STRIDE), ALL)

@@ -207,6 +207,7 @@ class ChipAgent(Settings):
             router=circuit.router,
             router_delay_cycles=circuit.router_delay_cycles,
             strides=circuit.strides,
+            n_connected=n_states + n_actions,
             gain=synapse_gains(self.chip, mismatch),
             weight_offset_u6=circuit.weight_offset_u6,
             sensors=new_sensors(
