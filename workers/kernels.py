@@ -91,8 +91,8 @@ def source_digest(*others: Path) -> int:
     workers = Path(__file__).parent
     folders = ("chip", "plasticity", "learners")
     own = [source for folder in folders for source in sorted((workers / folder).rglob("*.py"))]
-    shared = [Path(module.__file__) for module in (portable, simd)]
-    for source in (Path(__file__), *own, *shared, *others):
+    shared = [Path(__file__), Path(portable.__file__), Path(simd.__file__)]
+    for source in (*shared, *own, *others):
         inside = source.is_relative_to(workers)
         name = source.relative_to(workers).as_posix() if inside else source.name
         digest.update(name.encode() + b"\0" + source.read_bytes())
