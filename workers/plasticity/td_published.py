@@ -23,7 +23,7 @@ by a slope in 1/1024, truncated, and adds an offset from the upper end.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from pydantic import Field
 
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
+from spikeloop.workers.chip.memory import COMPILED_PUBLISHED_BYTES
 from spikeloop.workers.kernels import part
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import synapse, weight_code
@@ -65,6 +66,7 @@ class TdPublished(TdSettings):
     """The published TD program, with its faults; for comparison, never a default."""
 
     kind: Literal["td_published"] = "td_published"
+    compiled_bytes: ClassVar[int] = COMPILED_PUBLISHED_BYTES
     traces: bool = Field(
         default=False,
         description="the build with traces, which never raises a weight; not the published one",
