@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.mailbox import HEADER_BYTES, MAILBOX_BYTES, Mailbox
-from spikeloop.workers.chip.ppu.scalar_unit import draw
+from spikeloop.workers.chip.ppu.scalar_unit import draw_by_word
 from spikeloop.workers.kernels import part
 
 FULL = 65535
@@ -178,7 +178,7 @@ def transition(
     environment: Environment, random: NDArray[np.int64], state: int, action: int
 ) -> tuple[int, int, float]:
     """Take a step: return the successor, the feedback · 127 and the reward."""
-    number = draw(random, FULL)
+    number = draw_by_word(random, FULL)
     if environment.map_u8.size > 0:
         return maze_step(environment, number, state, action)
     successor = 0

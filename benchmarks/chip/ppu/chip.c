@@ -4,13 +4,17 @@
 uint32_t random_state;
 static uint32_t read_offset, n_steps, spike_counts[N_ACTIONS];
 
-uint32_t draw(uint32_t n)
+static uint32_t lcg(void)
 {
 	random_state = 1664525u * random_state + 1013904223u;
-	return ((random_state >> 16) * n) >> 16;
+	return random_state;
 }
 
-/* The processor's own division is not relied on. */
+uint32_t draw_by_byte(uint32_t n) { return (lcg() >> 24) % n; }
+
+uint32_t draw_by_word(uint32_t n) { return lcg() % n; }
+
+/* Division in software, as the published program divides when it rescales. */
 uint32_t udiv(uint32_t n, uint32_t d)
 {
 	uint32_t quotient = 0;
@@ -104,9 +108,9 @@ static uint8_t decide(uint8_t state)
 	send(1u << next, state, 3);
 	wait_cycles(2000);
 	n_fired = read_counters();
+	rank = draw_by_byte(n_fired);
 	if (n_fired == 0)
-		return draw(N_ACTIONS);
-	rank = draw(n_fired);
+		return draw_by_byte(N_ACTIONS);
 	for (action = 0; action < N_ACTIONS; action++)
 		if (spike_counts[action] != 0 && rank-- == 0)
 			break;

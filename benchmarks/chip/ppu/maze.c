@@ -50,7 +50,7 @@ static uint8_t restart(uint32_t number)
 
 uint8_t environment_step(uint8_t state, uint8_t action, int16_t *signal_q7)
 {
-	uint32_t number = draw(65535);
+	uint32_t number = draw_by_word(65535);
 	uint8_t target = ahead(state, action);
 	*signal_q7 = 0;
 	if (target == goal) {

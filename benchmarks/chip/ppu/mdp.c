@@ -18,7 +18,7 @@ void load_environment(void)
 
 uint8_t environment_step(uint8_t state, uint8_t action, int16_t *signal_q7)
 {
-	uint32_t number = draw(65535);
+	uint32_t number = draw_by_word(65535);
 	uint8_t successor = 0;
 	while (number >= cumulative[action][state][successor])
 		successor++;

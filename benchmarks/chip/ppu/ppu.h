@@ -23,7 +23,8 @@ extern uint8_t mailbox_base[];
 
 /* chip.c */
 extern uint32_t random_state;
-uint32_t draw(uint32_t n);
+uint32_t draw_by_byte(uint32_t n);
+uint32_t draw_by_word(uint32_t n);
 uint32_t udiv(uint32_t n, uint32_t d);
 void wait_cycles(uint32_t cycles);
 void read_weights(uint32_t row, int8_t *weights);
