@@ -100,7 +100,7 @@ def ideal_returns(points: FloatArray, tasks: TabularTasks, seed: int, *, ahead: 
 
 
 def test_random_hyperparameters_earn_what_an_independent_program_earns() -> None:
-    """150 Θ, γ, η, q₀ ~ U[0, 1], on the same 40 MDPs of 500 steps, paired by Θ; alarm at 1e-4.
+    """150 Θ, γ, η, q₀ ~ U[0, 1], on the same 60 MDPs of 500 steps, paired by Θ; alarm at 1e-4.
 
     The standard error is .006 of the score, so a deviation of .03 is seen. The largest value of the
     next state in place of the chosen one's scores .03 to .05 less, and is rejected.
@@ -108,9 +108,9 @@ def test_random_hyperparameters_earn_what_an_independent_program_earns() -> None
     learner, family = TabularTd(trace_decay=0.0, clip=False), RandomMdp(n_steps=500)
     space = learner.space(family.interface)
     points = space.sample(150, np.random.default_rng(1))
-    tasks = family.sample(40, np.random.default_rng(2))
+    tasks = family.sample(60, np.random.default_rng(2))
     decoded = space.decode(points)
-    returns = learner.run_episodes(decoded, tasks, seeds(150, 40)).returns
+    returns = learner.run_episodes(decoded, tasks, seeds(150, 60)).returns
     baseline = tasks.references()
     span = (baseline.optimal - baseline.random).sum()
     chosen, largest = (
