@@ -109,20 +109,18 @@ def signal_type(interface: Interface) -> np.dtype:
 
 def message(tasks: TabularTasks, task: int) -> bytes:
     """Return what the host writes for a task. Successors of probability 0 stay impossible."""
-    start = np.uint8(tasks.start_state[task]).tobytes()
+    parts = [np.uint8(tasks.start_state[task]).tobytes()]
     if tasks.map_u8 is not None:
         bump_q7, goal_q7 = to_q7(np.array(tasks.map_feedback)).tolist()
         constants = np.array((tasks.map_u8.shape[2], bump_q7, goal_q7), dtype=MAP_CONSTANTS)
-        return start + constants.tobytes() + tasks.map_u8[task].tobytes()
-    cumulative = np.cumsum(tasks.transition[task], axis=-1)
-    # Halves go up, whichever way floating point leans, as restarts in a map of walls do.
-    scaled = np.floor(cumulative / cumulative[..., -1:] * FULL + 0.5 + 1e-6)
-    signal = to_q7(tasks.feedback[task])
-    return (
-        start
-        + scaled.astype(">u4").tobytes()
-        + signal.astype(signal_type(tasks.interface)).tobytes()
-    )
+        parts += [constants.tobytes(), tasks.map_u8[task].tobytes()]
+    else:
+        cumulative = np.cumsum(tasks.transition[task], axis=-1)
+        # Halves go up, whichever way floating point leans, as restarts in a map of walls do.
+        scaled = np.floor(cumulative / cumulative[..., -1:] * FULL + 0.5 + 1e-6)
+        signal = to_q7(tasks.feedback[task]).astype(signal_type(tasks.interface))
+        parts += [scaled.astype(">u4").tobytes(), signal.tobytes()]
+    return b"".join(parts)
 
 
 def to_q7(feedback: FloatArray) -> NDArray[np.int16]:

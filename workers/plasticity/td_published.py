@@ -125,7 +125,7 @@ def learn_pair(core: Core, memory: PublishedMemory, pair: int, delta: int, bits:
     """
     moved = (np.int64(memory.table_u8[pair]) << bits) + memory.td.eta_q7 * delta
     if memory.traces:
-        moved = max(moved, 0)
+        moved = max(moved, np.int64(0))
     memory.table_u8[pair] = (moved >> bits) & 0xFF
     write_pair(core, memory, pair)
 
