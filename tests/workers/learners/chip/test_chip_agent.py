@@ -22,9 +22,10 @@ FAMILY = RandomMdp()
 MAZE = {
     "gamma": 0.8,
     "eta": 0.2,
-    "weight_upper": 60.0,
-    "weight_lower": 20.0,
+    "weight_upper": 63.0,
+    "weight_lower": 30.0,
     "initial_weight": 50.0,
+    "rescale_period": 60.0,
 }
 COLUMNS = (
     "gamma",
@@ -112,15 +113,22 @@ def test_opened_hardware_joins_the_space_from_the_circuits_codes() -> None:
 def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
     name: HardwareParameter,
 ) -> None:
-    """An episode with the value in Θ is that with the value in the circuit, and another one."""
+    """An episode with the value in Θ is that with the value in the circuit, and another one.
+
+    States are strong and inhibition is weak, so that actions fire more than once.
+    """
     tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
     parameter = next(p for p in HARDWARE_PARAMETERS if p.name == name)
-    value = parameter.low if parameter.default > parameter.low else parameter.high
+    lively = {"noise_V": 0.0, "state_gm_exc_u10": 1022, "gm_inh_u10": 400}
+    default = lively.get(circuit_field(name), parameter.default)
+    value = parameter.low if default > parameter.low else parameter.high
     opened, fixed = (
-        ChipAgent(opened=[name], circuit=Circuit(noise_V=0.0)),
-        ChipAgent(circuit=Circuit.model_validate({"noise_V": 0.0, circuit_field(name): value})),
+        ChipAgent(opened=[name], circuit=Circuit.model_validate(lively), coding="count"),
+        ChipAgent(
+            circuit=Circuit.model_validate({**lively, circuit_field(name): value}), coding="count"
+        ),
     )
-    theta = [0.6, 0.5, 20.0, 60.0, 50.0, 30.0, 40.0]
+    theta = [0.6, 0.5, 20.0, 63.0, 63.0, 30.0, 7.0]
     episodes = [
         learner.run_episodes(
             Parameters(learner.space(FAMILY.interface), np.array([row])), tasks, seeds(1, 2)
@@ -128,7 +136,7 @@ def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
         for learner, row in (
             (opened, [*theta, value]),
             (fixed, theta),
-            (opened, [*theta, parameter.default]),
+            (opened, [*theta, default]),
         )
     ]
     assert episodes[0] == episodes[1] != episodes[2]
