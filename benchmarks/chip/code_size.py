@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "ppu"
-PROGRAMS = ("td_published", "td_lambda", "reward_stdp")
+PROGRAMS = ("td_published", "td_lambda", "td_advantage", "reward_stdp")
 ENVIRONMENTS = ("mdp", "maze")
 LEVELS = ("-O0", "-Os", "-O2")
 TARGET_FLAGS = ("-mcpu=405", "-msoft-float", "-ffreestanding", "-std=gnu11", "-msdata=none", "-G0")
@@ -28,6 +28,7 @@ FLAGS = (
 DEEPEST = {
     "td_published": ("start", "decided", "rescale", "write_weight", "read_weights"),
     "td_lambda": ("start", "decided", "write_table", "read_weights"),
+    "td_advantage": ("start", "decided", "write_row", "read_weights"),
     "reward_stdp": ("start", "begin", "sum_readings"),
 }
 """The chain of calls with the largest frames, by program."""
