@@ -67,7 +67,7 @@ SETS: dict[str, list[Search]] = {
         ("3 × 3 cells, bumps free, λ searched", "maze_evolution", [*LARGE, FREE_BUMPS]),
     ],
     "reward_stdp": [
-        ("td_lambda", "mdp_evolution", ["learner.program.kind=td_lambda"]),
+        ("td_lambda", "mdp_published", ["run.generations=12", "strategy.population_size=40"]),
         ("reward_stdp, chosen", "mdp_reward_stdp", []),
         ("reward_stdp, fired", "mdp_reward_stdp", ["learner.program.credit=fired"]),
     ],
