@@ -31,6 +31,8 @@ class Interface:
             empty.
         tables: False if tasks are never given as tables (``TabularTasks``), so that learners that
             read tables refuse the family before a run starts; None if that is not known.
+        grid: height and width where states are the fields of a maze, given as a map too
+            (``TabularTasks.map_u8``); None elsewhere.
         n_latents: how many numbers that define a task training may use as targets, although the
             learner does not see them: ``latents`` of a program's arrays (``tasks/program.py``).
     """
@@ -46,6 +48,7 @@ class Interface:
     feedback_range: tuple[float, float] = (0.0, 1.0)
     feedback_values: tuple[float, ...] = ()
     tables: bool | None = None
+    grid: tuple[int, int] | None = None
     n_latents: int = 0
 
 

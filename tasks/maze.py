@@ -76,7 +76,12 @@ class Maze(Settings):
         height, width = self.shape
         n_states = height * width
         return Interface(
-            n_states, len(MOVES), "discrete", self.n_steps, feedback_range=self.feedback_range
+            n_states,
+            len(MOVES),
+            "discrete",
+            self.n_steps,
+            feedback_range=self.feedback_range,
+            grid=self.shape,
         )
 
     @property
@@ -98,7 +103,7 @@ class Maze(Settings):
         return MazeLayouts(free, goal, start)
 
     def tables(self, layouts: MazeLayouts) -> TabularTasks:
-        """Return the mazes as Markov decision processes.
+        """Return the mazes as Markov decision processes, and as maps.
 
         States that are never occupied, walls and the goal, have the restart's row and no reward.
         """
@@ -116,6 +121,7 @@ class Maze(Settings):
         restart = occupied / occupied.sum(axis=1, keepdims=True)
         every = (*hit.shape, state.size)
         feedback = np.where(hit, self.goal, np.where(bumped, self.bump, 0.0))
+        map_u8 = np.where(is_goal, 2, ~free).astype(np.uint8)
         return TabularTasks(
             transition=np.where(moved, np.eye(state.size)[target], restart[:, None, None, :]),
             reward=np.broadcast_to(hit[..., None], every).astype(np.float64),
@@ -123,6 +129,8 @@ class Maze(Settings):
             n_steps=self.n_steps,
             signal=np.broadcast_to(feedback[..., None], every).copy(),
             feedback_range=self.feedback_range,
+            map_u8=map_u8.reshape(layouts.free.shape),
+            map_feedback=(self.bump, self.goal),
         )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
 from spikeloop.tasks.program import Arrays, ProgramBatch, TaskProgram
@@ -30,6 +31,9 @@ class TabularTasks(ProgramBatch):
         signal: feedback for that transition, like ``reward``; None where it is the reward itself.
             Learners read it as ``feedback``.
         feedback_range: range of the feedback over the whole family.
+        map_u8: (n_tasks, height, width) uint8 the same tasks as maps where they are mazes
+            (``maze``), which take less memory: 0 for a free field, 1 for a wall, 2 for the goal.
+        map_feedback: feedback at a wall or the border, and at the goal.
     """
 
     transition: FloatArray
@@ -38,6 +42,8 @@ class TabularTasks(ProgramBatch):
     n_steps: int
     signal: FloatArray | None = None
     feedback_range: tuple[float, float] = (0.0, 1.0)
+    map_u8: NDArray[np.uint8] | None = None
+    map_feedback: tuple[float, float] = (0.0, 0.0)
 
     @property
     def interface(self) -> Interface:
@@ -48,6 +54,7 @@ class TabularTasks(ProgramBatch):
             "discrete",
             self.n_steps,
             feedback_range=self.feedback_range,
+            grid=None if self.map_u8 is None else self.map_u8.shape[1:],
         )
 
     @property

@@ -2,7 +2,8 @@
 
 ``python benchmarks/studies/learning.py SET [--seeds 5] [--out runs/learning] [--figure FILE]`` runs
 every search of a set that is not there yet, one after the other on all cores, then prints its table
-and draws it. An interrupted one is resumed. Each row is a search repeated with different seeds,
+and draws it. An interrupted one is resumed. ``--set run.generations=8`` and the like give all of
+them another budget. Each row is a search repeated with different seeds,
 each with its own tasks, also the held-out ones; intervals are 95 % t-intervals over seeds,
 differences are paired by seed.
 """
@@ -33,6 +34,10 @@ def fixed_trace(trace_decay: float, table: str = "learner") -> list[str]:
     return [f"{table}.search_trace_decay=false", f"{table}.trace_decay={trace_decay}"]
 
 
+NO_TRACE = fixed_trace(0.0, "learner.program")
+LARGE = ["family.n_rows=3", "family.n_columns=3"]
+FREE_BUMPS = "family.bump=0.0"
+
 Search = tuple[str, str, list[str]]
 SETS: dict[str, list[Search]] = {
     "mdp": [
@@ -53,6 +58,19 @@ SETS: dict[str, list[Search]] = {
         ("fired, λ searched", "maze_evolution", []),
         ("opened, λ searched", "maze_evolution", ["learner.coding=first", "learner.opened=all"]),
     ],
+    "maze_size": [
+        ("2 × 2 cells, λ = 0", "maze_evolution", NO_TRACE),
+        ("2 × 2 cells, λ searched", "maze_evolution", []),
+        ("3 × 3 cells, λ = 0", "maze_evolution", [*NO_TRACE, *LARGE]),
+        ("3 × 3 cells, λ searched", "maze_evolution", LARGE),
+        ("3 × 3 cells, bumps free, λ = 0", "maze_evolution", [*NO_TRACE, *LARGE, FREE_BUMPS]),
+        ("3 × 3 cells, bumps free, λ searched", "maze_evolution", [*LARGE, FREE_BUMPS]),
+    ],
+    "reward_stdp": [
+        ("td_lambda", "mdp_published", ["run.generations=12", "strategy.population_size=40"]),
+        ("reward_stdp, chosen", "mdp_reward_stdp", []),
+        ("reward_stdp, fired", "mdp_reward_stdp", ["learner.program.credit=fired"]),
+    ],
     "trace": [
         ("λ = 0", "maze_trace", fixed_trace(0.0)),
         ("λ = 0.5", "maze_trace", fixed_trace(0.5)),
@@ -71,7 +89,7 @@ def folder_name(label: str, seed: int) -> str:
     return "-".join([*words, str(seed)])
 
 
-def complete(search: Search, seed: int, out: Path) -> Path:
+def complete(search: Search, seed: int, out: Path, budget: Sequence[str]) -> Path:
     """Runs or resumes one search unless it is done, and returns its folder."""
     label, example, sets = search
     folder = out / folder_name(f"{example} {label}", seed)
@@ -81,7 +99,7 @@ def complete(search: Search, seed: int, out: Path) -> Path:
     if (folder / "run.json").exists():
         command += ["resume", str(folder)]
     else:
-        named = [*sets, f"run.seed={seed}", f"run.name={folder.name}"]
+        named = [*sets, *budget, f"run.seed={seed}", f"run.name={folder.name}"]
         command += ["run", str(EXAMPLES / f"{example}.toml"), "--out", str(out)]
         command += [word for value in named for word in ("--set", value)]
     print(f"{label}, seed {seed}", file=sys.stderr, flush=True)
@@ -142,6 +160,7 @@ def main() -> None:
     parser.add_argument("set", choices=SETS)
     parser.add_argument("--seeds", type=int, default=5, help="searches per row")
     parser.add_argument("--out", type=Path, default=Path("runs/learning"))
+    parser.add_argument("--set", action="append", default=[], dest="budget", help="TABLE.KEY=VALUE")
     parser.add_argument("--figure", type=Path, help="a PNG file of the table")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -150,7 +169,7 @@ def main() -> None:
     found: dict[str, list[dict[str, float]]] = {}
     for seed in seeds:  # a whole seed first, so that an interrupted set is a smaller whole one
         for search in SETS[arguments.set]:
-            folder = complete(search, seed, arguments.out)
+            folder = complete(search, seed, arguments.out, arguments.budget)
             found.setdefault(search[0], []).append(scores(folder))
 
     if arguments.figure:

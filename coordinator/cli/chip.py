@@ -1,4 +1,4 @@
-"""``spikeloop chip``: calibrate one emulated chip, or measure it and draw what it does."""
+"""``spikeloop chip``: calibrate one emulated chip, measure and draw it, or lay out its memory."""
 
 import json
 import tempfile
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from spikeloop.coordinator.cli.chip_memory import memory
 from spikeloop.coordinator.cli.options import Json
 from spikeloop.coordinator.errors import ConfigError
 
@@ -22,6 +23,7 @@ T = TypeVar("T")
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Calibrate one emulated chip, or look at it."
 )
+app.command()(memory)
 Seed = Annotated[int, typer.Option("--seed", min=0, help="of the noise while measuring")]
 CodesFile = Annotated[
     Path | None,

@@ -17,13 +17,13 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.circuit import neuron_codes
 from spikeloop.workers.chip.core import SEED_LANE, Core
-from spikeloop.workers.chip.environment import Environment, environments
+from spikeloop.workers.chip.environment import Environment, environments, transition
 from spikeloop.workers.chip.limits import FPGA_HZ, N_NEURONS, ROUTER_ADDRESS_U6
 from spikeloop.workers.chip.mismatch import neurons_of_chip
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.coding import CODINGS, choose
-from spikeloop.workers.learners.chip.episode import decision_protocol, episode_kernel, next_state
+from spikeloop.workers.learners.chip.episode import decision_protocol, episode_kernel
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 from spikeloop.workers.plasticity.td_published import PublishedMemory
@@ -223,13 +223,12 @@ class BrianEpisode:
             for _ in range(N_SILENCE):
                 self._send(list(range(S, S + A)))
                 yield INTERVAL
-            successor = int(next_state(environment, self.core.random, action, state))
-            signal_q7 = int(environment.signal_q7[action, state, successor])
-            hooks.rewarded(self.core, self.memory, state, action, signal_q7)
+            step = transition(environment, self.core.random, state, action)
+            hooks.rewarded(self.core, self.memory, state, action, int(step[1]))
             self.states.append(state)
             self.actions.append(action)
-            self.rewards.append(float(environment.reward[action, state, successor]))
-            state = successor
+            self.rewards.append(float(step[2]))
+            state = int(step[0])
             yield SETTLE
 
     def _send(self, sources: list[int]) -> None:

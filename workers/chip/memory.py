@@ -1,40 +1,111 @@
-"""Bytes that an episode needs in the plasticity processor's memory, and whether they fit.
+"""The plasticity processor's memory: what lies where in an episode, and whether it fits.
 
-The processor has 16 KiB, of which the last 4 KiB are the mailbox for the host (libnux: elf32nux.x).
-The other 12 KiB hold everything else: code, stack, the plasticity program's data and the tables of
-the environment, which come through the mailbox and are copied out of it.
+The processor has 16 KiB, of which the last 4 KiB are the mailbox (``mailbox``). As its linker lays
+it out (libnux: elf32nux.x), code begins at 0, the plasticity program's data and the environment
+follow, and the stack grows down from the mailbox.
 
-The size of the code is known from one note on the published experiment only
+How long the published program is, library included, is known from one note only
 (Neuromorphic_Hardware_learns_to_learn, hardware/mdp/HW_Limitations.txt): "3k8 left for environment
-10x5, 17x2", states by actions, at 5 · actions · states² bytes. These two take 2.5 and 2.9 kB, so
-about 0.8 kB of the 3.8 went to something else. With stack and the agent's small tables taken from
-it, as here, both are exactly the largest that fit.
-
-Every program is assumed to have the published code's size. The emulator's environment takes
-4 · actions · states² bytes: a halfword for a probability, where the published program has a word,
-and a halfword for the feedback, where it has a byte.
+10x5, 17x2", states by actions, at 5 · actions · states² bytes. Other programs are taken to be
+longer by as much as their C is, compiled as libnux compiled the published one, without
+optimisation. ``benchmarks/chip/ppu`` has that C, and ``benchmarks/chip/code_size.py`` measures it.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-MEMORY_BYTES = 0x4000
-MAILBOX_BYTES = 0x1000
-CODE_BYTES = MEMORY_BYTES - MAILBOX_BYTES - 3800
-"""The size of the published program, from the 3.8 kB that it left."""
+from spikeloop.workers.chip.mailbox import HEADER_BYTES, MAILBOX_BYTES, MEMORY_BYTES
+
+MAILBOX_START = MEMORY_BYTES - MAILBOX_BYTES
+
+PUBLISHED_CODE_BYTES = MAILBOX_START - 3800
+"""Code and constants of the published program, from the 3.8 kB that it left."""
+
+COMPILED_PUBLISHED_BYTES = 4784
+"""The length of our C for the published program, which has much less around the rule."""
+
+COMPILED_MAZE_BYTES = 788
+"""How much longer our C is with a map of walls than with tables."""
 
 STACK_BYTES = 768
-"""An allowance for stack and temporaries; 646 to 834 agree with the published maxima."""
-
-DATA_BYTES = MEMORY_BYTES - MAILBOX_BYTES - CODE_BYTES - STACK_BYTES
-"""Bytes that are left for a program's data and the environment."""
+"""An allowance for the stack, of which our C needs up to 240 bytes. With 646 to 834, the published
+program's largest environments are those of the note."""
 
 WORD_BYTES = 4
-PROBABILITY_BYTES = 2
-SIGNAL_BYTES = 2
 WIDTH = re.compile(r"_([uiq])(\d+)$")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the memory: its name, the address of its first byte, and its size in bytes."""
+
+    name: str
+    start: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """Return the address after its last byte."""
+        return self.start + self.size
+
+
+@dataclass(frozen=True)
+class MemoryMap:
+    """What lies where in an episode.
+
+    Attributes:
+        sections: code, data, environment, free, stack and mailbox, which fill the memory in this
+            order. ``free`` has a negative size if they do not fit.
+        message: bytes that come through the mailbox before the episode.
+    """
+
+    sections: tuple[Section, ...]
+    message: int
+
+    def section(self, name: str) -> Section:
+        """Return a section by its name."""
+        return next(section for section in self.sections if section.name == name)
+
+    def require_fit(self) -> None:
+        """Raise ValueError unless memory and mailbox hold everything."""
+        free = self.section("free").size
+        if free < 0:
+            sizes = {section.name: section.size for section in self.sections}
+            raise ValueError(
+                f"the plasticity processor's memory is {-free} bytes too small for code "
+                f"{sizes['code']}, data {sizes['data']}, environment {sizes['environment']}, stack "
+                f"{sizes['stack']} and mailbox {sizes['mailbox']}: take fewer states or actions, "
+                "or set learner.check_memory = false"
+            )
+        if self.message > MAILBOX_BYTES:
+            raise ValueError(
+                f"what the plasticity processor gets takes {self.message} bytes, and its mailbox "
+                f"has {MAILBOX_BYTES}: take fewer states or actions, or set learner.check_memory = "
+                "false"
+            )
+
+
+def memory_map(compiled: int, data: Any, environment: int, *, maze: bool) -> MemoryMap:
+    """Lay out the memory for an episode.
+
+    Args:
+        compiled: bytes of the plasticity program's C, measured with ``code_size.py``.
+        data: what it keeps, see ``data_bytes``.
+        environment: bytes of the environment.
+        maze: whether this is a map of walls, else tables.
+    """
+    code = PUBLISHED_CODE_BYTES + compiled - COMPILED_PUBLISHED_BYTES + maze * COMPILED_MAZE_BYTES
+    sizes = {"code": code, "data": data_bytes(data), "environment": environment}
+    sizes["free"] = MAILBOX_START - STACK_BYTES - sum(sizes.values())
+    sizes |= {"stack": STACK_BYTES, "mailbox": MAILBOX_BYTES}
+    sections, start = [], 0
+    for name, size in sizes.items():
+        sections.append(Section(name, start, size))
+        start += size
+    return MemoryMap(tuple(sections), HEADER_BYTES + environment + constant_bytes(data))
 
 
 def data_bytes(data: Any) -> int:
@@ -50,12 +121,18 @@ def data_bytes(data: Any) -> int:
     Raises:
         TypeError: a field is not an integer; the processor has no floating point.
     """
-    return sum(_field_bytes(name, value) for name, value in data._asdict().items())
+    return sum(_numbers(name, value)[0] for name, value in data._asdict().items())
 
 
-def _field_bytes(name: str, value: Any) -> int:
+def constant_bytes(data: Any) -> int:
+    """Return the bytes of those of a program's data that are single numbers, set by the host."""
+    return sum(_numbers(name, value)[1] for name, value in data._asdict().items())
+
+
+def _numbers(name: str, value: Any) -> tuple[int, int]:
+    """Return the bytes of a field, and those of single numbers in it."""
     if hasattr(value, "_asdict"):
-        return data_bytes(value)
+        return data_bytes(value), constant_bytes(value)
     array = np.asarray(value)
     if array.dtype.kind not in "biu":
         raise TypeError(f"{name} must be an integer, the processor has no {array.dtype}")
@@ -66,23 +143,4 @@ def _field_bytes(name: str, value: Any) -> int:
         kind, digits = width.groups()
         bits = int(digits) + (kind == "q")
         item_bytes = next((size for size in (1, 2) if bits <= 8 * size), WORD_BYTES)
-    return array.size * item_bytes
-
-
-def environment_bytes(n_states: int, n_actions: int) -> int:
-    """Return the bytes of a Markov decision process: cumulative probabilities and feedback.
-
-    The rewards of which the return is the sum are not in the processor.
-    """
-    return n_actions * n_states**2 * (PROBABILITY_BYTES + SIGNAL_BYTES)
-
-
-def require_memory(data: int, environment: int) -> None:
-    """Raise ValueError unless the bytes of program and environment fit beside code and stack."""
-    needed = data + environment
-    if needed > DATA_BYTES:
-        raise ValueError(
-            f"the plasticity processor needs {needed} bytes of memory (program {data}, environment "
-            f"{environment}) and has {DATA_BYTES} beside its code: take fewer states or actions, "
-            "or set learner.check_memory = false"
-        )
+    return array.size * item_bytes, item_bytes if array.ndim == 0 else 0

@@ -30,6 +30,14 @@ class PlasticityProgram(Protocol):
     def uses_sensors(self) -> bool:
         """Tell whether the correlation sensors must be kept up to date for it."""
 
+    @property
+    def compiled_bytes(self) -> int:
+        """Return the bytes of its C, measured by ``benchmarks/chip/code_size.py``, or an estimate.
+
+        They count what surrounds it too, as in ``benchmarks/chip/ppu``. The processor's memory is
+        laid out by them (``chip.memory``).
+        """
+
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return its part of the hyperparameters Θ."""
 

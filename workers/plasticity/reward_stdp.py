@@ -130,6 +130,7 @@ class RewardStdp(Settings):
     """Reward-modulated STDP from the correlation sensors, with a trace and a running baseline."""
 
     kind: Literal["reward_stdp"] = "reward_stdp"
+    compiled_bytes: ClassVar[int] = 5160  # benchmarks/chip/code_size.py
     uses_sensors: ClassVar[bool] = True
     portable: ClassVar[bool] = True  # the same bits on every processor
     readings: Literal[1, 2, 4, 8, 16, 32] = Field(

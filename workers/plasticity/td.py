@@ -43,6 +43,7 @@ class TdSettings(Settings):
     """Settings of a program that learns values, which reads spike counters only."""
 
     kind: str
+    compiled_bytes: ClassVar[int]
     uses_sensors: ClassVar[bool] = False
     portable: ClassVar[bool] = True  # the same bits on every processor
     search_trace_decay: bool = Field(

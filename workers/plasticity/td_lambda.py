@@ -16,7 +16,7 @@ products are rounded, since truncation would pull every value down by half a uni
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,7 @@ class TdLambda(TdSettings):
     """SARSA(λ) in saturating integers, as intended: rounded, clamped, one table."""
 
     kind: Literal["td_lambda"] = "td_lambda"
+    compiled_bytes: ClassVar[int] = 4812  # benchmarks/chip/code_size.py
     search_reward_scale: bool = Field(
         default=False, description="whether the reward's scale is a hyperparameter, or 1"
     )

@@ -3,22 +3,27 @@
 After Neuromorphic_Hardware_learns_to_learn, hardware/mdp/PPU/PPU.c. It is SARSA in scalar integers,
 with four peculiarities that ``td_lambda`` does not share:
 
-- Traces, where compiled in, are integers with increment 1 and cap 127 that decay by
-  γλe >> 14, which truncates 1 to 0: a trace is gone after one step. The published file is compiled
-  without traces at all (``traces = False``), although λ is passed.
-- A table entry is an unsigned byte. A result below 0 wraps to a large byte.
+- The published file is compiled without traces (``traces = False``, its PLAST 2), although λ is
+  passed. The scalar build with traces (``traces = True``, PLAST 3) differs in more than traces:
+  it shifts the change by 21 bits instead of 14, as if a trace of 1 were 128, and clamps a result
+  below 0 to 0. A trace grows by 1 at a visit and decays after its use by γλe >> 14, which truncates
+  1 to 0. Since γ w' + 64 r of at most 16129 times η of at most 127 stays below 2²¹, an update never
+  raises a weight: it leaves it or takes 1 off. Every update writes the whole table to the synapses,
+  which undoes the last rescaling.
+- A table entry is an unsigned byte. Without traces, a result below 0 wraps to a large byte.
 - Weights are clamped to 63 by an unsigned comparison when they are written to a synapse, so that a
   wrapped value becomes 63: an agent whose value falls below 0 is reset to optimism. The table
   itself is not clamped.
 - Rescaling reads the synapses back into the table, and writes rescaled weights to the synapses
   only: the table keeps the old ones until the next rescaling.
 
-Arithmetic: δ = γ_Q7 w' − 128 w + 64 r_Q7 in 1/128 codes; w ← (16384 w + η_Q7 δ e) >> 14, an
-arithmetic shift.
+Arithmetic: δ = γ_Q7 w' − 128 w + 64 r_Q7 in 1/128 codes; w ← (2¹⁴ w + η_Q7 δ) >> 14 without
+traces and w ← max(0, 2²¹ w + η_Q7 δ e) >> 21 with them, by arithmetic shifts. Rescaling multiplies
+by a slope in 1/1024, truncated, and adds an offset from the upper end.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +31,15 @@ from pydantic import Field
 
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
+from spikeloop.workers.chip.memory import COMPILED_PUBLISHED_BYTES
 from spikeloop.workers.kernels import part
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import synapse, weight_code
 from spikeloop.workers.plasticity.td import TdCommon, TdSettings
 
-MAX_TRACE = 127
+ONE_STEP_SHIFT, TRACES_SHIFT = 14, 21
+SLOPE_BITS = 10
+"""Fractional bits of the slope with which weights are rescaled."""
 
 
 class PublishedMemory(NamedTuple):
@@ -58,8 +66,10 @@ class TdPublished(TdSettings):
     """The published TD program, with its faults; for comparison, never a default."""
 
     kind: Literal["td_published"] = "td_published"
+    compiled_bytes: ClassVar[int] = COMPILED_PUBLISHED_BYTES
     traces: bool = Field(
-        default=False, description="the build with (truncating) traces, not the published one"
+        default=False,
+        description="the build with traces, which never raises a weight; not the published one",
     )
 
     def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> PublishedMemory:
@@ -90,14 +100,12 @@ def decided(core: Core, memory: PublishedMemory, step: int, state: int, action: 
         value, next_value = np.int64(table[last]), np.int64(table[pair])
         delta = td.gamma_q7 * next_value - 128 * value + 64 * td.last[1]
         if memory.traces:
+            trace[last] += 1
             for i in range(trace.size):
+                learn_pair(core, memory, i, delta * trace[i], TRACES_SHIFT)
                 trace[i] = (td.gamma_q7 * td.lambda_q7 * trace[i]) >> 14
-            trace[last] = min(trace[last] + 1, MAX_TRACE)
-            for i in range(trace.size):
-                if trace[i] != 0:
-                    learn_pair(core, memory, i, delta * trace[i])
         else:
-            learn_pair(core, memory, last, delta)
+            learn_pair(core, memory, last, delta, ONE_STEP_SHIFT)
         if step % td.rescale_period == 0:
             rescale(core, memory)
     td.last[0] = pair
@@ -109,10 +117,16 @@ def rewarded(core: Core, memory: PublishedMemory, state: int, action: int, signa
 
 
 @part
-def learn_pair(core: Core, memory: PublishedMemory, pair: int, delta: int) -> None:
-    """Change one table entry, wrapping around in its byte, and write it to its synapse."""
-    moved = (16384 * np.int64(memory.table_u8[pair]) + memory.td.eta_q7 * delta) >> 14
-    memory.table_u8[pair] = moved & 0xFF
+def learn_pair(core: Core, memory: PublishedMemory, pair: int, delta: int, bits: int) -> None:
+    """Change one table entry by η δ / 2 ** ``bits`` and write it to its synapse.
+
+    A result below 0 wraps around in its byte in the one-step build and becomes 0 in that with
+    traces.
+    """
+    moved = (np.int64(memory.table_u8[pair]) << bits) + memory.td.eta_q7 * delta
+    if memory.traces:
+        moved = max(moved, np.int64(0))
+    memory.table_u8[pair] = (moved >> bits) & 0xFF
     write_pair(core, memory, pair)
 
 
@@ -134,14 +148,17 @@ def rescale(core: Core, memory: PublishedMemory) -> None:
             weight = core.weight_u6[synapse(state, action, n_states)]
             memory.table_u8[state * n_actions + action] = weight
             least, most = min(least, np.int64(weight)), max(most, np.int64(weight))
-        span = most - least
+        slope, offset = np.int64(0), np.int64(memory.upper_u6) << SLOPE_BITS
+        if most > least:
+            span = (memory.upper_u6 - memory.lower_u6) << SLOPE_BITS
+            slope = span // (most - least)
+            offset -= slope * most
         for action in range(n_actions):
             index = synapse(state, action, n_states)
-            rescaled = np.int64(memory.upper_u6)
-            if span > 0:
-                above = np.int64(core.weight_u6[index]) - least
-                rescaled = memory.lower_u6 + above * (memory.upper_u6 - memory.lower_u6) // span
-            core.weight_u6[index] = rescaled
+            weight = np.int64(core.weight_u6[index])
+            core.weight_u6[index] = (slope * weight + offset) >> SLOPE_BITS
+            if weight == least < most:
+                core.weight_u6[index] = memory.lower_u6
 
 
 register(PublishedMemory, begin=begin, decided=decided, rewarded=rewarded)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.command_line import answer, cli, printed, refused
+from support.paths import EXAMPLES
 
 from spikeloop.workers.chip.calibration.published import CELLS
 from spikeloop.workers.chip.calibration.results import QUANTITIES, Calibration
@@ -131,3 +132,26 @@ def test_wrong_input_is_one_line_and_nothing_is_measured(
     ):
         assert message in refused("chip", *arguments)
     assert measured == []
+
+
+def test_memory_prints_sections_with_addresses_and_what_the_mailbox_takes() -> None:
+    cells = ["--set", "family.n_rows=3", "--set", "family.n_columns=3"]
+    command = ["chip", "memory", EXAMPLES / "maze_evolution.toml", *cells]
+    output = printed(*command)
+    rows = [line.replace("│", " ").split() for line in output.splitlines()]
+    assert ["environment", "0x25a4", "31"] in rows
+    assert ["stack", "0x2d00", "768"] in rows
+    assert ["mailbox", "0x3000", "4096"] in rows
+    assert output.endswith("through the mailbox: 63 bytes before each episode\n")
+    found = answer(*command)
+    assert found["message"] == 63
+    assert sum(section["size"] for section in found["sections"]) == 16384
+
+
+def test_memory_refuses_what_does_not_fit_and_learners_without_a_processor() -> None:
+    command = ["chip", "memory", EXAMPLES / "mdp_evolution.toml"]
+    large = ["--set", "family.n_states=10", "--set", "family.n_actions=7"]
+    assert "bytes too small for code" in refused(*command, *large)
+    assert "free" in printed(*command, *large, "--set", "learner.check_memory=false")
+    message = refused(*command, "--set", "learner.kind=tabular_td")
+    assert "learner.kind must be chip, got 'tabular_td'" in message

@@ -1,20 +1,20 @@
-"""The count of the processor's memory has the published maxima as its limits."""
+"""The memory map: sizes, addresses, and the published maxima as its limits."""
 
-from contextlib import nullcontext
 from typing import NamedTuple
 
+import code_size
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.external_tools import run_tool
 
+from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.workers.chip.environment import Environment, environments
-from spikeloop.workers.chip.memory import (
-    DATA_BYTES,
-    data_bytes,
-    environment_bytes,
-    require_memory,
-)
+from spikeloop.workers.chip import memory as memory_module
+from spikeloop.workers.chip.environment import environments
+from spikeloop.workers.chip.memory import MemoryMap, constant_bytes, data_bytes, memory_map
+from spikeloop.workers.learners.chip.agent import ChipAgent
+from spikeloop.workers.plasticity import PROGRAMS, RewardStdp, TdLambda, TdPublished
 
 
 class Inner(NamedTuple):
@@ -51,46 +51,139 @@ def test_numbers_count_at_the_width_of_their_name_else_their_own_or_a_word() -> 
         steps=np.int16(7),  # 2
     )
     assert data_bytes(data) == 5 + 4 + 24 + 4 + 6 + 1 + 1 + 2 + 2 + 4 + 1 + 2
-
-
-def mdp(n_states: int, n_actions: int) -> Environment:
-    family = RandomMdp(n_states=n_states, n_actions=n_actions)
-    return environments(family.sample(1, np.random.default_rng(1)))[0]
+    assert constant_bytes(data) == 4 + 1 + 1 + 2 + 2 + 4 + 1 + 2  # what is no array
 
 
 def test_there_is_no_floating_point() -> None:
+    environment = environments(RandomMdp().sample(1, np.random.default_rng(1)))[0]
     with pytest.raises(TypeError, match="reward must be an integer, the processor has no float64"):
-        data_bytes(mdp(2, 2))
+        data_bytes(environment)
 
 
-def test_the_environment_counts_as_its_tables_on_the_chip_do() -> None:
-    environment = mdp(6, 8)
-    tables = environment.cumulative_u16.nbytes + environment.signal_q7.nbytes
-    assert environment_bytes(6, 8) == tables == 1152
+def of_mdp(n_states: int, n_actions: int, program: str = "td_published") -> MemoryMap:
+    family = RandomMdp(n_states=n_states, n_actions=n_actions)
+    return ChipAgent.model_validate({"program": {"kind": program}}).memory_map(family.interface)
 
 
-def published(n_states: int, n_actions: int) -> tuple[int, int]:
-    """Sizes in the published program: weights and traces as bytes, counts and P as words."""
-    return 2 * n_states * n_actions + 4 * n_actions, 5 * n_actions * n_states**2
+def test_sections_fill_the_memory_at_the_published_addresses() -> None:
+    """The mailbox at 0x3000 to 0x4000, the stack below it, code from 0 (libnux: elf32nux.x)."""
+    for kind in PROGRAMS:
+        layout = of_mdp(6, 8, kind)
+        assert [s.name for s in layout.sections] == [
+            *("code", "data", "environment", "free", "stack", "mailbox")
+        ]
+        assert layout.sections[0].start == 0
+        for one, following in zip(layout.sections, layout.sections[1:], strict=False):
+            assert one.size >= 0
+            assert one.end == following.start
+        assert (layout.section("mailbox").start, layout.section("mailbox").end) == (0x3000, 0x4000)
+
+
+def test_the_published_layout_in_bytes() -> None:
+    """12,288 − 3,800 of code; two bytes a pair, 8 for the last one, 21 of constants; 5 A S²."""
+    assert [(s.name, s.start, s.size) for s in of_mdp(6, 8).sections] == [
+        ("code", 0, 8488),
+        ("data", 8488, 2 * 48 + 8 + 21),
+        ("environment", 8613, 5 * 8 * 36 + 1),
+        ("free", 10054, 1466),
+        ("stack", 11520, 768),
+        ("mailbox", 12288, 4096),
+    ]
+    assert of_mdp(6, 8).message == 8 + 5 * 8 * 36 + 1 + 21
+
+
+def fits(n_states: int, n_actions: int, program: str = "td_published") -> bool:
+    return of_mdp(n_states, n_actions, program).section("free").size >= 0
+
+
+def largest() -> dict[int, int]:
+    """The largest number of states for each number of actions that the note names."""
+    return {a: max(s for s in range(2, 31 - a) if fits(s, a)) for a in (2, 5)}
+
+
+def test_the_largest_environments_of_the_published_program_are_the_published_ones() -> None:
+    """10 × 5 and 17 × 2, and not one state or action more."""
+    assert largest() == {5: 10, 2: 17}
+    assert not fits(10, 6)
+    assert not fits(10, 7)
+    assert not fits(17, 3)
 
 
 @pytest.mark.parametrize(
-    ("n_states", "n_actions", "fits"),
-    [(10, 5, True), (17, 2, True), (6, 8, True), (11, 5, False), (18, 2, False)],
+    ("constant", "value", "found"),
+    [
+        ("STACK_BYTES", 240, {5: 11, 2: 18}),  # what our C needs of it
+        ("PUBLISHED_CODE_BYTES", 4784, {5: 16, 2: 25}),  # what our C has
+        ("STACK_BYTES", 900, {5: 10, 2: 16}),
+    ],
 )
-def test_the_published_maxima_fit_and_one_state_more_does_not(
-    n_states: int, n_actions: int, fits: bool
+def test_other_sizes_of_code_and_stack_give_other_largest_environments(
+    monkeypatch: pytest.MonkeyPatch, constant: str, value: int, found: dict[int, int]
 ) -> None:
-    with nullcontext() if fits else pytest.raises(ValueError, match="take fewer states or actions"):
-        require_memory(*published(n_states, n_actions))
+    """The negative control of the test before."""
+    monkeypatch.setattr(memory_module, constant, value)
+    assert largest() == found
 
 
-def test_the_memory_limit_is_exact_and_refused_in_one_line() -> None:
-    require_memory(DATA_BYTES - 1000, 1000)
+def test_other_programs_are_longer_by_what_their_c_is() -> None:
+    differences = {TdPublished: 0, TdLambda: 28, RewardStdp: 376}
+    for program, bytes_ in differences.items():
+        kind = program().kind
+        assert of_mdp(6, 8, kind).section("code").size == 8488 + bytes_
+        maze = ChipAgent.model_validate({"program": {"kind": kind}}).memory_map(Maze().interface)
+        assert maze.section("code").size == 8488 + bytes_ + 788
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_columns", "environment"), [(2, 2, 9 + 6), (3, 3, 25 + 6), (2, 5, 27 + 6)]
+)
+def test_mazes_take_a_byte_a_field(n_rows: int, n_columns: int, environment: int) -> None:
+    """As tables, 3 × 3 cells would take 12,500 bytes, more than the whole memory has."""
+    family = Maze(n_rows=n_rows, n_columns=n_columns)
+    layout = ChipAgent().memory_map(family.interface)
+    assert layout.section("environment").size == environment
+    layout.require_fit()
+
+
+def test_what_does_not_fit_is_refused_in_one_line_with_its_sizes() -> None:
     with pytest.raises(ValueError) as failure:
-        require_memory(DATA_BYTES - 1000, 1001)
+        ChipAgent(program=TdPublished()).space(RandomMdp(n_states=10, n_actions=7).interface)
     assert str(failure.value) == (
-        "the plasticity processor needs 3033 bytes of memory (program 2032, environment 1001) and "
-        "has 3032 beside its code: take fewer states or actions, or set learner.check_memory = "
-        "false"
+        "the plasticity processor's memory is 638 bytes too small for code 8488, data 169, "
+        "environment 3501, stack 768 and mailbox 4096: take fewer states or actions, or set "
+        "learner.check_memory = false"
     )
+    ChipAgent(program=TdPublished(), check_memory=False).space(
+        RandomMdp(n_states=10, n_actions=7).interface
+    )
+
+
+def test_the_limits_of_memory_and_mailbox_are_exact() -> None:
+    data = Inner(np.zeros(100, dtype=np.int8), 1)  # 104 bytes, of which the mailbox gets 4
+    compiled = memory_module.COMPILED_PUBLISHED_BYTES
+    most = 3800 - 768 - 104
+    memory_map(compiled, data, most, maze=False).require_fit()
+    with pytest.raises(ValueError, match="is 1 bytes too small for code 8488, data 104, env"):
+        memory_map(compiled, data, most + 1, maze=False).require_fit()
+
+    small = compiled - 4000  # a program so short that the mailbox is the limit
+    most = 4096 - 8 - 4
+    memory_map(small, data, most, maze=False).require_fit()
+    with pytest.raises(ValueError, match="gets takes 4097 bytes, and its mailbox has 4096"):
+        memory_map(small, data, most + 1, maze=False).require_fit()
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_the_programs_lengths_are_those_that_a_compiler_gives(kind: str) -> None:
+    """Debian's gcc-powerpc-linux-gnu; another version of it may differ by a few per cent."""
+    run_tool("powerpc-linux-gnu-gcc", "--version", cwd=code_size.SOURCES)
+    if not (code_size.SOURCES / f"{kind}.c").exists():
+        pytest.skip(f"{kind} states an estimate")
+    compiled = {
+        environment: code_size.compiled(kind, environment, "-O0") for environment in ("mdp", "maze")
+    }
+    stated = PROGRAMS[kind]().compiled_bytes
+    assert compiled["mdp"]["code"] == pytest.approx(stated, rel=0.05)
+    maze = compiled["maze"]["code"] - compiled["mdp"]["code"]
+    assert maze == pytest.approx(memory_module.COMPILED_MAZE_BYTES, rel=0.05)
+    assert compiled["mdp"]["stack"] <= memory_module.STACK_BYTES

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from spikeloop.tasks.base import Interface
+from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.cadc import AdcSettings, new_adc
 from spikeloop.workers.chip.capmem import ideal_constants
@@ -15,7 +15,7 @@ from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, new_sensors
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, N_SYNAPSES
-from spikeloop.workers.chip.memory import DATA_BYTES, data_bytes, environment_bytes
+from spikeloop.workers.chip.memory import data_bytes
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.sensor_readout import read_row
@@ -250,13 +250,16 @@ def test_an_episode_changes_the_weights_from_states_to_actions_alone() -> None:
     np.testing.assert_array_equal(core.label_u6, fresh.label_u6)
 
 
-@pytest.mark.parametrize(("n_states", "n_actions"), [(6, 8), (9, 4)])
-def test_its_memory_fits_beside_the_published_families(n_states: int, n_actions: int) -> None:
-    memory = RewardStdp(readings=32).memory(THETA, n_states, n_actions)
-    rows = n_states * N_NEURONS
-    assert rows * 4 < data_bytes(memory) < rows * 4 + 450
-    assert data_bytes(memory) + environment_bytes(n_states, n_actions) <= DATA_BYTES
-    ChipAgent(program=RewardStdp()).space(Interface(n_states, n_actions, "discrete", 100))
+@pytest.mark.parametrize("family", [RandomMdp(), Maze()])
+def test_its_memory_fits_beside_the_published_families(family: RandomMdp | Maze) -> None:
+    """Four bytes for each synapse of the states' rows; a state more is too much for the MDPs."""
+    interface = family.interface
+    n_states, n_actions = interface.n_observations, interface.n_actions
+    data = data_bytes(RewardStdp(readings=32).memory(THETA, n_states, n_actions))
+    assert n_states * N_NEURONS * 4 < data < n_states * N_NEURONS * 4 + 450
+    ChipAgent(program=RewardStdp()).space(interface)
+    with pytest.raises(ValueError, match=r"memory is \d+ bytes too small"):
+        ChipAgent(program=RewardStdp()).space(RandomMdp(n_states=7).interface)
 
 
 def test_the_hyperparameters_have_units_and_their_defaults_make_a_memory() -> None:

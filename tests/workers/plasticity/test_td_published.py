@@ -97,12 +97,58 @@ def test_rescaling_reaches_the_synapses_and_not_the_table() -> None:
     assert memory.table_u8[:3].tolist() == [10, 23, 50]  # read back at the next one
 
 
-def test_with_truncated_traces_it_is_the_one_step_program() -> None:
-    """With γ = λ = 0.9 the pair before the last would still have a trace of 0.8."""
-    rng = np.random.default_rng(5)
-    one, other = start(traces=True, gamma=0.9), start(traces=False, gamma=0.9)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_build_with_traces_follows_its_arithmetic_in_whole_numbers(seed: int) -> None:
+    """Against a model of PLAST 3, rescaling left out; the shift of the one-step build differs."""
+    rng = np.random.default_rng(seed)
+    core, memory = start(traces=True, gamma=rng.random(), eta=1.0, initial_weight=40.0)
+    gamma, decay, eta = memory.td.gamma_q7, memory.td.lambda_q7, memory.td.eta_q7
+    model, traces, last, signal = [40] * 6, [0] * 6, -1, 0
+    one_step_differs = 0
     for step in range(200):
         state, action, r = int(rng.integers(S)), int(rng.integers(A)), int(rng.integers(128))
-        for core, memory in (one, other):
-            experience(core, memory, step, state, action, r)
-        assert synapses(one[0]) == synapses(other[0])
+        pair = state * A + action
+        if last >= 0:
+            delta = eta * (gamma * model[pair] - 128 * model[last] + 64 * signal)
+            one_step_differs += model[last] + delta // 2**14 != model[last] + delta // 2**21
+            traces[last] += 1
+            for i in range(S * A):
+                model[i] = max(0, 2**21 * model[i] + delta * traces[i]) // 2**21
+                traces[i] = gamma * decay * traces[i] // 2**14
+        last, signal = pair, r
+        experience(core, memory, step, state, action, r)
+        assert memory.table_u8.tolist() == model == synapses(core)
+    assert one_step_differs > 50
+
+
+def test_the_build_with_traces_never_raises_a_weight_and_stops_at_zero() -> None:
+    """The largest change is η (γ w' + 64 r) = 127 (127 · 63 + 64 · 127) < 2²¹."""
+    core, memory = start(traces=True, gamma=1.0, eta=1.0, initial_weight=63.0)
+    memory.table_u8[0] = 0
+    for step in range(1, 9):  # the best that can happen to a pair
+        experience(core, memory, step, step % S, 0, 127)
+    assert memory.table_u8[0] == synapses(core)[0] == 0
+
+    core, memory = start(traces=True, gamma=0.0, eta=1.0, initial_weight=2.0)
+    for step in range(1, 9):
+        experience(core, memory, step, 0, 0, -254)
+    assert memory.table_u8[0] == synapses(core)[0] == 0  # the one-step build would have wrapped
+
+
+def test_the_build_with_traces_writes_the_table_over_rescaled_weights() -> None:
+    core, memory = start(traces=True, rescale_period=2.0, eta=0.0)
+    core.weight_u6.reshape(-1, N_NEURONS)[0, S : S + A] = [0, 20, 60]
+    memory.table_u8[:A] = [0, 20, 60]
+    for step, wanted in ((1, [0, 20, 60]), (2, [10, 23, 50]), (3, [0, 20, 60])):
+        experience(core, memory, step, 1, 0, 0)
+        assert synapses(core)[:3] == wanted
+
+
+def test_rescaling_has_the_published_slope_of_ten_bits() -> None:
+    """The slope 32/33 is truncated to 992/1024, which the exact map would show as a weight of 0."""
+    core, memory = start(rescale_period=2.0, eta=0.0, weight_lower=0.0, weight_upper=32.0)
+    core.weight_u6.reshape(-1, N_NEURONS)[0, S : S + A] = [0, 1, 33]
+    experience(core, memory, 1, 1, 0, 0)
+    experience(core, memory, 2, 1, 0, 0)
+    assert synapses(core)[:3] == [0, (32 * 1024 - 992 * 32) // 1024, 32] == [0, 1, 32]
+    assert 32 * 1 // 33 == 0

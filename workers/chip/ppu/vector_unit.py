@@ -28,7 +28,8 @@ Vector = Bytes | Halfwords
 BYTE_LANES = 16
 HALFWORD_LANES = 8
 
-# Codes of the conditions as in the opcodes' condition field.
+# Codes of the conditions as in the opcodes' condition field (libnux: fxv.h, fxv_cond_t).
+ALWAYS = 0
 GT = 1
 LT = 2
 EQ = 3
@@ -51,7 +52,8 @@ def select(condition: Vector, mode: int, a: Vector, b: Vector, out: Vector) -> N
 
     Args:
         condition: result of ``compare``, or any array of its lanes: only the sign counts.
-        mode: ``GT``, ``LT`` or ``EQ``.
+        mode: ``ALWAYS``, ``GT``, ``LT`` or ``EQ``. ``ALWAYS`` copies ``b`` (libnux:
+            test_fxvsel.c).
         a: lanes where the condition does not hold.
         b: lanes where it does.
         out: the result.
@@ -62,9 +64,12 @@ def select(condition: Vector, mode: int, a: Vector, b: Vector, out: Vector) -> N
     elif mode == LT:
         for i in range(out.size):
             out[i] = b[i] if condition[i] < 0 else a[i]
-    else:
+    elif mode == EQ:
         for i in range(out.size):
             out[i] = b[i] if condition[i] == 0 else a[i]
+    else:
+        for i in range(out.size):
+            out[i] = b[i]
 
 
 @part

@@ -19,9 +19,10 @@ from spikeloop.workers.chip.calibration.calibrate import calibrated_codes
 from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, new_sensors
-from spikeloop.workers.chip.environment import environments
+from spikeloop.workers.chip.environment import environment_bytes, environments
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
-from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require_memory
+from spikeloop.workers.chip.mailbox import MAILBOX_BYTES
+from spikeloop.workers.chip.memory import MemoryMap, memory_map
 from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.learners.chip.coding import CODINGS
@@ -124,7 +125,7 @@ class ChipAgent(Settings):
             (*self.program.parameters(interface), inhibition, *self._hardware_parameters())
         )
         if self.check_memory:
-            self._require_memory(space, interface)
+            self._memory_map(space, interface).require_fit()
         return space
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
@@ -133,7 +134,7 @@ class ChipAgent(Settings):
             raise ValueError(f"chip needs tasks given as tables, got {type(tasks).__name__}")
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
         coding = CODINGS.index(self.coding)
-        problems = environments(tasks)
+        problems = environments(tasks, MAILBOX_BYTES if self.check_memory else None)
 
         lengths = bin_lengths(n_steps)
         shape = (parameters.n_candidates, tasks.n_tasks)
@@ -173,13 +174,21 @@ class ChipAgent(Settings):
             parameters.append(Integer(p.name, p.low, p.high, default, p.unit, p.description))
         return parameters
 
-    def _require_memory(self, space: ParameterSpace, interface: Interface) -> None:
-        """Raise ValueError unless program and environment fit into the processor."""
-        n_states, n_actions = interface.n_observations, interface.n_actions
+    def memory_map(self, interface: Interface) -> MemoryMap:
+        """Return what lies where in the plasticity processor's memory."""
+        learner = self.model_copy(update={"check_memory": False})
+        return self._memory_map(learner.space(interface), interface)
+
+    def _memory_map(self, space: ParameterSpace, interface: Interface) -> MemoryMap:
         defaults = space.decode(space.default_point()[None]).values[0]
         theta = dict(zip(space.columns, defaults, strict=True))
-        memory = self.program.memory(theta, n_states, n_actions)
-        require_memory(data_bytes(memory), environment_bytes(n_states, n_actions))
+        data = self.program.memory(theta, interface.n_observations, interface.n_actions)
+        return memory_map(
+            self.program.compiled_bytes,
+            data,
+            environment_bytes(interface),
+            maze=interface.grid is not None,
+        )
 
     def circuit_of(self, theta: Mapping[str, float]) -> Circuit:
         """Return the circuit with the hardware hyperparameters of a Θ."""

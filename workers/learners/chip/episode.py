@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.circuit import Circuit
 from spikeloop.workers.chip.core import SEED_LANE, Core, cycles_to_steps
-from spikeloop.workers.chip.environment import FULL, Environment
+from spikeloop.workers.chip.environment import Environment, transition
 from spikeloop.workers.chip.limits import (
     N_NEURONS,
     N_SILENCE_SPIKES,
@@ -27,7 +26,6 @@ from spikeloop.workers.chip.limits import (
     SPIKE_INTERVAL_CYCLES,
 )
 from spikeloop.workers.chip.noise import seed_words
-from spikeloop.workers.chip.ppu.scalar_unit import draw_by_word
 from spikeloop.workers.chip.router import advance, read_counter, send, send_rows
 from spikeloop.workers.kernels import emulator_kernel, part
 from spikeloop.workers.learners.chip.coding import choose
@@ -81,16 +79,6 @@ def silence(core: Core, n_states: int, n_actions: int, protocol: DecisionProtoco
         advance(core, protocol.spike_interval)
 
 
-@part
-def next_state(environment: Environment, random: NDArray[np.int64], action: int, state: int) -> int:
-    """Draw the successor of a state under an action."""
-    number = draw_by_word(random, FULL)
-    successor = 0
-    while number >= environment.cumulative_u16[action, state, successor]:
-        successor += 1
-    return successor
-
-
 @cache
 def episode_kernel(program_memory: type) -> Callable[..., None]:
     """Return the kernel of an episode with one program, by the type of the program's memory.
@@ -122,7 +110,7 @@ def episode_kernel(program_memory: type) -> Callable[..., None]:
             n_steps: decisions.
             curve: (n_bins,) rewards are added to their part of the episode.
         """
-        n_actions, n_states, _ = environment.reward.shape
+        n_actions, n_states = environment.n_actions, environment.n_states
         n_bins = curve.size
         seed_words(seed, core.lanes)
         core.random[0] = core.lanes[SEED_LANE]
@@ -133,9 +121,9 @@ def episode_kernel(program_memory: type) -> Callable[..., None]:
             action = choose(core, coding, n_states, n_actions)
             decided(core, memory, step, state, action)
             silence(core, n_states, n_actions, protocol)
-            successor = next_state(environment, core.random, action, state)
-            curve[step * n_bins // n_steps] += environment.reward[action, state, successor]
-            rewarded(core, memory, state, action, environment.signal_q7[action, state, successor])
+            successor, signal_q7, reward = transition(environment, core.random, state, action)
+            curve[step * n_bins // n_steps] += reward
+            rewarded(core, memory, state, action, signal_q7)
             state = successor
             advance(core, protocol.settle)
 

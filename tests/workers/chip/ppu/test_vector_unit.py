@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spikeloop.workers.chip.ppu import vector_arithmetic
 from spikeloop.workers.chip.ppu.vector_unit import (
+    ALWAYS,
     BYTE_LANES,
     EQ,
     GT,
@@ -219,8 +220,13 @@ def test_comparison_gives_signs(unit: Unit) -> None:
 @UNITS
 @pytest.mark.parametrize(
     ("mode", "holds"),
-    [(GT, lambda x: x > 0), (LT, lambda x: x < 0), (EQ, lambda x: x == 0)],
-    ids=["gt", "lt", "eq"],
+    [
+        (ALWAYS, lambda x: True),
+        (GT, lambda x: x > 0),
+        (LT, lambda x: x < 0),
+        (EQ, lambda x: x == 0),
+    ],
+    ids=["always", "gt", "lt", "eq"],
 )
 def test_selection_takes_b_where_the_condition_holds(
     unit: Unit, mode: int, holds: Callable[[int], bool]

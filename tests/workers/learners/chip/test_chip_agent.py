@@ -1,5 +1,6 @@
 """The chip agent: its hyperparameters, its refusals, and that it learns."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -73,10 +74,26 @@ def test_families_without_enough_neurons_are_refused(interface: Interface, messa
 
 
 def test_what_the_processors_memory_cannot_hold_is_refused() -> None:
-    interface = RandomMdp(n_states=16, n_actions=8).interface
-    with pytest.raises(ValueError, match=r"needs \d+ bytes of memory .* take fewer states"):
+    interface = RandomMdp(n_states=10, n_actions=7).interface
+    with pytest.raises(ValueError, match=r"memory is \d+ bytes too small for .* take fewer states"):
         ChipAgent().space(interface)
     ChipAgent(check_memory=False).space(interface)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_mazes_as_maps_give_the_same_episodes_as_tables(size: int) -> None:
+    """To the last bit; of 3 × 3 cells, no chip could hold the tables."""
+    family = Maze(n_rows=size, n_columns=size, n_steps=400)
+    learner = ChipAgent(check_memory=False)
+    tasks = family.sample(2, np.random.default_rng(4))
+    values = default_values(learner, family.interface, 1, **{k: [v] for k, v in MAZE.items()})
+    maps, tables = (
+        learner.run_episodes(values, batch, seeds(1, 2))
+        for batch in (tasks, replace(tasks, map_u8=None))
+    )
+    assert maps.returns.min() > 0
+    for name in ("returns", "curve", "action_values"):
+        np.testing.assert_array_equal(getattr(maps, name), getattr(tables, name))
 
 
 def test_opened_hardware_joins_the_space_from_the_circuits_codes() -> None:
