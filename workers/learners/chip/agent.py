@@ -29,7 +29,7 @@ from spikeloop.workers.chip.network import connect
 from spikeloop.workers.learners.chip.coding import CODINGS
 from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, episode_kernel
 from spikeloop.workers.learning_curve import bin_lengths
-from spikeloop.workers.plasticity import RewardStdp, TdLambda, TdPublished
+from spikeloop.workers.plasticity import RewardStdp, TdAdvantage, TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE
 from spikeloop.workers.processor import portable
 from spikeloop.workers.space import Integer, Parameters, ParameterSpace, Real
@@ -80,9 +80,9 @@ class ChipAgent(Settings):
     check_memory: bool = Field(
         default=True, description="refuse what the plasticity processor's memory cannot hold"
     )
-    program: Annotated[RewardStdp | TdLambda | TdPublished, Field(discriminator="kind")] = Field(
-        default=TdLambda(), description="plasticity program"
-    )
+    program: Annotated[
+        RewardStdp | TdAdvantage | TdLambda | TdPublished, Field(discriminator="kind")
+    ] = Field(default=TdLambda(), description="plasticity program")
 
     @property
     def portable(self) -> bool:
