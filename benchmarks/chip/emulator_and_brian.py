@@ -155,7 +155,7 @@ def synapses(core: Core) -> dict[str, list[tuple[int, int, float, float]]]:
     label_u6, weight_u6 = core.label_u6.reshape(shape), core.weight_u6.reshape(shape)
     strength = weight_u6 * core.gain.reshape(shape) * core.pulse_u5[:, None]
     of_stimulus = [(int(stimulus_row(np.array([s]), S)[0]), s) for s in range(S)]
-    routed = list(zip(core.route_row.tolist(), core.route_label_u6.tolist(), strict=True))
+    routed = list(enumerate(core.route_label_u6.tolist()))
     found = {}
     for name, events in (("routed", routed), ("stimuli", of_stimulus + routed[S : S + A])):
         found[name] = [

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.workers.chip.capmem import NeuronConstants
-from spikeloop.workers.chip.core import NO_ROW, Core
+from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, V_MAX_V
 
 EQUATIONS = """
@@ -124,7 +124,7 @@ def synapses_of(
     found = [
         (source, column, strength[row, column])
         for source, (row, address_u6) in enumerate(addresses)
-        if row != NO_ROW and core.row_sign[row] == sign
+        if core.row_sign[row] == sign
         for column in np.flatnonzero((label_u6[row] == address_u6) & answers[row])
     ]
     i, j, w = zip(*found, strict=True) if found else ((), (), ())
@@ -139,5 +139,7 @@ def strengths(core: Core) -> NDArray[np.float64]:
 
 
 def routes(core: Core) -> list[Address]:
-    """The row and address into which the router sends each neuron's spikes."""
-    return list(zip(core.route_row.tolist(), core.route_label_u6.tolist(), strict=True))
+    """The row and address into which the router sends each neuron's spikes, a single row each."""
+    rows = [int(rows).bit_length() - 1 for rows in core.route_rows]
+    assert [1 << row for row in rows] == core.route_rows.tolist()
+    return list(zip(rows, core.route_label_u6.tolist(), strict=True))

@@ -2,7 +2,8 @@
 
 In Brian2 a processor kicks, waits, counts, chooses, learns and plays by Brian2's own spikes. The
 two share the circuit's values and the rules of the choice, the successor and the weights. Neurons,
-synapses, router, counters, and the order and times of events are each one's own.
+synapses, router, counters, and the order and times of events are each one's own: as a delay line
+Brian2's router is its synapses' delay, otherwise a group that sends what was collected.
 """
 
 from collections.abc import Iterator
@@ -70,10 +71,14 @@ class Setup(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """Reward of every decision, spikes (n_steps, 32) of every step, and what is left at the end."""
+    """Reward of every decision, packets of the router, and what is left at the end.
+
+    Packets are (n_steps + 1, 32) by the steps before which their intervals began, of which a delay
+    line has one for each step with spikes.
+    """
 
     rewards: FloatArray
-    spikes: NDArray[np.bool_]
+    packets: NDArray[np.bool_]
     core: Core
     memory: Memory
 
@@ -82,7 +87,7 @@ def emulated(setup: Setup, core: Core | None = None, memory: Memory | None = Non
     """The episode that the learner's kernel runs; with another chip or memory if they are given."""
     core = setup.network() if core is None else core
     memory = setup.memory() if memory is None else memory
-    # The router's ring keeps spikes until it overwrites them: with a place for every step, all.
+    # The router's ring keeps packets until it overwrites them: with a place for every step, all.
     core = core._replace(
         in_flight=np.zeros(setup.n_steps, dtype=np.uint32),
         due=np.zeros(setup.n_steps, dtype=np.int64),
@@ -101,9 +106,9 @@ def emulated(setup: Setup, core: Core | None = None, memory: Memory | None = Non
     )
     assert core.clock[0] == setup.n_steps
     sent = slice(0, int(core.queue.sum()))
-    spikes = np.zeros((setup.n_steps, N_NEURONS), dtype=bool)
-    spikes[core.due[sent] - core.delay - 1] = mask_bits(core.in_flight[sent])
-    return Episode(rewards, spikes, core, memory)
+    packets = np.zeros((setup.n_steps + 1, N_NEURONS), dtype=bool)
+    packets[core.due[sent] - core.delay] = mask_bits(core.in_flight[sent])
+    return Episode(rewards, packets, core, memory)
 
 
 class BrianEpisode:
@@ -115,7 +120,7 @@ class BrianEpisode:
         events: all that came from outside.
         writes: (1024,) the weights, by the step before which they were written.
         membrane_V: (n_steps, 32) after each step.
-        spikes: (n_steps, 32).
+        packets: (n_steps + 1, 32), see ``Episode``.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -131,7 +136,7 @@ class BrianEpisode:
         hooks.begin(self.core, self.memory)
         self.addresses: list[Address] = [((state + 1) % S, state) for state in range(S)]
         self.addresses += [(row, ROUTER_ADDRESS_U6) for row in range(S, S + A)]
-        self.spikes = np.zeros((setup.n_steps, N_NEURONS), dtype=bool)
+        self.packets = np.zeros((setup.n_steps + 1, N_NEURONS), dtype=bool)
         self.states: list[int] = []
         self.actions: list[int] = []
         self.rewards: list[float] = []
@@ -146,38 +151,62 @@ class BrianEpisode:
         self.outside = b2.NeuronGroup(
             len(self.addresses), "go : boolean", threshold="go", reset="go = False", name="outside"
         )
-        delay_s = round(circuit.router_delay_cycles / FPGA_HZ / STEP_S) * STEP_S
+        self.router, self.delay = (
+            circuit.router,
+            round(circuit.router_delay_cycles / FPGA_HZ / STEP_S),
+        )
+        self.collector = b2.NeuronGroup(
+            N_NEURONS, "go : boolean", threshold="go", reset="go = False", name="collector"
+        )
+        by_themselves = self.router == "delay_line"
         self.routed = synapses(
             self.core,
-            self.cells,
+            self.cells if by_themselves else self.collector,
             routes(self.core),
             self.cells,
-            delay_s=delay_s,
+            delay_s=self.delay * STEP_S if by_themselves else 0.0,
             silent=True,
             name="routed",
         )
         stimuli = synapses(self.core, self.outside, self.addresses, self.cells, name="stimuli")
         # Neurons fire, then the processor looks and acts, then what it sends is delivered.
         processor = b2.NetworkOperation(self._between_steps, when="after_thresholds", order=0)
-        self.outside.set_event_schedule("spike", when="after_thresholds", order=1)
+        for senders in (self.outside, self.collector):
+            senders.set_event_schedule("spike", when="after_thresholds", order=1)
         membrane = b2.StateMonitor(self.cells, "v", record=True, when="end", name="membrane")
-        self.clock, self.due = 0, 0
+        self.clock, self.due, self.interval_began = 0, 0, -1
         self.protocol = self._decisions(environments(setup.tasks)[0])
         # Brian2 rests for a step, in which the events come that precede the episode's first.
-        network = b2.Network(self.cells, self.outside, *self.routed, *stimuli, processor, membrane)
+        groups = self.cells, self.outside, self.collector
+        network = b2.Network(*groups, *self.routed, *stimuli, processor, membrane)
         network.run((setup.n_steps + 1) * STEP_S * b2.second)
         self.membrane_V = np.asarray(membrane.v)[:, 1:].T
 
     def _between_steps(self) -> None:
         fired = np.asarray(self.cells.spikes)
+        self._collect(fired)
         if fired.size:
-            self.spikes[self.clock - 1, fired] = True
             first = fired[self.core.counters_u10[fired] == 0]
             self.core.first_spike[first] = self.clock - 1
             self.core.counters_u10[fired] += 1
         if self.clock == self.due:
             self.due += next(self.protocol, 1)
         self.clock += 1
+
+    def _collect(self, fired: NDArray[np.int64]) -> None:
+        """Sends the packet whose interval is over, and puts the step's spikes into the open one."""
+        if self.router == "delay_line":
+            self.packets[self.clock, fired] = True
+            return
+        over = self.clock == self.interval_began + self.delay
+        if over and self.interval_began >= 0:
+            self.collector.go[self.packets[self.interval_began]] = True
+        if self.router == "squeeze_windows":
+            self.interval_began = self.clock // self.delay * self.delay
+        elif over or self.interval_began < 0:
+            self.interval_began = self.clock if fired.size else -1
+        if fired.size:
+            self.packets[self.interval_began, fired] = True
 
     def _decisions(self, environment: Environment) -> Iterator[int]:
         """The protocol; yields how many steps it waits."""
@@ -210,5 +239,5 @@ class BrianEpisode:
     def _write_weights(self) -> None:
         strength = strengths(self.core)
         for some in self.routed:
-            some.w = strength[self.core.route_row[np.asarray(some.i)], np.asarray(some.j)]
+            some.w = strength[np.asarray(some.i), np.asarray(some.j)]  # of row i, by neuron i
         self.writes[self.clock] = self.core.weight_u6.copy()

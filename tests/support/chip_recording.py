@@ -41,9 +41,13 @@ def mask_bits(masks: Any) -> NDArray[np.bool_]:
 
 
 def record(core: Core, n_steps: int, events: Sequence[Event] = ()) -> Recording:
-    """Runs a chip step by step, without strides; events come at the start of their step."""
+    """Runs a chip step by step, without strides; events come at the start of their step.
+
+    Spikes are seen as long as counters are below their limit.
+    """
     membrane_V = np.empty((n_steps, N_NEURONS))
-    masks = np.empty(n_steps, dtype=np.uint32)
+    counts = np.empty((n_steps + 1, N_NEURONS), dtype=np.int64)
+    counts[0] = core.counters_u10
     start = int(core.clock[0])
     due = by_step(events)
     for step in range(n_steps):
@@ -51,19 +55,8 @@ def record(core: Core, n_steps: int, events: Sequence[Event] = ()) -> Recording:
             send(core, row, address_u6)
         advance(core, 1)
         membrane_V[step] = core.analog[V : V + N_NEURONS]
-        masks[step] = latest_masks(core, 1)[0]
-    return Recording(membrane_V, mask_bits(masks))
-
-
-def latest_masks(core: Core, n_steps: int) -> NDArray[np.uint32]:
-    """(n_steps,) the masks of the latest steps, at most the router's delay, from its queue."""
-    masks = np.zeros(n_steps, dtype=np.uint32)
-    head, count = core.queue
-    for place in (head + np.arange(count)) % core.due.size:
-        age = core.clock[0] + core.delay - core.due[place]
-        if age < n_steps:
-            masks[n_steps - 1 - age] = core.in_flight[place]
-    return masks
+        counts[step + 1] = core.counters_u10
+    return Recording(membrane_V, np.diff(counts, axis=0) > 0)
 
 
 def by_step(events: Iterable[Event]) -> dict[int, list[Event]]:

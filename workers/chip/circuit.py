@@ -24,6 +24,7 @@ from pydantic import Field
 
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes
+from spikeloop.workers.chip.core import Router
 from spikeloop.workers.chip.limits import (
     MAX_CODE_U10,
     MAX_PULSE_U5,
@@ -69,6 +70,11 @@ class Circuit(Settings):
     gm_inh_u10: Code = Field(default=661, description="strength of inhibition")
     pulse_u5: int = Field(
         default=1, ge=0, le=MAX_PULSE_U5, description="pulse length of the synapse drivers"
+    )
+    router: Router = Field(
+        default="squeeze",
+        description="spikes of an interval leave as one packet: the interval begins with a spike, "
+        "or follows the last one; or each spike leaves by itself",
     )
     router_delay_cycles: int = Field(
         default=ROUTER_DELAY_CYCLES, ge=10, le=1000, description="router delay, FPGA cycles"

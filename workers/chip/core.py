@@ -1,6 +1,6 @@
 """All memory of one emulated chip, analog and digital, as arguments of kernels."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ from spikeloop.workers.chip.limits import (
     ROUTER_DELAY_CYCLES,
 )
 
-NO_ROW = 255
+Router = Literal["squeeze", "squeeze_windows", "delay_line"]
+ROUTERS: tuple[Router, ...] = ("squeeze", "squeeze_windows", "delay_line")
+"""How the spike router treats spikes, see ``router``; a ``Core`` has the index."""
 
 
 class Core(NamedTuple):
@@ -34,16 +36,17 @@ class Core(NamedTuple):
         gain: (1024,) float32, mismatch of the synapses' strength, 1 for ideal ones.
         row_sign: (32,) int8 synapse drivers: 1 excitatory, −1 inhibitory, 0 disabled.
         pulse_u5: (32,) uint8 pulse length of the synapse drivers; strength is proportional to it.
-        route_row: (32,) uint8, the row into which the router sends a neuron's spikes, 255 for none.
+        route_rows: (32,) uint32, rows into which the router sends a neuron's spikes, a bit each.
         route_label_u6: (32,) uint8, the address under which it sends them.
-        in_flight: (delay + 1,) uint32 spikes on their way through the router, a bit per neuron.
+        in_flight: (delay + 1,) uint32 packets in the router: their spikes, a bit per neuron.
         due: (delay + 1,) int64, the steps before which they arrive.
         queue: (2,) int64, the index of the first of them, and their number.
         counters_u10: (32,) int64 spike counters.
         first_spike: (32,) int64, the step of a neuron's first spike since its counter was read.
         clock: (1,) int64, steps that the chip has run.
         random: (1,) int64, the plasticity processor's 32-bit random generator.
-        delay: steps from the end of the step of a spike to the event that it causes.
+        delay: steps from the end of the step of a packet's first spike to its events.
+        router: index into ``ROUTERS``.
         stride: steps in a stride; 1 forbids strides.
         sensors: correlation sensors.
         adc: the column ADC that reads them.
@@ -56,7 +59,7 @@ class Core(NamedTuple):
     gain: NDArray[np.float32]
     row_sign: NDArray[np.int8]
     pulse_u5: NDArray[np.uint8]
-    route_row: NDArray[np.uint8]
+    route_rows: NDArray[np.uint32]
     route_label_u6: NDArray[np.uint8]
     in_flight: NDArray[np.uint32]
     due: NDArray[np.int64]
@@ -66,6 +69,7 @@ class Core(NamedTuple):
     clock: NDArray[np.int64]
     random: NDArray[np.int64]
     delay: int
+    router: int
     stride: int
     sensors: Sensors
     adc: Adc
@@ -84,6 +88,7 @@ def new_core(
     step_s: float = 1e-7,
     *,
     noise_V: float = 0.0,
+    router: Router = "delay_line",
     router_delay_cycles: int = ROUTER_DELAY_CYCLES,
     gain: NDArray[np.float32] | None = None,
     sensors: Sensors | None = None,
@@ -96,7 +101,8 @@ def new_core(
         cells: the neurons, mismatch included.
         step_s: integration step.
         noise_V: stationary standard deviation of the membranes at rest.
-        router_delay_cycles: FPGA cycles from a spike to its event, at least 1 step.
+        router: how the router treats spikes.
+        router_delay_cycles: FPGA cycles from a packet's first spike to its events, at least 1 step.
         gain: (1024,) strength of the synapses, 1 for ideal ones.
         sensors: correlation sensors; none are kept up to date by default.
         adc: their ADC, an ideal one by default.
@@ -111,7 +117,7 @@ def new_core(
         gain=np.ones(N_SYNAPSES, dtype=np.float32) if gain is None else gain,
         row_sign=np.zeros(N_ROWS, dtype=np.int8),
         pulse_u5=np.ones(N_ROWS, dtype=np.uint8),
-        route_row=np.arange(N_NEURONS, dtype=np.uint8),
+        route_rows=row_by_row(),
         route_label_u6=np.full(N_NEURONS, ROUTER_ADDRESS_U6, dtype=np.uint8),
         in_flight=np.zeros(delay + 1, dtype=np.uint32),
         due=np.zeros(delay + 1, dtype=np.int64),
@@ -121,10 +127,16 @@ def new_core(
         clock=np.zeros(1, dtype=np.int64),
         random=np.zeros(1, dtype=np.int64),
         delay=delay,
+        router=ROUTERS.index(router),
         stride=stride_steps(step_s) if strides else 1,
         sensors=disabled_sensors() if sensors is None else sensors,
         adc=new_adc(AdcSettings(), 0, "off") if adc is None else adc,
     )
+
+
+def row_by_row() -> NDArray[np.uint32]:
+    """Return (32,) masks that send the spikes of neuron i into row i."""
+    return np.uint32(1) << np.arange(N_NEURONS, dtype=np.uint32)
 
 
 CACHE_LINE = 64

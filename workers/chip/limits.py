@@ -39,6 +39,7 @@ STATE_GAP_U10 = 100
 # Router on the FPGA and the decision protocol (NHL2L hardware/mdp/NetworkMDP.py, PPU/PPU.c).
 ROUTER_ADDRESS_U6 = 50
 ROUTER_DELAY_CYCLES = 100
+MAX_ROUTER_DELAY_CYCLES = 0x4000 - 1  # haldls v2, SpikeRouter::Delay
 SPIKE_INTERVAL_CYCLES = 100
 N_STIMULUS_SPIKES = 3
 N_SILENCE_SPIKES = 10

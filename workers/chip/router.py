@@ -1,9 +1,27 @@
-"""Events: into rows of synapses, through the spike router, and into the counters."""
+"""Events: into rows of synapses, through the spike router, and into the counters.
+
+The router on the FPGA has two modes (haldls, include/haldls/v2/fpga.h, ``SpikeRouter``). Routed:
+each neuron has a set of target rows and an address, under which each of its spikes is sent into
+them. Squeeze, which the published networks use ("bypass" in their code and in Verilog): all spikes
+of an interval are combined, by or, into one packet, which then sends one event, under one address,
+into every row i whose neuron i fired at least once. The delay of squeeze mode is the length of that
+interval ("accumulates spikes in 100 FPGA cycles", Neuromorphic_Hardware_learns_to_learn,
+hardware/mdp/PPUSpikeTest.py). When the interval begins is not public, so there are two readings:
+
+    squeeze          it begins with the first spike after the last packet: the packet leaves one
+                     delay after that spike, and the spikes in between join it
+    squeeze_windows  intervals follow one another since the chip's start; each spike leaves at the
+                     end of its interval
+    delay_line       the routed mode: every spike leaves by itself, one delay after it occurred
+
+A spike at the very moment at which a packet leaves belongs to the next one. No delay is known of
+the routed mode, so it has that of the others.
+"""
 
 import numpy as np
 
 from spikeloop.workers.chip.analog import I_EXC, I_INH
-from spikeloop.workers.chip.core import NO_ROW, Core
+from spikeloop.workers.chip.core import ROUTERS, Core
 from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS
 from spikeloop.workers.chip.neurons import (
     can_stride,
@@ -17,6 +35,9 @@ from spikeloop.workers.kernels import part, routine
 NO_SPIKES = np.uint32(0)
 ONE_ROW = np.uint32(1)
 NO_WEIGHT = np.uint8(0)
+
+DELAY_LINE = ROUTERS.index("delay_line")
+SQUEEZE_WINDOWS = ROUTERS.index("squeeze_windows")
 
 HEAD, COUNT = 0, 1
 FAR_FUTURE = 1 << 62
@@ -60,18 +81,18 @@ def send_rows(core: Core, rows: np.uint32, address_u6: int) -> None:
 
 @part
 def deliver(core: Core, due: np.uint32) -> None:
-    """Deliver the events of spikes that have passed the router; ``due`` has a bit per neuron."""
+    """Deliver the events of a packet that has passed the router; ``due`` has a bit per neuron."""
     neuron = 0
     while due != NO_SPIKES:
-        if (due & ONE_ROW) != NO_SPIKES and core.route_row[neuron] != NO_ROW:
-            send(core, int(core.route_row[neuron]), int(core.route_label_u6[neuron]))
+        if (due & ONE_ROW) != NO_SPIKES:
+            send_rows(core, core.route_rows[neuron], int(core.route_label_u6[neuron]))
         due = np.uint32(due >> ONE_ROW)
         neuron += 1
 
 
 @part
 def deliver_due(core: Core) -> int:
-    """Deliver the spikes that are due now and return when the next ones are due."""
+    """Deliver the packets that are due now and return when the next one is due."""
     while core.queue[COUNT] > 0:
         place = core.queue[HEAD]
         if core.due[place] > core.clock[0]:
@@ -102,8 +123,16 @@ def count_spikes(core: Core, spikes: np.uint32) -> None:
 def dispatch(core: Core, spikes: np.uint32) -> None:
     """Count the spikes of the step that has just ended and send them through the router."""
     count_spikes(core, spikes)
-    place = (core.queue[HEAD] + core.queue[COUNT]) % core.due.size
-    core.due[place] = core.clock[0] + core.delay
+    clock, size = core.clock[0], core.due.size
+    place = (core.queue[HEAD] + core.queue[COUNT]) % size
+    if core.router != DELAY_LINE and core.queue[COUNT] > 0:
+        last = (place + size - 1) % size
+        if core.due[last] > clock:
+            core.in_flight[last] |= spikes
+            return
+    core.due[place] = clock + core.delay
+    if core.router == SQUEEZE_WINDOWS:
+        core.due[place] -= clock % core.delay
     core.in_flight[place] = spikes
     core.queue[COUNT] += 1
 
@@ -112,8 +141,7 @@ def dispatch(core: Core, spikes: np.uint32) -> None:
 def advance(core: Core, n_steps: int) -> None:
     """Run the chip for ``n_steps`` integration steps.
 
-    Spikes come back exactly ``delay`` steps after the end of the step in which they occurred, and
-    none is lost at any rate. Where no neuron can fire, steps are taken in strides.
+    Where no neuron can fire, steps are taken in strides.
     """
     flush_inputs(core.analog)
     end = core.clock[0] + n_steps

@@ -61,7 +61,7 @@ def test_a_new_chip_is_at_rest_without_synapses_and_routed_row_by_row() -> None:
     for silent in (core.weight_u6, core.row_sign, core.queue, core.counters_u10, core.clock):
         assert not silent.any()
     np.testing.assert_array_equal(core.gain, np.ones(N_SYNAPSES))
-    np.testing.assert_array_equal(core.route_row, np.arange(N_NEURONS))
+    assert core.route_rows.tolist() == [1 << row for row in range(N_NEURONS)]
     assert (core.route_label_u6 == ROUTER_ADDRESS_U6).all()
     assert (core.pulse_u5 == 1).all()
     assert core.lanes.all()  # a lane of 0 would stay 0 for ever

@@ -9,7 +9,7 @@ from support.chip_recording import ideal_neurons
 
 from spikeloop.workers.chip.analog import DECAY_EXC, I_EXC, I_INH, V
 from spikeloop.workers.chip.capmem import NeuronConstants
-from spikeloop.workers.chip.core import NO_ROW, Core, clone, new_core
+from spikeloop.workers.chip.core import ROUTERS, Core, Router, clone, new_core
 from spikeloop.workers.chip.limits import (
     MAX_COUNT_U10,
     MAX_PULSE_U5,
@@ -96,8 +96,8 @@ def test_a_network_too_large_or_a_weight_too_large_is_refused() -> None:
         connect(quiet_chip(), 6, 8, 64)
 
 
-def test_spikes_go_to_the_row_and_address_set_in_the_router() -> None:
-    """Neurons 3 and 8 to row 20, under two addresses; neuron 5 nowhere."""
+def test_spikes_go_to_the_rows_and_address_set_in_the_router() -> None:
+    """Neuron 3 to row 20, neuron 8 to rows 20 and 31 under another address; neuron 5 nowhere."""
     chip = quiet_chip()
     weight, label = (m.reshape(N_ROWS, N_NEURONS) for m in (chip.weight_u6, chip.label_u6))
     chip.row_sign[:] = 1
@@ -105,8 +105,9 @@ def test_spikes_go_to_the_row_and_address_set_in_the_router() -> None:
     weight[20, :16], weight[20, 16:] = 30, 40
     label[:] = 63
     label[20, :16], label[20, 16:] = 11, 12
+    label[31], weight[31] = 12, 5
     label[[3, 5, 8]] = ROUTER_ADDRESS_U6
-    chip.route_row[[3, 5, 8]] = 20, NO_ROW, 20
+    chip.route_rows[[3, 5, 8]] = 1 << 20, 0, 1 << 20 | 1 << 31
     chip.route_label_u6[[3, 5, 8]] = 11, 11, 12
 
     def input_after_a_spike_of(neuron: int) -> NDArray[np.float32]:
@@ -122,8 +123,55 @@ def test_spikes_go_to_the_row_and_address_set_in_the_router() -> None:
 
     half = np.arange(N_NEURONS) < 16
     np.testing.assert_allclose(input_after_a_spike_of(3), np.where(half, 30, 0), rtol=1e-6)
-    np.testing.assert_allclose(input_after_a_spike_of(8), np.where(half, 0, 40), rtol=1e-6)
+    np.testing.assert_allclose(input_after_a_spike_of(8), np.where(half, 5, 45), rtol=1e-6)
     assert not input_after_a_spike_of(5).any()
+
+
+def departures(fired: NDArray[np.bool_], router: Router, delay: int) -> NDArray[np.int64]:
+    """(n_steps + 1, n) events of each neuron before each step, by the sentences of the router.
+
+    ``fired`` is (n_steps, n); the spikes of step t occur at its end, which is time t + 1.
+    """
+    events = np.zeros((len(fired) + delay + 1, fired.shape[1]), dtype=np.int64)
+    begins = -delay
+    for time, now in enumerate(fired, 1):
+        if router == "delay_line":
+            events[time + delay] += now
+        elif router == "squeeze_windows":
+            events[(time // delay + 1) * delay] |= now
+        elif now.any():
+            begins = begins if time < begins + delay else time
+            events[begins + delay] |= now
+    return events[: len(fired) + 1]
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+@pytest.mark.parametrize(("delay_cycles", "delay"), [(10, 1), (29, 3), (96, 10)])
+def test_spikes_leave_the_router_as_its_mode_says(
+    router: Router, delay_cycles: int, delay: int
+) -> None:
+    """Neurons that fire by themselves at random drive one neuron each through row i."""
+    n, n_steps = 8, 300
+    cells = ideal_neurons(refractory_s=0.0, tau_exc_s=1e-4)
+    core = new_core(cells, STEP_S, router=router, router_delay_cycles=delay_cycles, strides=False)
+    assert core.delay == delay
+    core.label_u6[:], core.row_sign[:] = ROUTER_ADDRESS_U6, 1
+    rows = np.arange(n)
+    core.weight_u6.reshape(N_ROWS, N_NEURONS)[rows, 16 + rows] = 1 + rows
+    rng = np.random.default_rng(delay)
+    fired = rng.random((n_steps, n)) < 0.08 * rng.random((n_steps, 1)) ** 2
+    expected, decay = np.zeros(n), np.exp(-STEP_S / 1e-4)
+    events = departures(fired, router, delay)
+    for step in range(n_steps):
+        core.analog[V : V + N_NEURONS] = cells.v_leak_V
+        core.analog[V : V + n][fired[step]] = 1.5
+        advance(core, 1)
+        expected = (expected + events[step] * (1 + rows)) * decay
+        np.testing.assert_allclose(inputs(core)[0][16 : 16 + n], expected, rtol=1e-5, atol=1e-12)
+    np.testing.assert_array_equal(core.counters_u10[:n], fired.sum(axis=0))
+    # The modes differ here, where the delay is longer than a step.
+    others = [departures(fired, other, delay) for other in ROUTERS if other != router]
+    assert all(np.array_equal(events, other) == (delay == 1) for other in others)
 
 
 @given(st.integers(0, MAX_PULSE_U5), st.integers(0, 63), st.sampled_from([-1, 0, 1]))

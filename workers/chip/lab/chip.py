@@ -25,7 +25,7 @@ from spikeloop.workers.chip.analog import DECAY_V, I_EXC, V_LEAK, V, analog_bloc
 from spikeloop.workers.chip.cadc import AdcSettings, new_adc
 from spikeloop.workers.chip.capmem import Codes
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
-from spikeloop.workers.chip.core import NO_ROW, new_core
+from spikeloop.workers.chip.core import new_core
 from spikeloop.workers.chip.correlation import (
     MAX_CALIBRATION_U4,
     NEVER,
@@ -33,7 +33,7 @@ from spikeloop.workers.chip.correlation import (
     Sensors,
     new_sensors,
 )
-from spikeloop.workers.chip.lab import arguments
+from spikeloop.workers.chip.lab import arguments, routing
 from spikeloop.workers.chip.lab.digital_memory import DigitalMemory
 from spikeloop.workers.chip.lab.playback import (
     EVENT,
@@ -50,6 +50,7 @@ from spikeloop.workers.chip.limits import (
     N_NEURONS,
     N_ROWS,
     N_SYNAPSES,
+    ROUTER_ADDRESS_U6,
     ROUTER_DELAY_CYCLES,
 )
 from spikeloop.workers.chip.mismatch import Mismatch, neurons_of_chip, synapse_gains
@@ -74,7 +75,7 @@ class Chip:
         step_s: integration step, the grid of all times.
         seed: of all noise.
         sensors: whether there are correlation sensors, or their settings.
-        router_delay_cycles: FPGA cycles (96 MHz) from a spike to its event.
+        router_delay_cycles: FPGA cycles (96 MHz) from a routed spike to its event.
         strides: whether periods in which nothing can happen are taken at once.
 
     Attributes:
@@ -143,7 +144,8 @@ class Chip:
             adc=new_adc(AdcSettings(), number, mismatch),
             strides=strides,
         )
-        self.core.route_row[:] = NO_ROW
+        self.core.route_rows[:] = 0
+        self._router_delay_cycles = router_delay_cycles
         reseed(self.core.lanes, np.uint64(seed))
         self._events = np.zeros(0, dtype=EVENT)
 
@@ -168,19 +170,41 @@ class Chip:
         """
         self.codes = arguments.with_codes(self._codes, self._chosen(neurons), codes)
 
-    def route(self, neurons: int | Iterable[int], rows: ArrayLike, labels: ArrayLike = 0) -> None:
-        """Send the spikes of neurons, one router delay later, into rows under labels.
+    def route(
+        self, neurons: int | Iterable[int], rows: int | Iterable[int], address: ArrayLike = 0
+    ) -> None:
+        """Send each spike of neurons, one router delay later, into all of the rows named.
 
-        Rows and labels are one for each neuron, or one for all. Earlier routes are replaced.
+        The address is one for each neuron, or one for all. Earlier routes of the neurons are
+        replaced. This is haldls' ``set_neuron_route``, which squeeze mode does not allow.
         """
-        chosen = arguments.neurons("neurons", neurons)
-        row = arguments.integers("rows", rows, 0, N_ROWS - 1, chosen.shape)
-        label_u6 = arguments.integers("labels", labels, 0, MAX_LABEL_U6, chosen.shape)
-        self.core.route_row[chosen], self.core.route_label_u6[chosen] = row, label_u6
+        routing.write_routes(self.core, arguments.neurons("neurons", neurons), rows, address)
+
+    def squeeze(
+        self,
+        address: int = ROUTER_ADDRESS_U6,
+        delay_cycles: int = ROUTER_DELAY_CYCLES,
+        *,
+        windows: bool = False,
+    ) -> None:
+        """Combine the spikes of an interval into one event for each row i whose neuron i fired.
+
+        This is haldls' ``enable_squeeze_mode``, in which the published experiments ran.
+
+        Args:
+            address: of all events.
+            delay_cycles: length of an interval, FPGA cycles (96 MHz).
+            windows: whether intervals follow one another since the chip's start; otherwise each
+                begins with the first spike after the last.
+        """
+        self.core = routing.squeezed(self.core, address, delay_cycles, self.step_s, windows=windows)
 
     def unroute(self, neurons: int | Iterable[int] | None = None) -> None:
-        """Let the router drop the spikes of some neurons, or of all if none are named."""
-        self.core.route_row[self._chosen(neurons)] = NO_ROW
+        """Let the router drop the spikes of some neurons, or of all, as at first."""
+        if neurons is None:
+            self.core = routing.without_routes(self.core, self._router_delay_cycles, self.step_s)
+        else:
+            routing.write_routes(self.core, self._chosen(neurons), (), 0)
 
     @property
     def time_s(self) -> float:

@@ -189,6 +189,7 @@ class ChipAgent(Settings):
             neurons_of_chip(codes, self.chip, mismatch),
             circuit.step_s,
             noise_V=circuit.noise_V,
+            router=circuit.router,
             router_delay_cycles=circuit.router_delay_cycles,
             strides=circuit.strides,
             gain=synapse_gains(self.chip, mismatch),

@@ -6,13 +6,14 @@
             the single-spike coding of Maass' talk
     count   the neuron that fired most often, ties at random: a rate code, for contrast
 
-If no neuron fired, every code draws uniformly among all actions.
+If no neuron fired, every code draws uniformly among all actions: a second time, since the published
+program has drawn a number by then, to divide it by the number of neurons that fired.
 """
 
 import numpy as np
 
 from spikeloop.workers.chip.core import Core
-from spikeloop.workers.chip.ppu.scalar_unit import draw
+from spikeloop.workers.chip.ppu.scalar_unit import draw_by_byte
 from spikeloop.workers.chip.router import read_counter
 from spikeloop.workers.kernels import part
 
@@ -41,9 +42,9 @@ def choose(core: Core, coding: int, n_states: int, n_actions: int) -> int:
         if merit == best:
             candidates |= np.int64(1) << action
             n_candidates += 1
+    rank = draw_by_byte(core.random, max(n_candidates, 1))
     if n_candidates == 0:
-        return draw(core.random, n_actions)
-    rank = draw(core.random, n_candidates)
+        return draw_by_byte(core.random, n_actions)
     chosen = 0
     for action in range(n_actions):
         if (candidates >> action) & 1:

@@ -27,7 +27,7 @@ from spikeloop.workers.chip.limits import (
     SPIKE_INTERVAL_CYCLES,
 )
 from spikeloop.workers.chip.noise import seed_words
-from spikeloop.workers.chip.ppu.scalar_unit import draw
+from spikeloop.workers.chip.ppu.scalar_unit import draw_by_word
 from spikeloop.workers.chip.router import advance, read_counter, send, send_rows
 from spikeloop.workers.kernels import emulator_kernel, part
 from spikeloop.workers.learners.chip.coding import choose
@@ -84,7 +84,7 @@ def silence(core: Core, n_states: int, n_actions: int, protocol: DecisionProtoco
 @part
 def next_state(environment: Environment, random: NDArray[np.int64], action: int, state: int) -> int:
     """Draw the successor of a state under an action."""
-    number = draw(random, FULL)
+    number = draw_by_word(random, FULL)
     successor = 0
     while number >= environment.cumulative_u16[action, state, successor]:
         successor += 1

@@ -67,6 +67,43 @@ def test_a_routed_spike_arrives_one_router_delay_after_its_time() -> None:
         assert (later.membrane_V > V_LEAK - 1e-5).all()
 
 
+def test_squeeze_mode_sends_one_packet_for_the_spikes_of_an_interval() -> None:
+    """Neurons 9 and 4 fire 0.4 µs apart, in one interval of 2 µs, and drive 20 and 21."""
+
+    def arrivals(prepare: Callable[[Chip], object]) -> tuple[list[int], list[int]]:
+        """Steps of both spikes, and those after which the driven membranes have moved."""
+        chip = quiet()
+        kick(chip, [9], 1e-6)
+        chip.weights[30, 4], chip.labels[30], chip.row_signs[30] = 63, 63, 1
+        chip.pulse_lengths[30] = 31
+        chip.send(1.4e-6, 30, 63)
+        chip.weights[[9, 4], [20, 21]], chip.labels[[9, 4]], chip.row_signs[[9, 4]] = 1, 7, 1
+        prepare(chip)
+        recording = chip.run(8e-6, membrane=[20, 21])
+        fired = [round(recording.spikes_of(neuron)[0] / STEP_S) for neuron in (9, 4)]
+        assert recording.counts.sum() == 2
+        moved = recording.membrane_V > V_LEAK + 1e-5
+        return fired, moved.argmax(axis=0).tolist()
+
+    (first, second), by_themselves = arrivals(lambda chip: [chip.route(n, n, 7) for n in (4, 9)])
+    assert 0 < second - first < 10
+    assert by_themselves == [first + 10, second + 10]
+    _, into_both = arrivals(lambda chip: chip.route([4, 9], [4, 9], [6, 7]))
+    assert into_both == [first + 10, first + 10]  # neuron 4's address is not the rows'
+    _, together = arrivals(lambda chip: chip.squeeze(7, 192))
+    assert together == [first + 20, first + 20]
+    _, in_windows = arrivals(lambda chip: chip.squeeze(7, 192, windows=True))
+    assert in_windows == [20, 20]
+
+    chip = quiet()
+    chip.squeeze()
+    with pytest.raises(ValueError, match="cannot be set in squeeze mode"):
+        chip.route(4, 4)
+    chip.unroute()
+    chip.route(4, 4)
+    assert chip.core.delay == 10
+
+
 def test_the_clock_goes_on_and_a_reset_brings_rest() -> None:
     def kicked() -> Chip:
         """A chip with a spike and an event still on their way to neuron 4."""
@@ -206,8 +243,10 @@ def test_memory_is_checked_when_it_is_set_and_when_a_view_was_written() -> None:
         (lambda chip: chip.run(1e-6, membrane=[32]), ValueError, "membrane .* got 32"),
         (lambda chip: chip.run(1e-6, membrane="x"), ValueError, "membrane .* got text"),
         (lambda chip: chip.run(1e-6, sample_s=4e-8), ValueError, "sample_s"),
-        (lambda chip: chip.route([0, 1], [1, 2, 3]), ValueError, r"rows .* got shape \(3,\)"),
-        (lambda chip: chip.route([0, 1], 1, [1, 2, 3]), ValueError, r"labels .* shape \(3,\)"),
+        (lambda chip: chip.route([0, 1], [1, 32]), ValueError, r"rows .* got 32"),
+        (lambda chip: chip.route([0, 1], 1, [1, 2, 3]), ValueError, r"address .* shape \(3,\)"),
+        (lambda chip: chip.squeeze(64), ValueError, r"address .* got 64"),
+        (lambda chip: chip.squeeze(delay_cycles=0), ValueError, r"delay_cycles .* got 0"),
         (lambda chip: chip.route(32, 0), ValueError, "neurons .* got 32"),
         (lambda chip: chip.set_codes(v_thresh=3), ValueError, "v_thresh_u10, .* got v_thresh$"),
         (lambda chip: chip.set_codes(leak_u10=0), ValueError, "leak_u10"),

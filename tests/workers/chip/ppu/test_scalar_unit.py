@@ -12,7 +12,8 @@ from spikeloop.workers.chip.ppu.scalar_unit import (
     add_i8,
     add_i16,
     below,
-    draw,
+    draw_by_byte,
+    draw_by_word,
     draw_xorshift,
     lcg,
     mul_q7_i8,
@@ -64,19 +65,25 @@ def test_the_generator_gives_the_sequence_of_numerical_recipes() -> None:
     assert sequence == [0x3C6EF35F, 0x47502932, 0xD1CCF6E9, 0xAAF95334, 0x6252E503]
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 2**16))
-def test_draws_lie_below_their_bound_and_use_the_high_bits(x: int, n: int) -> None:
-    assert below(x, n) == (x >> 16) * n // 2**16
-    assert 0 <= below(x, n) < n
-
-
 def test_the_other_generator_begins_as_in_marsaglias_paper() -> None:
     assert xorshift(2463534242) == 723471715
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 256), st.integers(1, 2**16))
+def test_draws_take_the_published_parts_of_the_published_generator(x: int, n: int, m: int) -> None:
+    random = np.array([x], dtype=np.int64)
+    x = lcg(x)
+    assert draw_by_byte(random, n) == x // 2**24 % n
+    assert random[0] == x
+    x = lcg(x)
+    assert draw_by_word(random, m) == x % m
+    assert random[0] == x
+
+
 @given(st.integers(1, 2**32 - 1), st.integers(1, 2**16))
-def test_a_draw_moves_its_generator_on(x: int, n: int) -> None:
-    for generator, step in ((draw, lcg), (draw_xorshift, xorshift)):
-        random = np.array([x], dtype=np.int64)
-        assert generator(random, n) == below(step(x), n)
-        assert random[0] == step(x)
+def test_a_draw_from_the_other_generator_uses_the_high_bits(x: int, n: int) -> None:
+    random = np.array([x], dtype=np.int64)
+    drawn = draw_xorshift(random, n)
+    x = xorshift(x)
+    assert drawn == below(x, n) == (x >> 16) * n // 2**16 < n
+    assert random[0] == x

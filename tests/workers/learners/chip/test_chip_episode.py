@@ -37,7 +37,7 @@ FIRED = CODINGS.index("fired")
 def network(weights: list[int] | None = None, circuit: Circuit = QUIET) -> Core:
     """An ideal chip with the network of 6 states and 8 actions; ``weights`` leave state 0."""
     cells = ideal_constants(neuron_codes(circuit, S))
-    core = new_core(cells, circuit.step_s, noise_V=circuit.noise_V)
+    core = new_core(cells, circuit.step_s, noise_V=circuit.noise_V, router=circuit.router)
     connect(core, S, A, inhibition_u6=63)
     seed_words(np.uint64(5), core.lanes)
     core.random[0] = 12345
@@ -98,6 +98,10 @@ def test_the_choice_is_uniform_among_the_actions_that_fired(actions: list[int]) 
         counts[choose(chip, FIRED, S, A)] += 1
     allowed = actions or list(range(A))
     assert counts[allowed].sum() == 4000
+    random, n_draws = 12345, 4000 * (1 if actions else 2)  # twice where no neuron fired
+    for _ in range(n_draws):
+        random = lcg(random)
+    assert chip.random[0] == random
     if len(allowed) > 1:
         by_count = 1.0 + 5 * np.arange(len(allowed))  # as if spike counts were weights
         law, wrong = np.full(len(allowed), 1 / len(allowed)), by_count / by_count.sum()
@@ -153,31 +157,39 @@ def test_a_state_reverberates_until_an_action_fires_or_it_is_silenced() -> None:
 def test_winners_and_times_of_a_race_follow_from_the_state_spikes() -> None:
     """The race in closed form, on an uncalibrated chip with unequal synapses.
 
-    An action's membrane is the sum of responses to the state's spikes, each a router's delay after
-    it, times the weight. Every neuron that crosses its threshold before the first one's inhibition
-    arrives fires in exactly that step, and no other neuron fires by then.
+    An action's membrane is the sum of responses to the state's packets, times the weight. Each
+    leaves the router one delay after the state's first spike since the last. The first neuron to
+    cross its threshold ends the race when its packet arrives, which may be one that the state's
+    spike has opened. Every neuron that crosses before that fires in exactly that step, and no other
+    one does.
     """
     n_steps, n_winners = 230, set()
     for seed in range(20):
         cells = neurons_of_chip(neuron_codes(QUIET, S), seed, "uncalibrated")
-        core = new_core(cells, QUIET.step_s, gain=synapse_gains(seed, "uncalibrated"))
+        gain = synapse_gains(seed, "uncalibrated")
+        core = new_core(cells, QUIET.step_s, gain=gain, router=QUIET.router)
         connect(core, S, A, inhibition_u6=63)
         weights = np.random.default_rng(seed).integers(20, 64, A)
         core.weight_u6[S : S + A] = weights
         _, fired = record(core, n_steps, [(0, 1, 0), (10, 1, 0), (20, 1, 0)])
 
-        arrivals = np.flatnonzero(fired[:, 0]) + core.delay + 1
+        arrivals: list[int] = []
+        for time in np.flatnonzero(fired[:, 0]) + 1:
+            if not arrivals or time >= arrivals[-1]:
+                arrivals.append(time + core.delay)
         crossings = {}
         for action, neuron in enumerate(range(S, S + A)):
             taus_s = cells.tau_mem_s[neuron], cells.tau_exc_s[neuron]
             lift_V = weights[action] * core.gain[neuron] * cells.exc_V[neuron]
-            ages = np.arange(1, n_steps + 1)[:, None] - arrivals
+            ages = np.arange(1, n_steps + 1)[:, None] - np.array(arrivals)
             response = membrane_response(QUIET.step_s * ages.clip(0), *taus_s)
             membrane_V = cells.v_leak_V[neuron] + lift_V * response.sum(axis=1)
             above = np.flatnonzero(membrane_V >= cells.v_thresh_V[neuron])
             if above.size:
                 crossings[neuron] = above[0]
-        ended = min(crossings.values(), default=n_steps) + core.delay + 1
+        first = min(crossings.values(), default=n_steps) + 1
+        opened = [time for time in arrivals if first < time <= first + core.delay]
+        ended = min(opened, default=first + core.delay)
         expected = {neuron: step for neuron, step in crossings.items() if step < ended}
         race = fired[:ended]
         assert {n: race[:, n].argmax() for n in range(S, S + A) if race[:, n].any()} == expected
