@@ -17,7 +17,7 @@ COMPARISONS = [path for path in ALL if "[comparison]" in path.read_text()]
 RUNS = [path for path in ALL if path not in COMPARISONS]
 assert "mdp_evolution" in [path.stem for path in RUNS]
 assert "compare_mdp" in [path.stem for path in COMPARISONS]
-ALIKE = {"compare_mdp_full", "lsnn_bandit_independent", "mdp_published"}
+ALIKE = {"compare_mdp_full", "lsnn_bandit_independent"}
 """Examples that differ in numbers alone from another one, which runs instead."""
 
 

@@ -14,7 +14,7 @@ from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field
 from spikeloop.workers.learners.chip.agent import ChipAgent, HardwareParameter
-from spikeloop.workers.plasticity import PROGRAMS, RewardStdp, TdLambda
+from spikeloop.workers.plasticity import PROGRAMS, RewardStdp, TdAdvantage, TdLambda
 from spikeloop.workers.space import Integer, Parameters, Real
 
 FAMILY = RandomMdp()
@@ -25,6 +25,7 @@ MAZE = {
     "weight_lower": 20.0,
     "initial_weight": 50.0,
 }
+ADVANTAGES = {"gain": 600.0, "eta": 0.7, "kappa": 0.3, "best_weight": 60.0}
 COLUMNS = (
     "gamma",
     "eta",
@@ -165,12 +166,13 @@ def test_a_good_theta_learns_and_one_that_cannot_learn_does_not() -> None:
     [
         (RandomMdp(), RewardStdp(), 30, {"learning_rate": 4.0}, {"learning_rate": 0.0}),
         (Maze(), TdLambda(trace_decay=0.5), 12, MAZE, {**MAZE, "eta": 0.0}),
+        (RandomMdp(), TdAdvantage(), 12, ADVANTAGES, {**ADVANTAGES, "eta": 0.0}),
     ],
-    ids=["reward_stdp in random MDPs", "traces in mazes"],
+    ids=["reward_stdp in random MDPs", "traces in mazes", "advantages in random MDPs"],
 )
 def test_other_programs_and_families_learn(
     family: RandomMdp | Maze,
-    program: RewardStdp | TdLambda,
+    program: RewardStdp | TdAdvantage | TdLambda,
     n_tasks: int,
     good: dict[str, float],
     frozen: dict[str, float],
