@@ -153,7 +153,8 @@ class TdAdvantage(Settings):
 def rates_q15(eta: float, kappa: float) -> NDArray[np.uint16]:
     """Return (128,) learning rates η / (1 + κ n) of the first n visits; 1 becomes 32767/32768."""
     rate = eta / (1.0 + kappa * np.arange(N_RATES))
-    return np.minimum(np.rint(rate * (1 << RATE_BITS)), 32767).astype(np.uint16)
+    rate_q15: NDArray[np.uint16] = np.rint(rate * (1 << RATE_BITS)).clip(0, 32767).astype(np.uint16)
+    return rate_q15
 
 
 def begin(core: Core, memory: TdAdvantageMemory) -> None:
@@ -186,9 +187,9 @@ register(TdAdvantageMemory, begin=begin, decided=decided, rewarded=rewarded)
 def best_value(memory: TdAdvantageMemory, state: int) -> int:
     """Return the largest value of a state."""
     first = state * memory.n_actions_u8
-    best = np.int64(memory.value_i16[first])
+    best = int(memory.value_i16[first])
     for i in range(first + 1, first + memory.n_actions_u8):
-        best = max(best, np.int64(memory.value_i16[i]))
+        best = max(best, int(memory.value_i16[i]))
     return best
 
 
@@ -202,10 +203,10 @@ def update(memory: TdAdvantageMemory, pair: int, successor: int, reward_q7: int)
         successor: the state that followed.
         reward_q7: reward · 127, in a signed halfword.
     """
-    value, visits = np.int64(memory.value_i16[pair]), np.int64(memory.visits_u8[pair])
+    value, visits = int(memory.value_i16[pair]), int(memory.visits_u8[pair])
     ahead = mul_q7_i16(best_value(memory, successor), memory.gamma_q7)
     error = sub_i16(add_i16(reward_q7 << REWARD_SHIFT, ahead), value)
-    rate_q15 = np.int64(memory.rate_q15[visits])
+    rate_q15 = int(memory.rate_q15[visits])
     moved = add_i16(value, (error * rate_q15 + (1 << (RATE_BITS - 1))) >> RATE_BITS)
     dropped = memory.dropped_bits_u8
     coarse = ((moved + ((1 << dropped) >> 1)) >> dropped) << dropped
@@ -217,8 +218,8 @@ def update(memory: TdAdvantageMemory, pair: int, successor: int, reward_q7: int)
 def write_row(core: Core, memory: TdAdvantageMemory, state: int) -> None:
     """Write the weights of a state's synapses to the action neurons."""
     n_states, n_actions = memory.n_states_u8, memory.n_actions_u8
-    best = best_value(memory, state) if memory.to_best_u8 else np.int64(memory.initial_i16)
+    best = best_value(memory, state) if memory.to_best_u8 else int(memory.initial_i16)
     for action in range(n_actions):
-        below = best - np.int64(memory.value_i16[state * n_actions + action])
+        below = best - int(memory.value_i16[state * n_actions + action])
         weight = memory.best_u6 - ((below * memory.gain_u16 + (1 << (GAIN_BITS - 1))) >> GAIN_BITS)
         core.weight_u6[synapse(state, action, n_states)] = min(max(weight, 0), MAX_WEIGHT_U6)

@@ -14,6 +14,7 @@ from spikeloop.workers.chip.memory import data_bytes
 from spikeloop.workers.kernels import routine
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_advantage import TdAdvantage, TdAdvantageMemory, rates_q15
+from spikeloop.workers.space import ParameterSpace
 
 S, A = 3, 4
 THETA = {
@@ -91,7 +92,9 @@ def test_a_long_experience_follows_the_rule_in_whole_numbers(seed: int, weights:
     """Every bit of values and weights, at rewards beyond 1 too, which saturate."""
     rng = np.random.default_rng(seed)
     program = TdAdvantage(dropped_bits=int(rng.choice([0, 0, 7, 10])), weights=weights)
-    theta = {p.name: rng.uniform(p.low, p.high) for p in program.parameters(RandomMdp().interface)}
+    space = ParameterSpace(program.parameters(RandomMdp().interface))
+    values = space.decode(rng.random((1, space.n_dim))).values[0]
+    theta = dict(zip(space.columns, values.tolist(), strict=True))
     core, memory = start(program, **theta)
     exact = Exact(memory, program)
     assert synapses(core) == exact.weights
