@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Two processes: one begins with the tests on Ray, which run one after another.
-PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+# Three processes: one begins with the tests on Ray, which run one after another and mostly wait.
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test test-exhaustive lint format bench rivals scale soak chaos slurm-test compose-test clean
 
@@ -64,13 +64,17 @@ compose-test: $(VENV)/.installed-dev
 clean:
 	rm -rf $(VENV) build dist *.egg-info
 
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+# uv installs what pip would, from the same index, in a fraction of the time.
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --editable
 
-$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+
+$(VENV)/.installed: $(BIN)/uv pyproject.toml
+	$(INSTALL) .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+$(VENV)/.installed-dev: $(BIN)/uv pyproject.toml
+	$(INSTALL) '.[dev]'
 	@touch $@ $(VENV)/.installed

@@ -13,6 +13,8 @@ from support.blank_figures import blank_figures
 
 # Ray reads its token once per process, so all clusters that a test process meets share one.
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+# Ray's workers would give way to the other test processes, and tests on Ray wait for them.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 # Where the tests are started by nohup, hangups are ignored, which child processes would inherit.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -142,10 +142,14 @@ class Jobs:
         return sorted(name.removeprefix(f"{SHARED}/") for name in names)
 
     def read(self, job: JobInfo, name: str) -> bytes | None:
-        """Return the bytes of a file that a job shares; None if there is none."""
+        """Return the bytes of a file that a job shares; None if there is none, or if it is empty.
+
+        Ray reports a missing file in the metadata of a stream, which its own client may overlook
+        when the machine is busy: then the answer is an empty file. No file of a run is empty.
+        """
         answer = self._get_log(job, f"{SHARED}/{name}", lines=-1, patience_s=DOWNLOAD_S)
         if answer.status_code == 200:
-            return bytes(answer.content)
+            return bytes(answer.content) or None
         if "file is not found" in answer.text:
             return None
         raise self._error(answer)

@@ -95,4 +95,6 @@ def own_folder() -> Iterator[Path]:
 
 
 def _names() -> frozenset[str]:
-    return frozenset(os.fsencode(path).decode(errors="replace") for path in Path().rglob("*"))
+    """All files but the compiled modules that Python keeps beside own classes."""
+    found = (path for path in Path().rglob("*") if "__pycache__" not in path.parts)
+    return frozenset(os.fsencode(path).decode(errors="replace") for path in found)

@@ -17,14 +17,17 @@ COMPARISONS = [path for path in ALL if "[comparison]" in path.read_text()]
 RUNS = [path for path in ALL if path not in COMPARISONS]
 assert "mdp_evolution" in [path.stem for path in RUNS]
 assert "compare_mdp" in [path.stem for path in COMPARISONS]
-ALIKE = {"compare_mdp_full", "lsnn_bandit_independent"}
-"""Examples that differ in numbers alone from another one, which runs instead."""
+ON_DEMAND = {
+    *("compare_mdp_full", "lsnn_bandit_independent", "mdp_published"),
+    *("brian_liquid_curriculum", "lsnn_bandit_dependent", "own_model_python"),
+}
+"""Examples whose parts all run in other examples."""
 
 
 def sampled(paths: list[Path]) -> list[Any]:
-    """The examples as parameters of a test, those that are alike only on demand."""
+    """The examples as parameters of a test, some only on demand."""
     return [
-        pytest.param(p, id=p.stem, marks=[pytest.mark.exhaustive] if p.stem in ALIKE else [])
+        pytest.param(p, id=p.stem, marks=[pytest.mark.exhaustive] if p.stem in ON_DEMAND else [])
         for p in paths
     ]
 

@@ -15,7 +15,7 @@ from support.ray_head import free_ports
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend import connection, job_env, private_api
-from spikeloop.cluster.ray_backend.job_client import Jobs
+from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
 from spikeloop.cluster.ray_backend.local_cluster import EMPTY, ONE_THREAD_EACH
 
 
@@ -108,6 +108,16 @@ def test_a_dashboard_that_disappears_is_one_line() -> None:
         jobs = Jobs(url)
     with pytest.raises(PoolError, match="does not answer any more"):
         jobs.info("own")
+
+
+@pytest.mark.parametrize(("content", "found"), [("{}", b"{}"), ("", None)])
+def test_an_empty_answer_is_no_file(content: str, found: bytes | None) -> None:
+    answer = {"authentication_mode": "disabled", "version": "4", "ray_version": ray.__version__}
+    with answering(http("200 OK", json.dumps(answer))) as (url, _):
+        jobs = Jobs(url)
+    job = JobInfo("own", "failed", None, {}, "", None, "node")
+    with answering(http("200 OK", content)) as (jobs.address, _):
+        assert jobs.read(job, "own/run.json") == found
 
 
 def test_a_head_that_ends_while_it_is_joined_is_reported() -> None:

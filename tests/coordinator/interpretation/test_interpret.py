@@ -81,7 +81,12 @@ def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
 
 @pytest.mark.parametrize(
     "family",
-    [QUADRATIC, INFORMATIVE, TWO_STEP, pytest.param(BANDIT, marks=pytest.mark.exhaustive)],
+    [
+        QUADRATIC,
+        INFORMATIVE,
+        pytest.param(TWO_STEP, marks=pytest.mark.exhaustive),
+        pytest.param(BANDIT, marks=pytest.mark.exhaustive),
+    ],
 )
 def test_printed_numbers_are_those_of_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: dict[str, Any]

@@ -208,10 +208,8 @@ def test_the_digest_depends_on_every_part_of_a_blueprint() -> None:
     assert replace(PLAIN).digest() == PLAIN.digest()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "target", [pytest.param("cython", marks=pytest.mark.exhaustive), "cpp_standalone"]
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
 def test_compiled_targets_give_the_spikes_of_numpy(target: OpenLoopTarget) -> None:
     """Episode by episode, random numbers and delays included.
 

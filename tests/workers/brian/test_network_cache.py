@@ -11,10 +11,10 @@ from spikeloop.workers.brian.network_cache import MAX_NETWORKS
 
 TESTS = Path(__file__).parents[2]
 
-pytestmark = [pytest.mark.brian, pytest.mark.slow]
+pytestmark = [pytest.mark.brian, pytest.mark.exhaustive]
 
 
-@pytest.mark.parametrize("how", ["same", pytest.param("rebuilt", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("how", ["same", "rebuilt"])
 def test_ten_thousand_episodes_leave_nothing_behind(how: str, tmp_path: Path) -> None:
     """Of 50 networks of one to two MB, the last four are kept and the others go."""
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(TESTS)}

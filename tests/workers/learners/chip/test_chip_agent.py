@@ -21,9 +21,10 @@ FAMILY = RandomMdp()
 MAZE = {
     "gamma": 0.8,
     "eta": 0.2,
-    "weight_upper": 60.0,
-    "weight_lower": 20.0,
+    "weight_upper": 63.0,
+    "weight_lower": 30.0,
     "initial_weight": 50.0,
+    "rescale_period": 60.0,
 }
 ADVANTAGES = {"gain": 600.0, "eta": 0.7, "kappa": 0.3, "best_weight": 60.0}
 COLUMNS = (
@@ -96,15 +97,22 @@ def test_opened_hardware_joins_the_space_from_the_circuits_codes() -> None:
 def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
     name: HardwareParameter,
 ) -> None:
-    """An episode with the value in Θ is that with the value in the circuit, and another one."""
+    """An episode with the value in Θ is that with the value in the circuit, and another one.
+
+    States are strong and inhibition is weak, so that actions fire more than once.
+    """
     tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
     parameter = next(p for p in HARDWARE_PARAMETERS if p.name == name)
-    value = parameter.low if parameter.default > parameter.low else parameter.high
+    lively = {"noise_V": 0.0, "state_gm_exc_u10": 1022, "gm_inh_u10": 400}
+    default = lively.get(circuit_field(name), parameter.default)
+    value = parameter.low if default > parameter.low else parameter.high
     opened, fixed = (
-        ChipAgent(opened=[name], circuit=Circuit(noise_V=0.0)),
-        ChipAgent(circuit=Circuit.model_validate({"noise_V": 0.0, circuit_field(name): value})),
+        ChipAgent(opened=[name], circuit=Circuit.model_validate(lively), coding="count"),
+        ChipAgent(
+            circuit=Circuit.model_validate({**lively, circuit_field(name): value}), coding="count"
+        ),
     )
-    theta = [0.6, 0.5, 20.0, 60.0, 50.0, 30.0, 40.0]
+    theta = [0.6, 0.5, 20.0, 63.0, 63.0, 30.0, 7.0]
     episodes = [
         learner.run_episodes(
             Parameters(learner.space(FAMILY.interface), np.array([row])), tasks, seeds(1, 2)
@@ -112,7 +120,7 @@ def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
         for learner, row in (
             (opened, [*theta, value]),
             (fixed, theta),
-            (opened, [*theta, parameter.default]),
+            (opened, [*theta, default]),
         )
     ]
     assert episodes[0] == episodes[1] != episodes[2]
@@ -159,6 +167,29 @@ def test_a_good_theta_learns_and_one_that_cannot_learn_does_not() -> None:
     assert_mean(last[1] - first[1], 0.0, alpha=1e-4)
     with pytest.raises(AssertionError):
         assert_mean(last[0] - first[0], 0.0, alpha=1e-4)
+
+
+def test_the_published_optimum_learns_in_squeeze_mode_more_than_with_a_delay_line() -> None:
+    """80 MDPs. The gain is not 0 at 1e-3, which sees one of .16 of the score 9 times in 10.
+
+    The values are those at the end of Neuromorphic_Hardware_learns_to_learn's
+    hardware/mdp/NetworkMDP.py; what they are worth is measured in docs/chip.md.
+    """
+    tasks = FAMILY.sample(80, np.random.default_rng(5))
+    published = np.array([[0.0771, 0.7202, 13.0, 63.0, 17.0, 1364.0, 32.0]])
+    squeeze, delay_line = (
+        learner.run_episodes(
+            Parameters(learner.space(FAMILY.interface), published), tasks, seeds(1, 80)
+        ).returns[0]
+        for learner in (ChipAgent(), ChipAgent(circuit=Circuit(router="delay_line")))
+    )
+    references = tasks.references()
+    span = (references.optimal - references.random).mean()
+    gain = (squeeze - delay_line) / span
+    assert gain.mean() > 0.05
+    with pytest.raises(AssertionError):
+        assert_mean(gain, 0.0, alpha=1e-3)
+    assert (squeeze - references.random).mean() > 0.65 * span
 
 
 @pytest.mark.parametrize(
