@@ -7,17 +7,30 @@ varies from row to row; one successor is forced where none is allowed. Allowed s
 U[0, 1] masses, normalised to 1, and rewards U[-1, 1], which the hardware experiment maps to [0, 1].
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import Interface
+from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 
 MAX_ENTRIES = 2**24
 """Limit for one table of one task, which then takes 128 MiB."""
+
+IMAGINED_REWARDS = 2.0
+DISCOUNT, BONUS = 0.9, 0.1
+"""Numbers of the baselines that learn: the best of 0 to 4 imagined rewards, and of discounts
+of 0.5 to 0.95 and bonuses of 0.05 to 0.4, on MDPs of the default size that no table shows."""
+
+BANDIT_EPISODES = 4
+"""Episodes per task of the bandit per state; they differ little beside the tasks."""
+
+MAX_MODEL_NUMBERS = 2**31
+"""Limit of the entries of all models, summed over steps: ten seconds."""
 
 
 class RandomMdp(Settings):
@@ -47,7 +60,7 @@ class RandomMdp(Settings):
         """Return an interface with discrete states and actions."""
         return Interface(self.n_states, self.n_actions, "discrete", self.n_steps)
 
-    def sample(self, n_tasks: int, rng: np.random.Generator) -> TabularTasks:
+    def sample(self, n_tasks: int, rng: np.random.Generator) -> "RandomMdpTasks":
         """Sample independent MDPs."""
         shape = (n_tasks, self.n_actions, self.n_states, self.n_states)
         allowed = rng.random(shape) > rng.random(shape[:-1])[..., None]
@@ -57,9 +70,44 @@ class RandomMdp(Settings):
 
         mass = np.where(allowed, rng.random(shape), 0.0)
         reward = np.where(allowed, rng.uniform(-1.0, 1.0, shape), 0.0)
-        return TabularTasks(
+        return RandomMdpTasks(
             transition=mass / mass.sum(axis=-1, keepdims=True),
             reward=(reward + 1.0) / 2.0,
             start_state=np.zeros(n_tasks, dtype=np.int64),
             n_steps=self.n_steps,
         )
+
+
+@dataclass(frozen=True)
+class RandomMdpTasks(TabularTasks):
+    """A batch of random MDPs."""
+
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+        """Return (n_tasks,) expected returns of policies that no outer loop has made.
+
+        "myopic, knows task" knows rewards and transitions and takes what pays most at once; exact.
+        The others begin without knowledge of the task, and their returns are estimated from
+        episodes with ``rng``: "bandit per state" takes the action whose rewards in the state were
+        largest on average, "model with bonus" estimates rewards and transitions and plans with
+        them. The latter is left out where the models are too large.
+        """
+        # Scores need no baselines, so that neither the command line nor a worker waits for them.
+        from spikeloop.tasks.references.finite_horizon import myopic_return
+        from spikeloop.tasks.references.mdp_policies import (
+            ModelWithBonus,
+            SampleAverages,
+            learned_return,
+        )
+
+        sizes = self.n_states, self.n_actions
+        bandits = SampleAverages(self.n_tasks * BANDIT_EPISODES, *sizes, IMAGINED_REWARDS)
+        baselines = {
+            "myopic, knows task": myopic_return(
+                self.transition, self.expected_reward(), self.start_state, self.n_steps
+            ),
+            "bandit per state": learned_return(self, bandits, BANDIT_EPISODES, rng),
+        }
+        if self.transition.size * self.n_steps <= MAX_MODEL_NUMBERS:
+            models = ModelWithBonus(self.n_tasks, *sizes, DISCOUNT, BONUS)
+            baselines["model with bonus"] = learned_return(self, models, 1, rng)
+        return baselines

@@ -48,6 +48,16 @@ SETS: dict[str, list[Search]] = {
         ("tabular_td", "mdp_published", CEILING),
         ("tabular_td, values to 3", "mdp_published", FREE),
     ],
+    "advantages": [
+        ("td_advantage", "mdp_evolution", []),
+        ("constant rate", "mdp_evolution", ["learner.program.falling_rate=false"]),
+        ("values in weight codes", "mdp_evolution", ["learner.program.dropped_bits=7"]),
+        ("values instead of advantages", "mdp_evolution", ["learner.program.weights=values"]),
+        ("γ = 0", "mdp_evolution", ["learner.program.discount=false"]),
+        ("td_lambda", "mdp_evolution", ["learner.program.kind=td_lambda"]),
+        ("uncalibrated", "mdp_evolution", RAW),
+        ("uncalibrated, strength searched", "mdp_evolution", [*RAW, 'learner.opened=["gm_exc"]']),
+    ],
     "rules": [
         ("fired, calibrated", "mdp_published", []),
         ("the program as published", "mdp_published", AS_PUBLISHED),

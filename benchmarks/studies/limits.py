@@ -201,7 +201,8 @@ def main() -> None:
             if learner.space(run.family.interface).columns != run.space.columns:
                 continue
             found[name].append(score(run, point, learner))
-        found.setdefault("floating point, greedy choice", []).append(without_chip(run, point))
+        if isinstance(run.learner.program, TdLambda):
+            found.setdefault("floating point, greedy choice", []).append(without_chip(run, point))
         for name, share in decisions(run, point).items():
             seen.setdefault(name, []).append(share)
 

@@ -14,7 +14,8 @@ episode() {
 }
 
 episode mdp_evolution
-episode mdp_evolution --set learner.kind=tabular_td
+episode mdp_published
+episode mdp_published --set learner.kind=tabular_td
 episode mdp_reward_stdp
 episode maze_trace
 episode brian_td_mdp

@@ -149,6 +149,8 @@ def print_transfer(transfer: Transfer, scale: tuple[str, str], console: Console)
     console.print(terminal_table(transfer.n_tasks, scale, rows, console.width, baselines))
     for name, difference in transfer.differences.items():
         console.out(f"{name}: {describe_difference(difference)}")
+    for name, baseline in transfer.baselines.items():
+        console.out(printable(f"learned - {name}: {describe_difference(baseline.learned_minus)}"))
 
 
 def how_to_read(transfer: Path, console: Console) -> None:

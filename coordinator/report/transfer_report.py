@@ -42,18 +42,20 @@ def transfer_blocks(
     for which, episodes in evaluations:
         seed = episodes["transfer_seed"].iloc[0]
         found = transfer_scores(episodes, config.run.seed)
-        for name, difference in found.differences.items():
-            yield Text(f"{name}: {describe_difference(difference)}", "lead")
+        differences = dict(found.differences)
         rows = theta_rows(found, " Θ")
         note = ""
         try:
             for name, baseline in baselines.measure(config, episodes).items():
                 rows.append((name, *baseline.cells, "", ""))
+                differences[f"learned - {name}"] = baseline.learned_minus
                 note = (
                     "Rows without episodes are other policies, on the same tasks, for comparison."
                 )
         except OtherTasks as error:
             note = f"Policies for comparison cannot be shown: {error}."
+        for name, difference in differences.items():
+            yield Text(f"{name}: {describe_difference(difference)}", "lead")
         yield Table(
             f"Score on {found.n_tasks} held-out tasks, seed {seed}{which} (0 {zero}, 1 {one})",
             COLUMNS,

@@ -15,7 +15,12 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.evaluation import grid_of
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.regret import amount, mean_regret, plus_minus
-from spikeloop.coordinator.stats.scores import Bootstrap, Sample, gain_and_span
+from spikeloop.coordinator.stats.scores import (
+    Bootstrap,
+    Sample,
+    frame_gain_and_span,
+    gain_and_span,
+)
 from spikeloop.tasks.base import FloatArray, HasBaselines, References, TaskBatch
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
@@ -29,11 +34,13 @@ class Baseline:
             transfer.
         mean_return: over all tasks.
         regret: mean over all tasks of the optimal minus the expected return.
+        learned_minus: how much higher the learned Θ scores, paired by task.
     """
 
     score: Interval
     mean_return: float
     regret: Interval
+    learned_minus: Interval
 
     @property
     def cells(self) -> tuple[str, str, str, str]:
@@ -67,11 +74,17 @@ def measure(config: RunConfig, episodes: pd.DataFrame) -> dict[str, Baseline]:
     rng = stream(config.run.seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, seed)
     bootstrap = Bootstrap.over(tasks.n_tasks, rng)  # the transfer's own weights of the tasks
     everywhere = np.ones((1, tasks.n_tasks), dtype=np.bool_)
+    learned = _learned(episodes)
+    samples = {
+        name: Sample(*gain_and_span(earned[None, :], references, everywhere))
+        for name, earned in returns.items()
+    }
     return {
         name: Baseline(
-            bootstrap.estimate(Sample(*gain_and_span(earned[None, :], references, everywhere))),
+            bootstrap.estimate(samples[name]),
             float(np.mean(earned)),
             mean_regret((references.optimal - earned)[None, :], everywhere, bootstrap),
+            bootstrap.difference(learned, samples[name]),
         )
         for name, earned in returns.items()
     }
@@ -89,6 +102,13 @@ def _held_out(config: RunConfig, episodes: pd.DataFrame) -> tuple[TaskBatch, Ref
     point, seed = config.space.default_point(), int(rows["transfer_seed"].iloc[0])
     grid = grid_of(config, point, len(rows), TaskSet.TRANSFER, seed)
     return grid.tasks(), References(rows["random"].to_numpy(), rows["optimal"].to_numpy())
+
+
+def _learned(episodes: pd.DataFrame) -> Sample:
+    """Return the episodes of the learned Θ, one on each task."""
+    rows = episodes[episodes["theta"] == "learned"].sort_values("task")
+    gain, span = frame_gain_and_span(rows)
+    return Sample(gain[None, :], span[None, :])
 
 
 def _refuse_others(now: References, then: References) -> None:

@@ -60,6 +60,7 @@ class Transfer:
                 **estimate_json(baseline.score),
                 "mean_return": baseline.mean_return,
                 "regret": estimate_json(baseline.regret),
+                "learned_minus": estimate_json(baseline.learned_minus),
             }
             for name, baseline in self.baselines.items()
         }

@@ -36,13 +36,36 @@ def random_return(
     transition: FloatArray, expected_reward: FloatArray, start_state: IntArray, n_steps: int
 ) -> FloatArray:
     """Return the expected sum of rewards of the policy that draws every action uniformly."""
-    n_tasks = transition.shape[0]
-    by_successor = _by_successor(transition.mean(axis=1))
-    reward = expected_reward.mean(axis=1)
+    return _policy_return(
+        transition.mean(axis=1), expected_reward.mean(axis=1), start_state, n_steps
+    )
+
+
+def myopic_return(
+    transition: FloatArray, expected_reward: FloatArray, start_state: IntArray, n_steps: int
+) -> FloatArray:
+    """Return the expected sum of rewards of the policy that knows the task and looks no step ahead.
+
+    In every state it takes the action of the largest expected reward, of equal ones the first.
+    """
+    action = expected_reward.argmax(axis=1)[:, None]
+    chosen = np.take_along_axis(transition, action[..., None], axis=1)[:, 0]
+    return _policy_return(chosen, expected_reward.max(axis=1), start_state, n_steps)
+
+
+def _policy_return(
+    transition: FloatArray, reward: FloatArray, start_state: IntArray, n_steps: int
+) -> FloatArray:
+    """Return the expected sum of rewards of a policy that does not change.
+
+    ``transition`` (n_tasks, n_states, n_states) and ``reward`` (n_tasks, n_states) are those under
+    the policy.
+    """
+    by_successor = _by_successor(transition)
     value = np.zeros_like(reward)
     for _ in range(n_steps):
         value = reward + summed_products(by_successor, value.T[:, :, None])
-    at_start: FloatArray = value[np.arange(n_tasks), start_state]
+    at_start: FloatArray = value[np.arange(len(value)), start_state]
     return at_start
 
 

@@ -20,6 +20,7 @@ from spikeloop.tasks import FAMILIES, TaskBatch, TaskFamily
 from spikeloop.tasks.bandit import BanditTasks
 from spikeloop.tasks.base import FloatArray, HasBaselines
 from spikeloop.tasks.informative_bandit import InformativeTasks
+from spikeloop.tasks.mdp import RandomMdpTasks
 from spikeloop.tasks.program import ProgrammedTasks
 from spikeloop.tasks.quadratic import QuadraticTasks
 from spikeloop.tasks.restless_bandit import RestlessTasks
@@ -76,6 +77,7 @@ def optimal_answers(tasks: QuadraticTasks) -> Chooser:
 
 OPTIMAL: dict[type, Callable[[Any], Chooser]] = {
     TabularTasks: optimal_in_tables,
+    RandomMdpTasks: optimal_in_tables,
     BanditTasks: lambda tasks: lambda step, task, seen: tasks.mean[task].argmax(axis=1),
     InformativeTasks: lambda tasks: lambda step, task, seen: tasks.target[task],
     RestlessTasks: lambda tasks: lambda step, task, seen: tasks.mean[task, step].argmax(axis=1),

@@ -6,13 +6,15 @@ and one in ``ChipAgent.program``; ``hooks`` documents its functions.
 
 from spikeloop.workers.plasticity.program import PlasticityProgram
 from spikeloop.workers.plasticity.reward_stdp import RewardStdp
+from spikeloop.workers.plasticity.td_advantage import TdAdvantage
 from spikeloop.workers.plasticity.td_lambda import TdLambda
 from spikeloop.workers.plasticity.td_published import TdPublished
 
 PROGRAMS: dict[str, type[PlasticityProgram]] = {
     "reward_stdp": RewardStdp,
+    "td_advantage": TdAdvantage,
     "td_lambda": TdLambda,
     "td_published": TdPublished,
 }
 
-__all__ = ["PROGRAMS", "PlasticityProgram", "RewardStdp", "TdLambda", "TdPublished"]
+__all__ = ["PROGRAMS", "PlasticityProgram", "RewardStdp", "TdAdvantage", "TdLambda", "TdPublished"]

@@ -11,7 +11,7 @@ from rich.console import Console
 from support.command_line import answer
 from support.html_page import HtmlPage, column, table_of
 from support.paths import OWN_CLASSES
-from support.small_run import SilentReporter, change_part, small_config, small_tables
+from support.small_run import SilentReporter, change_part, small_tables
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli.progress import print_transfer, stream
@@ -40,11 +40,15 @@ def ruled_config(broken: str = "none") -> RunConfig:
 
 
 def episodes(config: RunConfig, seed: int = SEED) -> pd.DataFrame:
-    """One on each of eight held-out tasks, as far as baselines look at them."""
+    """One on each of eight held-out tasks, as far as baselines look at them.
+
+    The learned Θ earns as much as the random policy.
+    """
     rng = generator(config.run.seed, Purpose.TASKS, TaskSet.TRANSFER, seed)
     known = config.family.sample(8, rng).references()
     columns = {"task": range(8), "random": known.random, "optimal": known.optimal}
-    return pd.DataFrame(columns).assign(transfer_seed=seed)
+    rows = pd.DataFrame(columns).assign(transfer_seed=seed, theta="learned", status="ok")
+    return rows.assign(**{"return": known.random})
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,18 @@ def test_a_baseline_is_resampled_like_an_episode_with_the_same_return() -> None:
     assert drawn.low < drawn.value < drawn.high
 
 
+def test_the_learned_theta_is_compared_on_the_tasks_on_which_its_episodes_count() -> None:
+    config = ruled_config()
+    known = episodes(config)
+    half = baselines.measure(config, known)["half"].learned_minus
+    np.testing.assert_allclose([half.value, half.low, half.high], -0.5, rtol=1e-12)
+    earned = known.assign(**{"return": known["optimal"]})
+    failed = earned.assign(status=["failed", "failed", *["ok"] * 6])
+    half = baselines.measure(config, failed)["half"].learned_minus
+    np.testing.assert_allclose([half.value, half.low, half.high], 0.5, rtol=1e-12)
+    assert half.n == 6
+
+
 def test_baselines_are_functions_of_both_seeds() -> None:
     config = ruled_config()
     assert baselines.measure(config, episodes(config)) == baselines.measure(
@@ -99,7 +115,9 @@ def test_baselines_are_functions_of_both_seeds() -> None:
 
 
 def test_a_family_without_baselines_has_none() -> None:
-    config = small_config()
+    tables = small_tables()
+    tables["family"] = {"kind": "maze"}
+    config = parse(tables, "maze.toml", OWN_CLASSES)
     assert baselines.measure(config, episodes(config)) == {}
 
 
@@ -136,6 +154,9 @@ def test_a_run_ends_with_its_baselines(
     assert cells[2][4] == plus_minus(transfer.regret["learned"])
     assert "(0 random policy, 1 optimal policy)" in lines[0]
     assert max(map(len, lines)) <= 100
+    assert [line.split(":")[0] for line in lines if line.startswith("learned - ")] == [
+        f"learned - {name}" for name in ("default", "random", "<optimum>", "half", "drawn")
+    ]
 
 
 def test_a_terminal_of_80_columns_holds_the_table(made: tuple[RunStore, Transfer]) -> None:
@@ -155,6 +176,7 @@ def test_report_computes_the_baselines_of_the_run(made: tuple[RunStore, Transfer
     assert column(table, "score")[3:] == expected
     assert column(table, "episodes")[3:] == ["", "", ""]
     assert "Rows without episodes are other policies" in page.text
+    assert page.text.count("learned - ") == 5
 
 
 def test_json_and_report_know_baselines_of_further_transfers_and_other_tasks(
@@ -165,8 +187,8 @@ def test_json_and_report_know_baselines_of_further_transfers_and_other_tasks(
     found = answer(*arguments)["baselines"]
     assert found["half"]["n_tasks"] == 5
     estimate = {"value", "low", "high", "n_tasks", "n_points"}
-    assert set(found["half"]) == {*estimate, "mean_return", "regret"}
-    assert set(found["half"]["regret"]) == estimate
+    assert set(found["half"]) == {*estimate, "mean_return", "regret", "learned_minus"}
+    assert set(found["half"]["regret"]) == set(found["half"]["learned_minus"]) == estimate
     assert found["<optimum>"]["value"] == pytest.approx(1.0, rel=1e-12)
     # A folder whose tasks are no longer those that the code draws is still shown.
     ((path, _),) = store.other_transfers()

@@ -30,7 +30,7 @@ from spikeloop.workers.learners.chip.episode import decision_protocol, decision_
 from spikeloop.workers.learners.chip.lab_file import CalibrationFile
 from spikeloop.workers.learners.chip.routine import calibration_of, sensor_bits_of
 from spikeloop.workers.learning_curve import bin_lengths
-from spikeloop.workers.plasticity import RewardStdp, TdLambda, TdPublished
+from spikeloop.workers.plasticity import RewardStdp, TdAdvantage, TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE
 from spikeloop.workers.processor import portable
 from spikeloop.workers.space import Integer, Parameters, ParameterSpace, Real
@@ -86,9 +86,9 @@ class ChipAgent(Settings):
     check_memory: bool = Field(
         default=True, description="refuse what the plasticity processor's memory cannot hold"
     )
-    program: Annotated[RewardStdp | TdLambda | TdPublished, Field(discriminator="kind")] = Field(
-        default=TdLambda(), description="plasticity program"
-    )
+    program: Annotated[
+        RewardStdp | TdAdvantage | TdLambda | TdPublished, Field(discriminator="kind")
+    ] = Field(default=TdLambda(), description="plasticity program")
 
     @model_validator(mode="after")
     def _a_file_for_a_real_chip(self) -> Self:

@@ -15,7 +15,7 @@ from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field
 from spikeloop.workers.learners.chip.agent import ChipAgent, HardwareParameter
-from spikeloop.workers.plasticity import PROGRAMS, RewardStdp, TdLambda
+from spikeloop.workers.plasticity import PROGRAMS, RewardStdp, TdAdvantage, TdLambda
 from spikeloop.workers.space import Integer, Parameters, Real
 
 FAMILY = RandomMdp()
@@ -27,6 +27,7 @@ MAZE = {
     "initial_weight": 50.0,
     "rescale_period": 60.0,
 }
+ADVANTAGES = {"gain": 600.0, "eta": 0.7, "kappa": 0.3, "best_weight": 60.0}
 COLUMNS = (
     "gamma",
     "eta",
@@ -213,12 +214,13 @@ def test_the_published_optimum_learns_in_squeeze_mode_more_than_with_a_delay_lin
     [
         (RandomMdp(), RewardStdp(), 30, {"learning_rate": 4.0}, {"learning_rate": 0.0}),
         (Maze(), TdLambda(trace_decay=0.5), 12, MAZE, {**MAZE, "eta": 0.0}),
+        (RandomMdp(), TdAdvantage(), 12, ADVANTAGES, {**ADVANTAGES, "eta": 0.0}),
     ],
-    ids=["reward_stdp in random MDPs", "traces in mazes"],
+    ids=["reward_stdp in random MDPs", "traces in mazes", "advantages in random MDPs"],
 )
 def test_other_programs_and_families_learn(
     family: RandomMdp | Maze,
-    program: RewardStdp | TdLambda,
+    program: RewardStdp | TdAdvantage | TdLambda,
     n_tasks: int,
     good: dict[str, float],
     frozen: dict[str, float],
