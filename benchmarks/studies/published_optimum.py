@@ -84,19 +84,23 @@ def main() -> None:
     for name, settings in CONDITIONS.items():
         learner = ChipAgent.model_validate(settings)
         published, default = (
-            scores(learner, with_values(learner, changes), arguments.tasks)
+            interval(scores(learner, with_values(learner, changes), arguments.tasks).tolist())
             for changes in (PUBLISHED_OPTIMUM, {})
         )
-        print(f"{name}: published {interval(published)}, default {interval(default)}", flush=True)
+        print(f"{name}: published {published}, default {default}", flush=True)
     for folder in arguments.searched:
         run = read_run(RunStore.open(folder))
-        learner = run.config.learner
-        if not isinstance(learner, ChipAgent):
-            raise SystemExit(f"{folder}: the learner must be chip, got {learner.kind}")
-        learned = scores(learner, run.config.space.decode(deployed(run)[None]), arguments.tasks)
-        published = scores(learner, with_values(learner, PUBLISHED_OPTIMUM), arguments.tasks)
-        difference = interval(learned - published)
-        print(f"{folder}: learned {interval(learned)}, minus published {difference}", flush=True)
+        searched = run.config.learner
+        if not isinstance(searched, ChipAgent):
+            raise SystemExit(f"{folder}: the learner must be chip, got {searched.kind}")
+        point = run.config.space.decode(deployed(run)[None])
+        learned = scores(searched, point, arguments.tasks)
+        gain = learned - scores(searched, with_values(searched, PUBLISHED_OPTIMUM), arguments.tasks)
+        print(
+            f"{folder}: learned {interval(learned.tolist())}, "
+            f"minus published {interval(gain.tolist())}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
