@@ -99,15 +99,19 @@ class RandomMdpTasks(TabularTasks):
             learned_return,
         )
 
-        sizes = self.n_states, self.n_actions
+        sizes, expected = (self.n_states, self.n_actions), self.expected_reward()
         bandits = SampleAverages(self.n_tasks * BANDIT_EPISODES, *sizes, IMAGINED_REWARDS)
         baselines = {
             "myopic, knows task": myopic_return(
-                self.transition, self.expected_reward(), self.start_state, self.n_steps
+                self.transition, expected, self.start_state, self.n_steps
             ),
-            "bandit per state": learned_return(self, bandits, BANDIT_EPISODES, rng),
+            "bandit per state": learned_return(
+                self.play, expected, self.n_steps, bandits, BANDIT_EPISODES, rng
+            ),
         }
         if self.transition.size * self.n_steps <= MAX_MODEL_NUMBERS:
             models = ModelWithBonus(self.n_tasks, *sizes, DISCOUNT, BONUS)
-            baselines["model with bonus"] = learned_return(self, models, 1, rng)
+            baselines["model with bonus"] = learned_return(
+                self.play, expected, self.n_steps, models, 1, rng
+            )
         return baselines

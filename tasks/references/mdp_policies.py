@@ -7,13 +7,13 @@ Shapes: lanes are episodes, several of each task; tables of a lane are (n_lanes,
 n_actions).
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
-from spikeloop.tasks.base import FloatArray, IntArray
+from spikeloop.tasks.base import FloatArray, IntArray, Play
 from spikeloop.tasks.portable import summed_products
-from spikeloop.tasks.tabular import TabularTasks
 
 
 class LearningPolicy(Protocol):
@@ -110,26 +110,33 @@ class ModelWithBonus:
 
 
 def learned_return(
-    tasks: TabularTasks, policy: LearningPolicy, n_episodes: int, rng: np.random.Generator
+    play: Callable[[IntArray], Play],
+    expected_reward: FloatArray,
+    n_steps: int,
+    policy: LearningPolicy,
+    n_episodes: int,
+    rng: np.random.Generator,
 ) -> FloatArray:
     """Return (n_tasks,) mean over the episodes of a task of what the actions pay on average.
 
     Args:
-        tasks: the tasks.
+        play: starts episodes, given the task of each; they observe states.
+        expected_reward: (n_tasks, n_actions, n_states).
+        n_steps: of one episode.
         policy: with n_episodes lanes for each task, one task after the other.
         n_episodes: of each task.
         rng: for the transitions.
     """
-    task = np.repeat(np.arange(tasks.n_tasks), n_episodes)
-    expected = tasks.expected_reward()
-    episodes, earned = tasks.play(task), np.zeros(task.size)
-    state = episodes.observe()
-    for _ in range(tasks.n_steps):
+    n_tasks = len(expected_reward)
+    task = np.repeat(np.arange(n_tasks), n_episodes)
+    episodes, earned = play(task), np.zeros(task.size)
+    state = np.asarray(episodes.observe(), dtype=np.int64)
+    for _ in range(n_steps):
         action = policy.actions(state)
         _, feedback = episodes.step(action, rng.random(task.size))
-        successor = episodes.observe()
+        successor = np.asarray(episodes.observe(), dtype=np.int64)
         policy.learn(state, action, feedback, successor)
-        earned += expected[task, action, state]
+        earned += expected_reward[task, action, state]
         state = successor
-    returns: FloatArray = earned.reshape(tasks.n_tasks, n_episodes).mean(axis=1)
+    returns: FloatArray = earned.reshape(n_tasks, n_episodes).mean(axis=1)
     return returns

@@ -45,7 +45,8 @@ def of_one_state(rewards: list[float], n_steps: int) -> TabularTasks:
 
 
 def earned(tasks: TabularTasks, policy: LearningPolicy, n_episodes: int = 1) -> FloatArray:
-    return learned_return(tasks, policy, n_episodes, np.random.default_rng(2))
+    expected, rng = tasks.expected_reward(), np.random.default_rng(2)
+    return learned_return(tasks.play, expected, tasks.n_steps, policy, n_episodes, rng)
 
 
 def test_the_myopic_policy_takes_what_pays_most_at_once() -> None:
