@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Otherwise every process would compile all modules that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 # Three processes: one begins with the tests on Ray, which run one after another and mostly wait.
 PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
