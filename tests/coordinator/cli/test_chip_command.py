@@ -153,5 +153,6 @@ def test_memory_refuses_what_does_not_fit_and_learners_without_a_processor() -> 
     large = ["--set", "family.n_states=10", "--set", "family.n_actions=7"]
     assert "bytes too small for code" in refused(*command, *large)
     assert "free" in printed(*command, *large, "--set", "learner.check_memory=false")
-    message = refused(*command, "--set", "learner.kind=tabular_td")
+    tabular = EXAMPLES / "mdp_published.toml", "--set", "learner.kind=tabular_td"
+    message = refused("chip", "memory", *tabular)
     assert "learner.kind must be chip, got 'tabular_td'" in message
