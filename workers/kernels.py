@@ -1,7 +1,8 @@
 """How kernels are compiled: numba without the GIL, strict IEEE arithmetic, cached on disk.
 
-Reference counting is off: counting the arrays of a ``Core`` each time it is passed on would cost
-several times what the emulator does with them, and without it a kernel cannot allocate memory.
+Reference counting is off: counting the arrays of a ``Core`` each time it is passed on would take
+several times as long as all the rest of the emulator. Without counting, a kernel cannot allocate
+memory.
 
 Floating-point contraction and reordering stay off, so an episode gives the same bits whatever the
 width of the machine's vector unit.

@@ -1,7 +1,7 @@
 """Vectors as values in kernels: several numbers in one variable, one machine instruction for all.
 
-The compiler turns most loops over arrays into vector instructions by itself, but keeps what a loop
-writes in memory from one pass to the next. A kernel that goes through many time steps needs its
+The compiler turns most loops over arrays into vector instructions by itself, but writes the results
+of each pass to memory. A kernel that goes through many time steps needs its
 state in registers, so here a vector is a type of its own:
 
     v = load(analog, V, WIDTH_16)                  # 16 float32, beginning at analog[V]

@@ -1,8 +1,8 @@
 """How fast the chip emulator is, against the chip itself.
 
 Run ``python benchmarks/chip/emulator.py``; it takes some seconds on one core. An episode is 2000
-decisions in a random MDP of 6 states and 8 actions, with all 32 neurons, mismatch and plasticity
-on; the chip needs 53 µs for a decision. Every figure is the best of several episodes, since other
+decisions in a random MDP of 6 states and 8 actions, with mismatch and plasticity on; the chip needs
+53 µs for a decision. Every figure is the best of several episodes, since other
 programs on the machine only ever make them slower. Without noise the emulator runs the same
 instructions, noise having width 0, so noise costs nothing but the spikes that it causes. Compile
 times come from fresh processes, with an empty cache on disk and with a filled one, and include

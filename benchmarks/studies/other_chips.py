@@ -1,4 +1,4 @@
-"""What a learned Θ earns on chips that it was not searched on.
+"""Scores of a learned Θ on chips that it was not searched on.
 
 ``python benchmarks/studies/other_chips.py RUN [RUN...] [--first 30] [--chips 10] [--tasks 100]``
 takes the learned Θ of finished runs, plays it on each run's held-out tasks with its own chip and

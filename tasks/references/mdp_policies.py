@@ -1,7 +1,7 @@
-"""What policies that learn without an outer loop earn on Markov decision processes as tables.
+"""Returns of policies that learn without an outer loop, on Markov decision processes as tables.
 
-Episodes of all tasks run side by side; what is added up is the expected reward of every action
-taken, which varies less than the reward and has the same mean.
+Episodes of all tasks run side by side. A return sums the expected reward of every action taken,
+which varies less than the reward and has the same mean.
 
 Shapes: lanes are episodes, several of each task; tables of a lane are (n_lanes, n_states,
 n_actions).
@@ -31,9 +31,9 @@ class LearningPolicy(Protocol):
 
 
 class SampleAverages:
-    """A bandit for every state: the mean reward of each action so far, and the largest is taken.
+    """A bandit in every state, which takes the action with the largest mean reward so far.
 
-    It looks no step ahead (γ = 0), and optimism is all that explores: each mean counts so many
+    It looks no step ahead (γ = 0) and explores by optimism only: each mean includes a number of
     ``imagined`` rewards of 1, the largest of the family.
     """
 
@@ -117,7 +117,7 @@ def learned_return(
     n_episodes: int,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Return (n_tasks,) mean over the episodes of a task of what the actions pay on average.
+    """Return (n_tasks,) returns in expected rewards, the mean over the episodes of a task.
 
     Args:
         play: starts episodes, given the task of each; they observe states.

@@ -3,9 +3,10 @@
 All times are chip time, in which everything runs 1000 times faster than in biology. ``Chip`` is the
 whole chip for a script. Modules with kernels import numba; the package itself imports it when
 ``Chip`` is first used, and the modules of settings and of the command line (``limits``, ``capmem``,
-``circuit``, ``analog``, ``mismatch``, ``network``, ``environment``, ``correlation``, ``cadc``,
-``calibration``) do without. Reading the configuration of a learner imports numba all the same,
-because a plasticity program's settings and its rule are one file (``plasticity.hooks``).
+``circuit``, ``analog``, ``mismatch``, ``network``, ``core``, ``correlation``, ``cadc``,
+``mailbox``, ``memory``, ``calibration``) do without. Reading the configuration of a learner imports
+numba all the same, because a plasticity program's settings and its rule are one file
+(``plasticity.hooks``).
 """
 
 from typing import TYPE_CHECKING, Any

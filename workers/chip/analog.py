@@ -25,8 +25,8 @@ from spikeloop.tasks.portable import exp, expm1, log
 from spikeloop.workers.chip.capmem import LARGE_CAPACITOR_F, NeuronConstants
 from spikeloop.workers.chip.limits import N_NEURONS, V_MAX_V
 
-# Rows of a chip's analog block, a flat float32 array of rows of 32 neurons. One array at constant
-# offsets lets the compiler see that rows do not overlap, and so vectorise the step.
+# Rows of a chip's analog block, a flat float32 array of rows of 32 neurons, from which kernels load
+# vectors at constant offsets (``simd``).
 V, I_EXC, I_INH, REFRACTORY = (row * N_NEURONS for row in range(4))
 DECAY_V, LEAK, DRIVE_EXC, DRIVE_INH, DECAY_EXC, DECAY_INH, NOISE = (
     row * N_NEURONS for row in range(4, 11)
@@ -39,7 +39,7 @@ PEAK_EXC, PEAK_INH, CEILING, FLOOR, HOLD, HOLD_INH = (row * N_NEURONS for row in
 ANALOG_SIZE = 28 * N_NEURONS
 
 STRIDE_S = 1e-6
-"""Length of a stride: the spike interval of the decision protocol and the router's delay."""
+"""Length of a stride: the spike interval of the decision protocol, and about the router's delay."""
 
 NOISE_TAU_MEM_S = 10e-6
 """Membrane time constant at which the noise of the settings is meant: that of the circuit."""

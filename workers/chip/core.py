@@ -46,7 +46,8 @@ class Core(NamedTuple):
         first_spike: (32,) int64, the step of a neuron's first spike since its counter was read.
         clock: (1,) int64, steps that the chip has run.
         random: (1,) int64, the plasticity processor's 32-bit random generator.
-        delay: steps from the end of the step of a packet's first spike to its events.
+        delay: steps from the end of the step of a packet's first spike to its events; of
+            ``squeeze_windows``, steps of an interval.
         router: index into ``ROUTERS``.
         stride: steps in a stride; 1 forbids strides.
         n_advanced: neurons, from the first, that are advanced; the others rest.

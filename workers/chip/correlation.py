@@ -10,8 +10,10 @@ Units. Charge is kept in codes of an ideal ADC (LSB), above the reading of an em
 board voltages of 12 bits set the sensors of the whole chip, ``syn_v_ramp`` the time constant and
 ``syn_v_store`` the amplitude; the full code 4095 gives the shortest time constant and amplitude 0
 (haldls, DLSv2 board defaults). How codes translate into seconds and LSB is not known of the
-prototype, so the two quantities themselves are the settings here. Ranges and targets are those to
-which the full BrainScaleS-2 can be calibrated (calix, ``spiking/correlation.py``).
+prototype, so the two quantities themselves are the settings here. Defaults and the range of the
+amplitude are the targets and ranges to which the full BrainScaleS-2 can be calibrated (calix,
+``spiking/correlation.py``). The time constant may be longer than the 30 µs there, since Friedmann
+et al. name tens to hundreds of µs.
 
 Magnitudes of the mismatch are our choice, for want of a published figure: 20 % for what the two
 branches of a synapse have in common, within the 20 to 30 % that its neurons show (``mismatch``),

@@ -45,8 +45,8 @@ class Environment(NamedTuple):
         start_state: state in which an episode starts.
         cumulative_u32: (n_actions, n_states, n_states) cumulative probabilities · 65535.
         signal_q7: (n_actions, n_states, n_states) int16 feedback · 127.
-        reward: (n_actions, n_states, n_states) rewards of which the return is the sum; they are
-            with the host.
+        reward: (n_actions, n_states, n_states) rewards of which the return is the sum; the
+            host keeps them.
         map_u8: (n_states,) uint8 ``FREE``, ``WALL`` or ``GOAL``, row by row.
         width: fields of a row.
         bump_q7: feedback · 127 at a wall or the border.
@@ -192,8 +192,8 @@ def maze_step(
 ) -> tuple[int, int, float]:
     """Step north, east, south or west in a maze, as ``tasks.maze`` says; ``number`` is random.
 
-    The number counts for the restart after a hit only, but every step draws one, so that episodes
-    are those with tables.
+    Only the restart after a hit uses the number, but every step draws one, so that episodes are the
+    same as with tables.
     """
     target = field_ahead(environment, state, action)
     if environment.map_u8[target] == GOAL:
@@ -220,8 +220,8 @@ def field_ahead(environment: Environment, state: int, action: int) -> int:
 def restart(environment: Environment, number: int) -> int:
     """Return a free field other than the goal, all equally likely, from a number below ``FULL``.
 
-    It is the k-th for the least k with number < k FULL / n, rounded, as a table of cumulative
-    probabilities would have it; without division, which the processor lacks.
+    It is the k-th for the least k with number < k FULL / n, rounded, as in a table of cumulative
+    probabilities; without division, which the processor lacks.
     """
     n = environment.n_restarts
     rank = 0

@@ -7,8 +7,9 @@ follow, and the stack grows down from the mailbox.
 How long the published program is, library included, is known from one note only
 (Neuromorphic_Hardware_learns_to_learn, hardware/mdp/HW_Limitations.txt): "3k8 left for environment
 10x5, 17x2", states by actions, at 5 · actions · states² bytes. Other programs are taken to be
-longer by as much as their C is, compiled as libnux compiled the published one, without
-optimisation. ``benchmarks/chip/ppu`` has that C, and ``benchmarks/chip/code_size.py`` measures it.
+longer or shorter by as much as our C for them is, compiled as libnux compiled the published one,
+without optimisation. ``benchmarks/chip/ppu`` has that C, and ``benchmarks/chip/code_size.py``
+measures it.
 """
 
 import re
@@ -25,7 +26,7 @@ PUBLISHED_CODE_BYTES = MAILBOX_START - 3800
 """Code and constants of the published program, from the 3.8 kB that it left."""
 
 COMPILED_PUBLISHED_BYTES = 4784
-"""The length of our C for the published program, which has much less around the rule."""
+"""The length of our C for the published program, with much less around the rule than there."""
 
 COMPILED_MAZE_BYTES = 788
 """How much longer our C is with a map of walls than with tables."""

@@ -2,8 +2,8 @@
 
 Neurons are vectors that stay in registers from step to step (``simd``). What limits the speed is
 how long a membrane waits for its own value one step before, so as few operations as possible follow
-one another on the way from one to the next: drives are summed up before, and the limits of the
-membrane are compared beside each other.
+one another on the way from one to the next: drives are summed first, and the limits of the membrane
+are compared in parallel.
 """
 
 from typing import Any, NamedTuple
@@ -60,7 +60,7 @@ class State(NamedTuple):
         v: membranes, V.
         i_exc: excitatory synaptic inputs, weight codes.
         i_inh: inhibitory ones.
-        left: refractory steps that are left; negative once they are over, which costs nothing.
+        left: refractory steps that are left; counted on below 0, which saves a comparison.
         lane: noise generators, uint32.
     """
 
@@ -121,7 +121,7 @@ def load_coefficients(analog: NDArray[np.float32], length: int, width: Width) ->
 
 @part
 def integrate(state: State, by: Coefficients) -> State:
-    """Return the neurons after a step or stride, if nothing holds or ends their membranes.
+    """Return the neurons after a step or stride, before threshold, reset and supply act on them.
 
     V·e^(−h/τ_m) + (leak + drives + noise). The synaptic inputs decay, the noise generators move on,
     and refractory steps stay as they are.
@@ -187,7 +187,7 @@ def step_neurons(analog: NDArray[np.float32], lanes: NDArray[np.uint32]) -> np.u
 def can_stride(analog: NDArray[np.float32], n_steps: np.float32, width: Width) -> bool:
     """Tell whether ``n_steps`` small steps without events can be taken as one stride.
 
-    True only if for every neuron, with the largest noise in every step,
+    True only if for every neuron that is advanced, with the largest noise in every step,
 
     - the membrane stays below threshold and the upper end of the supply;
     - it does not touch the lower end, or lies there and is held there throughout;

@@ -1,7 +1,7 @@
 """Random numbers inside the kernels: one xorshift lane per neuron for the membranes.
 
-xorshift32 (Marsaglia 2003, "Xorshift RNGs", the triple 13, 17, 5) costs six vector instructions for
-eight neurons and has a period of 2³² − 1, of which an episode of 2000 decisions uses 10⁶ numbers.
+xorshift32 (Marsaglia 2003, "Xorshift RNGs", the triple 13, 17, 5) takes six operations on a vector
+of neurons and has a period of 2³² − 1, of which an episode of 2000 decisions uses 10⁶ numbers.
 Its output is uniform; the membrane's own integration makes the noise Gaussian (``analog_block``).
 """
 

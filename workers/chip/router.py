@@ -14,8 +14,8 @@ hardware/mdp/PPUSpikeTest.py). When the interval begins is not public, so there 
                      end of its interval
     delay_line       the routed mode: every spike leaves by itself, one delay after it occurred
 
-A spike at the very moment at which a packet leaves belongs to the next one. No delay is known of
-the routed mode, so it has that of the others.
+A spike at the very moment at which a packet leaves belongs to the next one. No delay of the routed
+mode is known, so it has the same delay as the others.
 """
 
 import numpy as np

@@ -34,8 +34,8 @@ class PlasticityProgram(Protocol):
     def compiled_bytes(self) -> int:
         """Return the bytes of its C, measured by ``benchmarks/chip/code_size.py``, or an estimate.
 
-        They count what surrounds it too, as in ``benchmarks/chip/ppu``. The processor's memory is
-        laid out by them (``chip.memory``).
+        They include what surrounds the rule in ``benchmarks/chip/ppu``. The processor's memory is
+        laid out with them (``chip.memory``).
         """
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:

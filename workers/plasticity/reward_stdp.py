@@ -2,7 +2,8 @@
 
 After a decision in state s the program reads the causal branch of that state's row of synapses: one
 pair, nearly at Δt = 0, in each synapse whose action neuron fired, because the state neuron fires
-every microsecond until an action ends it. With c, this reading without its offset, and reward R,
+about every microsecond until an action neuron fires. With c, this reading without its offset, and
+reward R,
 
     e ← λ e;  e(s, ·) ← e(s, ·) + c − mean of c over the actions;  w ← clip(w + η (R − b) e)
 

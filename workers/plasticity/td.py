@@ -1,4 +1,4 @@
-"""What the programs that learn values have in common: hyperparameters, constants and memory."""
+"""What ``td_lambda`` and ``td_published`` have in common: hyperparameters, constants, memory."""
 
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
@@ -18,7 +18,7 @@ SHORTEST_RESCALE = 0.0129
 
 
 class TdCommon(NamedTuple):
-    """What each of them keeps: constants of SARSA(λ), and the pair whose update is due.
+    """What both programs keep: constants of SARSA(λ), and the pair whose update is due.
 
     Attributes:
         n_states: states, of neurons 0 to n_states − 1.
@@ -40,7 +40,7 @@ class TdCommon(NamedTuple):
 
 
 class TdSettings(Settings):
-    """Settings of a program that learns values, which reads spike counters only."""
+    """Settings of both programs, which read spike counters only."""
 
     kind: str
     compiled_bytes: ClassVar[int]

@@ -5,10 +5,10 @@ After the transition (s, a, r, s'), with n earlier updates of the pair,
     Q(s, a) ← Q(s, a) + α_n [r + γ max_b Q(s', b) − Q(s, a)];  α_n = η / (1 + κ n)
 
 (Watkins 1989; rates that fall with the visits of a pair: Even-Dar and Mansour 2003, Journal of
-Machine Learning Research 5). All values begin at the same, optimistic, value, and since the rate
-falls, the optimism of a pair decays as its visits grow (Sutton and Barto 2018, section 2.6): that
-is what explores. The synapse from state s to action a does not hold Q(s, a) but what the action is
-worth beside the best one of its state, its advantage (Baird 1993):
+Machine Learning Research 5). All values begin at the same, optimistic, value, and the optimism of a
+pair fades with its visits, which makes it explore (Sutton and Barto 2018, section 2.6). The synapse
+from state s to action a does not hold Q(s, a) but how far it lies below the best value of its
+state, its advantage (Baird 1993):
 
     w(s, a) = clip(w_best − gain · (max_b Q(s, b) − Q(s, a)))
 
@@ -152,7 +152,7 @@ class TdAdvantage(Settings):
 
 
 def rates_q15(eta: float, kappa: float) -> NDArray[np.uint16]:
-    """Return (128,) learning rates η / (1 + κ n) of the first n visits; 1 becomes 32767/32768."""
+    """Return (128,) learning rates η / (1 + κ n) for n = 0 to 127; a rate of 1 is 32767/32768."""
     rate = eta / (1.0 + kappa * np.arange(N_RATES))
     rate_q15: NDArray[np.uint16] = np.rint(rate * (1 << RATE_BITS)).clip(0, 32767).astype(np.uint16)
     return rate_q15

@@ -47,7 +47,7 @@ class TdMemory(NamedTuple):
     """Memory of SARSA(λ) with periodic rescaling.
 
     Attributes:
-        td: what both programs keep.
+        td: what ``td_published`` keeps too.
         table: (n_states · n_actions,) int16 weights in 1/128 codes.
         trace_q7: (n_states · n_actions,) int8 traces.
         scale_q7: factor on the feedback, 128 for 1.

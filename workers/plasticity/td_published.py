@@ -46,7 +46,7 @@ class PublishedMemory(NamedTuple):
     """Memory of the published program.
 
     Attributes:
-        td: what both programs keep.
+        td: what ``td_lambda`` keeps too.
         table_u8: (n_states · n_actions,) uint8 weights in codes, not clamped to 6 bits.
         trace: (n_states · n_actions,) int8 traces, integers.
         lower_u6: weight onto which rescaling maps a state's least one.

@@ -14,10 +14,10 @@ What is left. On the emulator these measurements agree with the truth within abo
 a calibration would leave no more. Laboratories are left with some 5 %: time constants of calibrated
 neurons deviate by "less than 5 %" (Wunderlich et al. 2019), because the readout has errors of its
 own and because the parameter memory does not come back to the same values in each trial. How much
-is whose part is not known, so one number stands for all of it: what each round measures of
-a neuron has an error whose spread is that of a calibrated chip in ``mismatch``, ``TRIAL_ERRORS``,
-drawn anew for each round. Errors of the last round stay in the codes. ``before`` and ``after`` are
-means over many trials and so without it. calix accepts a calibration that leaves at most 30 % of
+each contributes is not known, so one error stands for both: what each round measures of a neuron
+has an error whose spread is that of a calibrated chip in ``mismatch``, ``TRIAL_ERRORS``, drawn anew
+for each round. Errors of the last round stay in the codes. ``before`` and ``after`` stand for means
+over many trials and have no such error. calix accepts a calibration that leaves at most 30 % of
 the spread and brings 90 % of the rates within 0.9 to 1.15 of their target.
 
 This module does not import numba; ``measurement`` does.

@@ -15,8 +15,8 @@ What a file says of the chip. Codes that bring all neurons to equal behaviour un
 Time constants go as 1/code, so a neuron that needs c times the mean code is c times as slow at
 equal codes; a threshold that needs c times the mean distance from leak is 1/c times as far. The
 reference of a synaptic input balances where it was set. A quantity whose codes are equal in all
-neurons was not calibrated, and nothing is known of it. What that is in seconds and volts the file
-does not say: the mean codes are no absolute scale (``capmem``).
+neurons was not calibrated, and nothing is known of it. The file gives no seconds and volts: the
+mean codes are no absolute scale (``capmem``).
 """
 
 import json

@@ -2,9 +2,9 @@
 
 Each synapse has two bits for the time constant and two for the amplitude of its sensors, and both
 only lower, in both branches at once (``correlation``). So the common target lies below what most
-sensors show: halfway between the medians at the second and third of the four codes. For every code
-the routine measures, as haldls suggests ("to compensate the synapse-to-synapse variations of the
-correlation measurements", include/haldls/v2/synapse.h), and takes the one whose mean of both
+sensors show: the geometric mean of the medians at the second and third of the four codes. For every
+code the routine measures, as haldls suggests ("to compensate the synapse-to-synapse variations of
+the correlation measurements", include/haldls/v2/synapse.h), and takes the one whose mean of both
 branches is nearest to the target, first of the time constant, then of the amplitude. What is left
 is about half a step, and the asymmetry of the branches, which no bit changes.
 

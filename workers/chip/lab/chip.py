@@ -154,7 +154,7 @@ class Chip:
             address: of all events.
             delay_cycles: length of an interval, FPGA cycles (96 MHz).
             windows: whether intervals follow one another since the chip's start; otherwise each
-                begins with the first spike after the last.
+                begins with the first spike after the last packet.
         """
         self.core = routing.squeezed(self.core, address, delay_cycles, self.step_s, windows=windows)
 

@@ -1,9 +1,8 @@
 """Playback programs: experiments that are written beforehand with their times.
 
-The laboratory writes its experiments so, and the words are those of haldls
-(include/haldls/v2/playback.h): a builder takes instructions one after the other, reading gives a
-*ticket*, and ``done`` gives the program. The program runs on a chip, and only then do its tickets
-have their data.
+Laboratories write experiments in this form, in the words of haldls (include/haldls/v2/playback.h):
+a builder takes instructions one after the other, reading gives a *ticket*, and ``done`` gives the
+program. The program runs on a chip, and only then do its tickets have their data.
 
     builder = PlaybackProgramBuilder()
     builder.set_time(0)
@@ -155,7 +154,7 @@ class PlaybackProgramBuilder:
         self.fire([row == synapse_driver for row in range(N_ROWS)], address)
 
     def fire_post_correlation_signal(self, neuron_mask: Iterable[bool]) -> None:
-        """Let the sensors of some columns see a pulse as if their neurons had fired, and they not.
+        """Send a post-correlation pulse to the sensors of some columns, without a spike there.
 
         ``neuron_mask`` are (32,) booleans. Events at the same time come first.
         """

@@ -1,4 +1,4 @@
-"""How a lab's chip writes its spike router, in haldls' words (include/haldls/v2/fpga.h).
+"""Settings of the spike router of a lab's chip, in haldls' words (include/haldls/v2/fpga.h).
 
 Routes and squeeze mode exclude each other, as on the FPGA; ``router`` says what they do.
 """

@@ -71,7 +71,7 @@ def stimulate(core: Core, state: int, n_states: int, protocol: DecisionProtocol)
 def silence(core: Core, n_states: int, n_actions: int, protocol: DecisionProtocol) -> None:
     """Send spikes into all inhibitory rows, which ends all reverberation.
 
-    The rows beyond those of the action neurons carry no weight, so they may be left out.
+    The rows after those of the action neurons carry no weight, so they are left out.
     """
     inhibitory = ((np.uint64(1) << np.uint64(n_actions)) - np.uint64(1)) << np.uint64(n_states)
     for _ in range(N_SILENCE_SPIKES):
