@@ -140,13 +140,24 @@ def kills(operations: Sequence[Operation]) -> list[Fault]:
 
 
 def errors(operations: Sequence[Operation]) -> list[Fault]:
-    """Each operation but those that free space fails: a full disk that stays full, or once."""
-    return [
-        Fault(number, half=True, error=error, lasting=error == errno.ENOSPC)
-        for number, operation in enumerate(operations)
-        if operation.kind not in ("remove", "rmdir")
-        for error in (errno.ENOSPC, errno.EIO)
-    ]
+    """Each operation that takes space: a full disk that stays full, or once a broken one.
+
+    Making a folder that is there takes none, so a program may take no notice of its failure; a
+    lock that cannot be opened has a line of its own (``store/lock.py``).
+    """
+    there: set[str] = set()
+    faults = []
+    for number, operation in enumerate(operations):
+        again = operation.kind == "mkdir" and operation.path in there
+        lock = operation.kind == "open" and operation.path.endswith("/.lock")
+        there.add(operation.target or operation.path)
+        if operation.kind in ("remove", "rmdir"):
+            continue
+        for error in (errno.ENOSPC, errno.EIO):
+            if error == errno.ENOSPC or not (again or lock):
+                lasting = error == errno.ENOSPC
+                faults.append(Fault(number, half=True, error=error, lasting=lasting))
+    return faults
 
 
 class PowerCut(NamedTuple):
