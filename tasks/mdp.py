@@ -29,8 +29,11 @@ of 0.5 to 0.95 and bonuses of 0.05 to 0.4, on MDPs of the default size that no t
 BANDIT_EPISODES = 4
 """Episodes per task of the bandit per state; they differ little beside the tasks."""
 
-MAX_MODEL_NUMBERS = 2**31
-"""Limit of the entries of all models, summed over steps: ten seconds."""
+MAX_NUMBERS = 2**31
+"""Limit of what one baseline that learns computes, in entries of models: about ten seconds."""
+
+NUMBERS_PER_STEP, NUMBERS_PER_EPISODE = 10_000, 100
+"""What a step takes whatever the size, and what each episode adds to it, in such entries."""
 
 
 class RandomMdp(Settings):
@@ -89,7 +92,7 @@ class RandomMdpTasks(TabularTasks):
         The others begin without knowledge of the task, and their returns are estimated from
         episodes with ``rng``: "bandit per state" takes the action whose rewards in the state were
         largest on average, "model with bonus" estimates rewards and transitions and plans with
-        them. The latter is left out where the models are too large.
+        them. Each of these two is left out where it would take too long.
         """
         # Scores need no baselines, so that neither the command line nor a worker waits for them.
         from spikeloop.tasks.references.finite_horizon import myopic_return
@@ -100,18 +103,23 @@ class RandomMdpTasks(TabularTasks):
         )
 
         sizes, expected = (self.n_states, self.n_actions), self.expected_reward()
-        bandits = SampleAverages(self.n_tasks * BANDIT_EPISODES, *sizes, IMAGINED_REWARDS)
         baselines = {
             "myopic, knows task": myopic_return(
                 self.transition, expected, self.start_state, self.n_steps
-            ),
-            "bandit per state": learned_return(
-                self.play, expected, self.n_steps, bandits, BANDIT_EPISODES, rng
-            ),
+            )
         }
-        if self.transition.size * self.n_steps <= MAX_MODEL_NUMBERS:
+        if self._affordable(self.n_tasks * BANDIT_EPISODES):
+            bandits = SampleAverages(self.n_tasks * BANDIT_EPISODES, *sizes, IMAGINED_REWARDS)
+            baselines["bandit per state"] = learned_return(
+                self.play, expected, self.n_steps, bandits, BANDIT_EPISODES, rng
+            )
+        if self._affordable(self.n_tasks, self.transition.size):
             models = ModelWithBonus(self.n_tasks, *sizes, DISCOUNT, BONUS)
             baselines["model with bonus"] = learned_return(
                 self.play, expected, self.n_steps, models, 1, rng
             )
         return baselines
+
+    def _affordable(self, n_episodes: int, n_entries: int = 0) -> bool:
+        per_step = NUMBERS_PER_STEP + NUMBERS_PER_EPISODE * n_episodes + n_entries
+        return self.n_steps * per_step <= MAX_NUMBERS

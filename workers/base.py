@@ -23,7 +23,8 @@ class Episodes:
         n_simulated_steps: interactions simulated, over all episodes.
         gradient: (n_candidates, n_dim) from ``Differentiable.differentiate``, else None.
         action_values: (n_candidates, n_tasks, n_states, n_actions) the learner's estimates of the
-            actions' values at the end of an episode; None where a learner has no such thing.
+            actions' values at the end of an episode; None where a learner has no such thing. They
+            order the actions of a state; their size is the learner's own.
     """
 
     returns: FloatArray

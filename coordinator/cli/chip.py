@@ -27,7 +27,7 @@ app.command()(memory)
 Seed = Annotated[int, typer.Option("--seed", min=0, help="of the noise while measuring")]
 CodesFile = Annotated[
     Path | None,
-    typer.Option("--codes", help="a laboratory's calibration file: its chip, where it tells"),
+    typer.Option("--codes", help="a laboratory's calibration file, whose chip this shall be"),
 ]
 
 

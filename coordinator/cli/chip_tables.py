@@ -121,12 +121,12 @@ KNOWN_NAMES = {
 
 
 def known_lines(lab: "LabCodes", chip: int) -> list[str]:
-    """Say what a laboratory's file tells of a chip, with its spread, and what it does not."""
+    """Say which quantities a laboratory's file measures, with their spread, and which are drawn."""
     known = lab.known()
-    told = [f"{KNOWN_NAMES[name]} {100 * known[name].std():.1f} %" for name in known]
-    lines = [f"{lab.path}: spread of the 32 neurons: {', '.join(told) or 'none is told'}"]
-    untold = [name for name in KNOWN_NAMES if name not in known]
-    drawn = ["strengths", "leak and reset potentials", *(KNOWN_NAMES[name] for name in untold)]
+    spreads = [f"{KNOWN_NAMES[name]} {100 * known[name].std():.1f} %" for name in known]
+    lines = [f"{lab.path}: spread of the 32 neurons: {', '.join(spreads) or 'none'}"]
+    others = [KNOWN_NAMES[name] for name in KNOWN_NAMES if name not in known]
+    drawn = ["strengths", "leak and reset potentials", *others]
     lines.append(f"drawn from the number {chip}: {', '.join(drawn)}; synapses, sensors, ADC")
     if lab.unused:
         lines.append(f"cells without a model: {', '.join(lab.unused)}")

@@ -13,6 +13,7 @@ measures it.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,9 +78,9 @@ class MemoryMap:
             sizes = {section.name: section.size for section in self.sections}
             raise ValueError(
                 f"the plasticity processor's memory is {-free} bytes too small for code "
-                f"{sizes['code']}, data {sizes['data']}, environment {sizes['environment']}, stack "
-                f"{sizes['stack']} and mailbox {sizes['mailbox']}: take fewer states or actions, "
-                "or set learner.check_memory = false"
+                f"{sizes['code']}, estimated from C of our own, data {sizes['data']}, environment "
+                f"{sizes['environment']}, stack {sizes['stack']} and mailbox {sizes['mailbox']}: "
+                "take fewer states or actions, or set learner.check_memory = false"
             )
         if self.message > MAILBOX_BYTES:
             raise ValueError(
@@ -89,7 +90,14 @@ class MemoryMap:
             )
 
 
-def memory_map(compiled: int, data: Any, environment: int, *, maze: bool) -> MemoryMap:
+def memory_map(
+    compiled: int,
+    data: Any,
+    environment: int,
+    *,
+    maze: bool,
+    constant_arrays: Collection[str] = (),
+) -> MemoryMap:
     """Lay out the memory for an episode.
 
     Args:
@@ -97,6 +105,7 @@ def memory_map(compiled: int, data: Any, environment: int, *, maze: bool) -> Mem
         data: what it keeps, see ``data_bytes``.
         environment: bytes of the environment.
         maze: whether this is a map of walls, else tables.
+        constant_arrays: arrays of the data that come through the mailbox too.
     """
     code = PUBLISHED_CODE_BYTES + compiled - COMPILED_PUBLISHED_BYTES + maze * COMPILED_MAZE_BYTES
     sizes = {"code": code, "data": data_bytes(data), "environment": environment}
@@ -106,7 +115,8 @@ def memory_map(compiled: int, data: Any, environment: int, *, maze: bool) -> Mem
     for name, size in sizes.items():
         sections.append(Section(name, start, size))
         start += size
-    return MemoryMap(tuple(sections), HEADER_BYTES + environment + constant_bytes(data))
+    message = HEADER_BYTES + environment + constant_bytes(data, constant_arrays)
+    return MemoryMap(tuple(sections), message)
 
 
 def data_bytes(data: Any) -> int:
@@ -125,15 +135,15 @@ def data_bytes(data: Any) -> int:
     return sum(_numbers(name, value)[0] for name, value in data._asdict().items())
 
 
-def constant_bytes(data: Any) -> int:
-    """Return the bytes of those of a program's data that are single numbers, set by the host."""
-    return sum(_numbers(name, value)[1] for name, value in data._asdict().items())
+def constant_bytes(data: Any, arrays: Collection[str] = ()) -> int:
+    """Return the bytes of what the host sets: single numbers, and the arrays of these names."""
+    return sum(_numbers(name, value, arrays)[1] for name, value in data._asdict().items())
 
 
-def _numbers(name: str, value: Any) -> tuple[int, int]:
-    """Return the bytes of a field, and those of single numbers in it."""
+def _numbers(name: str, value: Any, arrays: Collection[str] = ()) -> tuple[int, int]:
+    """Return the bytes of a field, and those that the host sets of it."""
     if hasattr(value, "_asdict"):
-        return data_bytes(value), constant_bytes(value)
+        return data_bytes(value), constant_bytes(value, arrays)
     array = np.asarray(value)
     if array.dtype.kind not in "biu":
         raise TypeError(f"{name} must be an integer, the processor has no {array.dtype}")
@@ -144,4 +154,5 @@ def _numbers(name: str, value: Any) -> tuple[int, int]:
         kind, digits = width.groups()
         bits = int(digits) + (kind == "q")
         item_bytes = next((size for size in (1, 2) if bits <= 8 * size), WORD_BYTES)
-    return array.size * item_bytes, item_bytes if array.ndim == 0 else 0
+    n_bytes = array.size * item_bytes
+    return n_bytes, n_bytes if array.ndim == 0 or name in arrays else 0

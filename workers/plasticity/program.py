@@ -32,11 +32,15 @@ class PlasticityProgram(Protocol):
 
     @property
     def compiled_bytes(self) -> int:
-        """Return the bytes of its C, measured by ``benchmarks/chip/code_size.py``, or an estimate.
+        """Return the bytes of its C, measured by ``benchmarks/chip/code_size.py``.
 
         They include what surrounds the rule in ``benchmarks/chip/ppu``. The processor's memory is
         laid out with them (``chip.memory``).
         """
+
+    @property
+    def constant_arrays(self) -> tuple[str, ...]:
+        """Return the names of those arrays of its memory that the host writes, as all numbers."""
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return its part of the hyperparameters Θ."""

@@ -134,6 +134,7 @@ class RewardStdp(Settings):
     compiled_bytes: ClassVar[int] = 5160  # benchmarks/chip/code_size.py
     uses_sensors: ClassVar[bool] = True
     portable: ClassVar[bool] = True  # the same bits on every processor
+    constant_arrays: ClassVar[tuple[str, ...]] = ()
     readings: Literal[1, 2, 4, 8, 16, 32] = Field(
         default=8, description="conversions of a row that are added up at each decision"
     )

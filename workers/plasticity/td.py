@@ -46,6 +46,7 @@ class TdSettings(Settings):
     compiled_bytes: ClassVar[int]
     uses_sensors: ClassVar[bool] = False
     portable: ClassVar[bool] = True  # the same bits on every processor
+    constant_arrays: ClassVar[tuple[str, ...]] = ()
     search_trace_decay: bool = Field(
         default=False, description="whether λ is a hyperparameter or ``trace_decay``"
     )

@@ -48,9 +48,8 @@ from spikeloop.workers.space import Parameter, Real
 N_RATES = 128
 RATE_BITS = 15
 GAIN_BITS = 13
-MAX_VALUE_I16 = 32767
 MAX_GAMMA = 0.75
-MAX_INITIAL_VALUE = 4.0
+MAX_INITIAL_VALUE = 4.0  # 32,512 in a signed halfword
 LEAST_GAIN, MEDIUM_GAIN, MAX_GAIN = 32, 256, 2048
 
 
@@ -96,6 +95,7 @@ class TdAdvantage(Settings):
     uses_sensors: ClassVar[bool] = False
     portable: ClassVar[bool] = True  # the same bits on every processor
     compiled_bytes: ClassVar[int] = 4472  # benchmarks/chip/code_size.py
+    constant_arrays: ClassVar[tuple[str, ...]] = ("rate_q15",)
     discount: bool = Field(default=True, description="whether γ is a hyperparameter, or 0")
     falling_rate: bool = Field(default=True, description="whether κ is a hyperparameter, or 0")
     dropped_bits: int = Field(
@@ -134,7 +134,7 @@ class TdAdvantage(Settings):
     ) -> TdAdvantageMemory:
         """Return the memory at the start of an episode."""
         n_pairs = n_states * n_actions
-        initial_i16 = min(round(theta["initial_value"] * VALUE_ONE), MAX_VALUE_I16)
+        initial_i16 = round(theta["initial_value"] * VALUE_ONE)
         return TdAdvantageMemory(
             n_states_u8=n_states,
             n_actions_u8=n_actions,

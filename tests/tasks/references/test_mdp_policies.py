@@ -8,7 +8,7 @@ from support.statistical_asserts import assert_mean
 
 from spikeloop.tasks import mdp
 from spikeloop.tasks.base import FloatArray, References
-from spikeloop.tasks.mdp import RandomMdp, RandomMdpTasks
+from spikeloop.tasks.mdp import BANDIT_EPISODES, RandomMdp, RandomMdpTasks
 from spikeloop.tasks.references.finite_horizon import myopic_return, optimal_return
 from spikeloop.tasks.references.mdp_policies import (
     LearningPolicy,
@@ -81,8 +81,10 @@ def test_a_bandit_per_state_tries_each_action_until_one_is_better_than_the_rest(
     assert earned(tasks, SampleAverages(1, 1, 3, 1.0)) == pytest.approx(0.4 + 0.6 + 0.8 * 18)
     # Without an imagined reward the first arm that is pulled replaces the 1 and is no better.
     assert earned(tasks, SampleAverages(1, 1, 3, 0.0)) == pytest.approx(0.4 + 0.6 + 0.8 * 18)
-    # With many imagined ones all arms are pulled in turn, the best first while means are equal.
-    assert earned(tasks, SampleAverages(1, 1, 3, 1e9)) == pytest.approx(0.6 * 18 + 0.4 + 0.6, abs=2)
+    # With 1000 imagined ones a pull lowers a mean by (1 − reward) / 1000 or a little less, so the
+    # arms are pulled about as 1/.6 : 1/.4 : 1/.2; exact fractions give 4, 5 and 11 of 20 pulls.
+    in_turn = 0.4 * 4 + 0.6 * 5 + 0.8 * 11
+    assert earned(tasks, SampleAverages(1, 1, 3, 1000.0)) == pytest.approx(in_turn)
 
 
 def test_a_model_finds_the_end_of_a_corridor_and_bandits_do_not() -> None:
@@ -150,9 +152,30 @@ def test_learners_that_get_no_rewards_are_at_chance() -> None:
         assert_mean(earned(tasks, learner) - tasks.references().random, 0.0, ALPHA)
 
 
-def test_models_that_are_too_large_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("most", "left"),
+    [
+        (5 * (10_000 + 100 * 8), 3),  # four episodes of a bandit in each of two tasks
+        (5 * (10_000 + 100 * 8) - 1, 2),
+        (5 * (10_000 + 100 * 2 + 96), 2),  # one model of 48 entries a task
+        (5 * (10_000 + 100 * 2 + 96) - 1, 1),
+    ],
+)
+def test_what_would_take_too_long_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, most: int, left: int
+) -> None:
     tasks = RandomMdp(n_states=4, n_actions=3, n_steps=5).sample(2, np.random.default_rng(0))
+    everything = tasks.baselines(np.random.default_rng(0))
+    monkeypatch.setattr(mdp, "MAX_NUMBERS", most)
     names = ["myopic, knows task", "bandit per state", "model with bonus"]
-    assert list(tasks.baselines(np.random.default_rng(0))) == names
-    monkeypatch.setattr(mdp, "MAX_MODEL_NUMBERS", 2 * 3 * 4 * 4 * 5 - 1)
-    assert list(tasks.baselines(np.random.default_rng(0))) == names[:-1]
+    kept = names if left == 3 else [names[0], names[2]][:left]
+    assert list(everything) == names
+    assert list(tasks.baselines(np.random.default_rng(0))) == kept
+
+
+def test_a_million_steps_are_too_many_for_the_smallest_tables() -> None:
+    """They would take a minute and more, at 20 to 60 µs a step whatever the size."""
+    family = RandomMdp(n_states=2, n_actions=2, n_steps=1_000_000)
+    tasks = family.sample(1, np.random.default_rng(0))
+    assert not tasks._affordable(1)
+    assert replace(tasks, n_steps=2000)._affordable(200 * BANDIT_EPISODES, 200 * 8 * 36)

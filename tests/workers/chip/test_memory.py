@@ -15,6 +15,7 @@ from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.memory import MemoryMap, constant_bytes, data_bytes, memory_map
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.plasticity import PROGRAMS, RewardStdp, TdLambda, TdPublished
+from spikeloop.workers.space import ParameterSpace
 
 
 class Inner(NamedTuple):
@@ -52,6 +53,7 @@ def test_numbers_count_at_the_width_of_their_name_else_their_own_or_a_word() -> 
     )
     assert data_bytes(data) == 5 + 4 + 24 + 4 + 6 + 1 + 1 + 2 + 2 + 4 + 1 + 2
     assert constant_bytes(data) == 4 + 1 + 1 + 2 + 2 + 4 + 1 + 2  # what is no array
+    assert constant_bytes(data, ["sums", "table_q7"]) == constant_bytes(data) + 24 + 5
 
 
 def test_there_is_no_floating_point() -> None:
@@ -90,6 +92,21 @@ def test_the_published_layout_in_bytes() -> None:
         ("mailbox", 12288, 4096),
     ]
     assert of_mdp(6, 8).message == 8 + 5 * 8 * 36 + 1 + 21
+
+
+def test_the_rates_of_td_advantage_come_through_the_mailbox() -> None:
+    """Its C reads 8 bytes of constants and 128 halfwords; the numbers of states and actions too."""
+    assert of_mdp(6, 8, "td_advantage").message == 8 + 5 * 8 * 36 + 1 + 10 + 256
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_constant_arrays_are_arrays_of_the_programs_memory(kind: str) -> None:
+    program = PROGRAMS[kind]()
+    space = ParameterSpace(program.parameters(RandomMdp().interface))
+    values = space.decode(space.default_point()[None]).values[0]
+    memory = program.memory(dict(zip(space.columns, values, strict=True)), 6, 8)
+    for name in program.constant_arrays:
+        assert np.ndim(getattr(memory, name)) > 0
 
 
 def fits(n_states: int, n_actions: int, program: str = "td_published") -> bool:
@@ -149,9 +166,9 @@ def test_what_does_not_fit_is_refused_in_one_line_with_its_sizes() -> None:
     with pytest.raises(ValueError) as failure:
         ChipAgent(program=TdPublished()).space(RandomMdp(n_states=10, n_actions=7).interface)
     assert str(failure.value) == (
-        "the plasticity processor's memory is 638 bytes too small for code 8488, data 169, "
-        "environment 3501, stack 768 and mailbox 4096: take fewer states or actions, or set "
-        "learner.check_memory = false"
+        "the plasticity processor's memory is 638 bytes too small for code 8488, estimated "
+        "from C of our own, data 169, environment 3501, stack 768 and mailbox 4096: take fewer "
+        "states or actions, or set learner.check_memory = false"
     )
     ChipAgent(program=TdPublished(), check_memory=False).space(
         RandomMdp(n_states=10, n_actions=7).interface
@@ -163,7 +180,7 @@ def test_the_limits_of_memory_and_mailbox_are_exact() -> None:
     compiled = memory_module.COMPILED_PUBLISHED_BYTES
     most = 3800 - 768 - 104
     memory_map(compiled, data, most, maze=False).require_fit()
-    with pytest.raises(ValueError, match="is 1 bytes too small for code 8488, data 104, env"):
+    with pytest.raises(ValueError, match=r"is 1 bytes too small for code 8488, .* data 104, env"):
         memory_map(compiled, data, most + 1, maze=False).require_fit()
 
     small = compiled - 4000  # a program so short that the mailbox is the limit
@@ -175,15 +192,17 @@ def test_the_limits_of_memory_and_mailbox_are_exact() -> None:
 
 @pytest.mark.parametrize("kind", PROGRAMS)
 def test_the_programs_lengths_are_those_that_a_compiler_gives(kind: str) -> None:
-    """Debian's gcc-powerpc-linux-gnu; another version of it may differ by a few per cent."""
-    run_tool("powerpc-linux-gnu-gcc", "--version", cwd=code_size.SOURCES)
-    if not (code_size.SOURCES / f"{kind}.c").exists():
-        pytest.skip(f"{kind} states an estimate")
+    """To the byte by gcc 14, the one of the stated lengths; others may differ by a few per cent.
+
+    A few per cent of 4.8 kB would change which environments fit, so no error hides there.
+    """
+    version = run_tool("powerpc-linux-gnu-gcc", "-dumpversion", cwd=code_size.SOURCES)
+    share = 0.0 if version.startswith("14") else 0.05
     compiled = {
         environment: code_size.compiled(kind, environment, "-O0") for environment in ("mdp", "maze")
     }
     stated = PROGRAMS[kind]().compiled_bytes
-    assert compiled["mdp"]["code"] == pytest.approx(stated, rel=0.05)
+    assert compiled["mdp"]["code"] == pytest.approx(stated, rel=share)
     maze = compiled["maze"]["code"] - compiled["mdp"]["code"]
-    assert maze == pytest.approx(memory_module.COMPILED_MAZE_BYTES, rel=0.05)
+    assert maze == pytest.approx(memory_module.COMPILED_MAZE_BYTES, rel=share)
     assert compiled["mdp"]["stack"] <= memory_module.STACK_BYTES

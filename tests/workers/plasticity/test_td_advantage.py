@@ -168,6 +168,7 @@ def test_sample_averages_come_out_within_rounding() -> None:
 def test_values_hold_every_discount_that_is_searched() -> None:
     """1 / (1 − γ) = 4 at the largest γ; its fixed point is reached and not the halfword's end."""
     core, memory = start(gamma=0.75, eta=1.0, kappa=0.0, initial_value=4.0)
+    assert memory.value_i16.tolist() == [4 * ONE] * (S * A)
     for step in range(60):
         experience(core, memory, step, 0, 0, 127)
     assert abs(int(memory.value_i16[0]) - 4 * ONE) <= 4

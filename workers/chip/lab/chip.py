@@ -23,7 +23,14 @@ from spikeloop.workers.chip.correlation import MAX_CALIBRATION_U4, Correlation
 from spikeloop.workers.chip.lab import arguments, routing
 from spikeloop.workers.chip.lab.digital_memory import DigitalMemory, check_written
 from spikeloop.workers.chip.lab.fabrication import Fabrication, bring_to_rest
-from spikeloop.workers.chip.lab.playback import EVENT, Events, events_after, reseed, sorted_events
+from spikeloop.workers.chip.lab.playback import (
+    EVENT,
+    Events,
+    deliver_events,
+    events_after,
+    reseed,
+    sorted_events,
+)
 from spikeloop.workers.chip.lab.recording import Recording, run_recorded
 from spikeloop.workers.chip.limits import (
     MAX_LABEL_U6,
@@ -50,7 +57,7 @@ class Chip:
         mismatch: "uncalibrated" for the chip as it was made, to which the codes of a calibration
             belong; "calibrated" for one whose pattern is as small as a calibration would leave it
             at any codes; "off" for an ideal chip.
-        known: deviations of its neurons that were measured, as a laboratory's file tells them
+        known: deviations of its neurons that were measured, as a laboratory's file has them
             (``calibration.published``); the chip's number decides the others.
         codes: analog parameter memory; the nominal codes by default.
         noise_V: standard deviation of the membranes' noise at rest, at 10 µs and 2.36 pF.
@@ -142,7 +149,7 @@ class Chip:
     def squeeze(
         self,
         address: int = ROUTER_ADDRESS_U6,
-        delay_cycles: int = ROUTER_DELAY_CYCLES,
+        delay_cycles: int | None = None,
         *,
         windows: bool = False,
     ) -> None:
@@ -152,11 +159,13 @@ class Chip:
 
         Args:
             address: of all events.
-            delay_cycles: length of an interval, FPGA cycles (96 MHz).
+            delay_cycles: length of an interval, FPGA cycles (96 MHz); by default the chip's
+                ``router_delay_cycles``.
             windows: whether intervals follow one another since the chip's start; otherwise each
                 begins with the first spike after the last packet.
         """
-        self.core = routing.squeezed(self.core, address, delay_cycles, self.step_s, windows=windows)
+        delay = self._made.delay_cycles if delay_cycles is None else delay_cycles
+        self.core = routing.squeezed(self.core, address, delay, self.step_s, windows=windows)
 
     def unroute(self, neurons: int | Iterable[int] | None = None) -> None:
         """Let the router drop the spikes of some neurons, or of all, as at first."""
@@ -189,6 +198,14 @@ class Chip:
         """Put events on their way, none of them in the past; those of a step keep their order."""
         self._events = sorted_events(np.concatenate([self._events, events]))
 
+    def deliver_due(self) -> None:
+        """Deliver the events of this very moment, which the next run would do first."""
+        n_due = int(np.count_nonzero(self._events["step"] == self.core.clock[0]))
+        if n_due:
+            self._put_memory_into_force()
+            deliver_events(self.core, self._events)
+            self._events = self._events[n_due:]
+
     def run(
         self,
         duration_s: float,
@@ -209,8 +226,7 @@ class Chip:
         traced = arguments.traced(membrane)
         n_steps = arguments.step_count("duration_s", duration_s, self.step_s)
         every = 1 if sample_s is None else arguments.step_count("sample_s", sample_s, self.step_s)
-        check_written(self)
-        self.sensors.put_codes_into_force(self.core)
+        self._put_memory_into_force()
         recording = run_recorded(
             self.core, self._events, n_steps, self.step_s, traced, every, spikes=spikes
         )
@@ -246,4 +262,9 @@ class Chip:
 
     def reset_correlation(self) -> None:
         """Empty the capacitors of all correlation sensors."""
+        self.sensors.require()
         self.core.sensors.charge[:] = 0
+
+    def _put_memory_into_force(self) -> None:
+        check_written(self)
+        self.sensors.put_codes_into_force(self.core)

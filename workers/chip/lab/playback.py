@@ -76,6 +76,13 @@ def send_due(core: Core, events: Events, place: int) -> int:
     return place
 
 
+@emulator_kernel
+def deliver_events(core: Core, events: Events) -> None:
+    """Send the events that are due, without advancing the chip."""
+    flush_inputs(core.analog)
+    send_due(core, events, 0)
+
+
 @part
 def record_step(core: Core, buffer: RecordingBuffer, spikes: np.uint32) -> None:
     """Record the spikes of the step that has just ended, and a sample if one is due."""

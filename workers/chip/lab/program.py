@@ -16,8 +16,8 @@ program. The program runs on a chip, and only then do its tickets have their dat
     print(counters.get())
 
 Times are cycles of the FPGA's clock, 96 MHz, on a timer that ``set_time`` sets and that runs on. An
-instruction takes no time itself; those of one time take effect in their order, but readings and
-writings come before the events of their time.
+instruction takes no time itself. Those that fall on one step of the chip take effect in their
+order; what the chip's own router delivers in that step comes after them.
 """
 
 from collections.abc import Callable, Iterable
@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     from spikeloop.workers.chip.lab.chip import Chip
 
 T = TypeVar("T")
+
+Sent = tuple[int, int, bool]
+"""An event to send, the last three fields of ``EVENT``."""
+
+Instructions = list[tuple[int, "Sent | Callable[[Chip], None]"]]
+"""Events and actions in the order of the program, each with its time in cycles."""
 
 MAX_TIME = 2**32 - 1
 """Largest time of an instruction, cycles; some 45 s."""
@@ -81,12 +87,14 @@ class PlaybackProgram:
     def __init__(
         self,
         n_cycles: int,
-        events: list[tuple[int, int, int, bool]],
-        actions: list[tuple[int, Callable[["Chip"], None]]],
+        instructions: Instructions,
         tickets: list["Ticket[object]"],
+        *,
+        needs_sensors: bool,
     ) -> None:
         self.n_cycles = n_cycles
-        self._events, self._actions, self._tickets = events, actions, tickets
+        self._instructions, self._tickets = instructions, tickets
+        self._needs_sensors = needs_sensors
 
     def run(self, chip: "Chip") -> Recording:
         """Run the program on a chip, from its present clock on, and return the spikes.
@@ -96,24 +104,31 @@ class PlaybackProgram:
         Raises:
             ValueError: the program uses correlation sensors, and the chip has none.
         """
-        if any(post for _, _, _, post in self._events):
-            chip.sensors.calibration_u4()  # refuses a chip without sensors
+        if self._needs_sensors:
+            chip.sensors.require()
         for ticket in self._tickets:
             ticket.clear()
         start = int(chip.core.clock[0])
-
         steps_per_cycle = 1 / FPGA_HZ / chip.step_s
-        events = np.array(self._events, dtype=EVENT)
-        events["step"] = start + np.rint(events["step"] * steps_per_cycle)
-        chip.add_events(events)
-        recordings = []
-        for cycles, act in self._actions:
-            n_steps = start + round(cycles * steps_per_cycle) - int(chip.core.clock[0])
+        events: list[tuple[int, int, int, bool]] = []
+        recordings: list[Recording] = []
+
+        def run_until(step: int) -> None:
+            chip.add_events(np.array(events, dtype=EVENT))
+            events.clear()
+            n_steps = step - int(chip.core.clock[0])
             if n_steps > 0:
                 recordings.append(chip.run(n_steps * chip.step_s))
-            act(chip)
-        n_steps = start + round(self.n_cycles * steps_per_cycle) + 1 - int(chip.core.clock[0])
-        recordings.append(chip.run(n_steps * chip.step_s))
+
+        for cycles, instruction in self._instructions:
+            step = start + round(cycles * steps_per_cycle)
+            if isinstance(instruction, tuple):
+                events.append((step, *instruction))
+            else:
+                run_until(step)
+                chip.deliver_due()  # events of this step that were written before
+                instruction(chip)
+        run_until(start + round(self.n_cycles * steps_per_cycle) + 1)
         return joined(recordings)
 
 
@@ -122,9 +137,9 @@ class PlaybackProgramBuilder:
 
     def __init__(self) -> None:
         self._timer = self._elapsed = 0
-        self._events: list[tuple[int, int, int, bool]] = []
-        self._actions: list[tuple[int, Callable[[Chip], None]]] = []
+        self._instructions: Instructions = []
         self._tickets: list[Ticket[object]] = []
+        self._needs_sensors = False
 
     def set_time(self, time: int) -> None:
         """Set the timer, without waiting."""
@@ -146,7 +161,7 @@ class PlaybackProgramBuilder:
         """Send one event under an address to all rows of synapses of a mask, (32,) booleans."""
         arguments.require_integer("address", address, 0, MAX_LABEL_U6)
         for row in _chosen("synapse_driver_mask", synapse_driver_mask, N_ROWS):
-            self._events.append((self._elapsed, row, address, False))
+            self._instructions.append((self._elapsed, (row, address, False)))
 
     def fire_one(self, synapse_driver: int, address: int) -> None:
         """Send one event under an address to one row of synapses."""
@@ -156,10 +171,12 @@ class PlaybackProgramBuilder:
     def fire_post_correlation_signal(self, neuron_mask: Iterable[bool]) -> None:
         """Send a post-correlation pulse to the sensors of some columns, without a spike there.
 
-        ``neuron_mask`` are (32,) booleans. Events at the same time come first.
+        ``neuron_mask`` are (32,) booleans. With an event at the same time it makes a causal pair
+        if the event was written before it, and an anticausal one if after.
         """
+        self._needs_sensors = True
         for neuron in _chosen("neuron_mask", neuron_mask, N_NEURONS):
-            self._events.append((self._elapsed, neuron, 0, True))
+            self._instructions.append((self._elapsed, (neuron, 0, True)))
 
     def read_counters(self) -> Ticket[NDArray[np.int64]]:
         """Read the (32,) spike counters, which clears them."""
@@ -171,6 +188,7 @@ class PlaybackProgramBuilder:
 
     def read_correlation(self) -> Ticket[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
         """Read causal and anticausal charges, each (32, 32) codes of the column ADC."""
+        self._needs_sensors = True
         return self._read(lambda chip: chip.read_correlation())
 
     def write_weights(self, row: int, weights: ArrayLike) -> None:
@@ -181,21 +199,26 @@ class PlaybackProgramBuilder:
         def write(chip: "Chip") -> None:
             chip.weights[row] = values
 
-        self._actions.append((self._elapsed, write))
+        self._instructions.append((self._elapsed, write))
 
     def reset_correlation(self) -> None:
         """Empty the capacitors of all correlation sensors."""
-        self._actions.append((self._elapsed, lambda chip: chip.reset_correlation()))
+        self._needs_sensors = True
+        self._instructions.append((self._elapsed, lambda chip: chip.reset_correlation()))
 
     def done(self) -> PlaybackProgram:
         """Return the program, which ends where the builder is now."""
-        lists = list(self._events), list(self._actions), list(self._tickets)
-        return PlaybackProgram(self._elapsed, *lists)
+        return PlaybackProgram(
+            self._elapsed,
+            list(self._instructions),
+            list(self._tickets),
+            needs_sensors=self._needs_sensors,
+        )
 
     def _read(self, reading: "Callable[[Chip], T]") -> Ticket[T]:
         ticket: Ticket[T] = Ticket()
         self._tickets.append(ticket)  # type: ignore[arg-type]
-        self._actions.append((self._elapsed, lambda chip: ticket.put(reading(chip))))
+        self._instructions.append((self._elapsed, lambda chip: ticket.put(reading(chip))))
         return ticket
 
 

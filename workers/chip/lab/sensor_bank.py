@@ -36,7 +36,7 @@ class SensorBank:
 
     def calibration_u4(self) -> NDArray[np.uint8]:
         """Return the (1024,) calibration codes; a write to them counts from the next run on."""
-        self._require()
+        self.require()
         return self._calibration_u4
 
     def sensors(self) -> Sensors:
@@ -56,7 +56,7 @@ class SensorBank:
 
     def read(self, core: Core) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Read causal and anticausal charges through the column ADC, each (32, 32) 8-bit codes."""
-        self._require()
+        self.require()
         codes_u8 = np.zeros((2, N_ROWS, N_NEURONS), dtype=np.uint8)
         read_sensors(core, codes_u8)
         return codes_u8[CAUSAL], codes_u8[ANTICAUSAL]
@@ -67,6 +67,7 @@ class SensorBank:
         core.sensors.last_pre[:] = NEVER
         core.sensors.last_post[:] = NEVER
 
-    def _require(self) -> None:
+    def require(self) -> None:
+        """Raise ValueError where the chip has no sensors."""
         if not self.exists:
             raise ValueError("this chip has no sensors: build it with sensors=True")

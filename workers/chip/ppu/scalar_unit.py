@@ -100,17 +100,3 @@ def draw_by_word(random: NDArray[np.int64], n: int) -> int:
     x = lcg(int(random[0]))
     random[0] = x
     return x % n
-
-
-@part
-def below(x: int, n: int) -> int:
-    """Return a number in [0, n), n ≤ 2¹⁶, from the high 16 bits of a word."""
-    return ((x >> 16) * n) >> 16
-
-
-@part
-def draw_xorshift(random: NDArray[np.int64], n: int) -> int:
-    """Draw a number in [0, n) from the other generator, whose state must not be 0."""
-    x = xorshift(int(random[0]))
-    random[0] = x
-    return below(x, n)

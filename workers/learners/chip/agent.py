@@ -129,7 +129,11 @@ class ChipAgent(Settings):
         return space
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
-        """Run the episodes one after the other, each from a chip at rest."""
+        """Run the episodes one after the other, each from a chip at rest.
+
+        The values of actions are the weights to the action neurons, 128 · code / 8128. Those of
+        ``td_advantage`` hold advantages: they order the actions of a state, and no more.
+        """
         if not isinstance(tasks, TabularTasks):
             raise ValueError(f"chip needs tasks given as tables, got {type(tasks).__name__}")
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
@@ -188,6 +192,7 @@ class ChipAgent(Settings):
             data,
             environment_bytes(interface),
             maze=interface.grid is not None,
+            constant_arrays=self.program.constant_arrays,
         )
 
     def circuit_of(self, theta: Mapping[str, float]) -> Circuit:

@@ -98,13 +98,14 @@ def test_squeeze_mode_sends_one_packet_for_the_spikes_of_an_interval() -> None:
     _, in_windows = arrivals(lambda chip: chip.squeeze(7, 192, windows=True))
     assert in_windows == [20, 20]
 
-    chip = quiet()
+    chip = quiet(router_delay_cycles=50)
     chip.squeeze()
+    assert chip.core.delay == 5  # the chip's own
     with pytest.raises(ValueError, match="cannot be set in squeeze mode"):
         chip.route(4, 4)
     chip.unroute()
     chip.route(4, 4)
-    assert chip.core.delay == 10
+    assert chip.core.delay == 5
 
 
 def test_the_clock_goes_on_and_a_reset_brings_rest() -> None:
@@ -259,6 +260,7 @@ def test_memory_is_checked_when_it_is_set_and_when_a_view_was_written() -> None:
         (lambda chip: chip.set_codes(1, v_reset_u10=9), ValueError, "v_reset_u10 is one cell"),
         (lambda chip: setattr(chip, "codes", None), TypeError, "codes .* got NoneType"),
         (lambda chip: chip.read_correlation(), ValueError, "build it with sensors=True"),
+        (lambda chip: chip.reset_correlation(), ValueError, "build it with sensors=True"),
         (lambda chip: chip.calibration_bits, ValueError, "build it with sensors=True"),
         (lambda chip: Chip(-1), ValueError, "number .* got -1"),
         (lambda chip: Chip("20"), TypeError, "number .* got '20'"),  # type: ignore[arg-type]

@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from spikeloop.workers.chip.ppu.scalar_unit import (
     add_i8,
     add_i16,
-    below,
     draw_by_byte,
     draw_by_word,
-    draw_xorshift,
     lcg,
     mul_q7_i8,
     mul_q7_i16,
@@ -77,13 +75,4 @@ def test_draws_take_the_published_parts_of_the_published_generator(x: int, n: in
     assert random[0] == x
     x = lcg(x)
     assert draw_by_word(random, m) == x % m
-    assert random[0] == x
-
-
-@given(st.integers(1, 2**32 - 1), st.integers(1, 2**16))
-def test_a_draw_from_the_other_generator_uses_the_high_bits(x: int, n: int) -> None:
-    random = np.array([x], dtype=np.int64)
-    drawn = draw_xorshift(random, n)
-    x = xorshift(x)
-    assert drawn == below(x, n) == (x >> 16) * n // 2**16 < n
     assert random[0] == x
