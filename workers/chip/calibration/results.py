@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.chip.calibration.json_file import read_object
 from spikeloop.workers.chip.calibration.sensor_calibration import SensorCalibration
 from spikeloop.workers.chip.capmem import BIASES, CAPACITORS, VOLTAGES, Codes
 from spikeloop.workers.chip.limits import MAX_CODE_U10, N_NEURONS
@@ -105,7 +106,7 @@ class Calibration:
             ValueError: it is not the file of a calibration; one line.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_object(path)
             if (values["format"], values["version"]) != (FORMAT, VERSION):
                 raise ValueError(f"version {values['version']} of {values['format']}")
             if (chip := int(values["chip"])) < 0:
@@ -128,7 +129,7 @@ class Calibration:
             )
         except KeyError as error:
             raise ValueError(f"{path}: not a calibration of a chip: no {error}") from error
-        except (TypeError, ValueError, RecursionError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"{path}: not a calibration of a chip: {reason}") from error
 
