@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 LARGEST_FILE = 1_000_000
-"""Bytes. A calibration of neurons and sensors has some 140 000; what has more, as /dev/zero, is none."""
+"""Bytes. A calibration of neurons and sensors has some 140 000; /dev/zero has no end."""
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.calibration.json_file import read_object
+from spikeloop.workers.chip.calibration.json_file import read_object, require_object
 from spikeloop.workers.chip.calibration.sensor_calibration import SensorCalibration
 from spikeloop.workers.chip.capmem import BIASES, CAPACITORS, VOLTAGES, Codes
 from spikeloop.workers.chip.limits import MAX_CODE_U10, N_NEURONS
+from spikeloop.workers.chip.mismatch import require_known
 
 FORMAT, VERSION = "spikeloop calibration", 2
 
@@ -122,7 +123,7 @@ class Calibration:
                 target=Measurements(**_arrays(values["target"], QUANTITIES)),
                 before=Measurements(**_arrays(values["before"], QUANTITIES)),
                 after=Measurements(**_arrays(values["after"], QUANTITIES)),
-                known=_arrays(values["known"], tuple(values["known"])),
+                known=_known(values["known"]),
                 sensors=SensorCalibration.of_values(values["sensors"])
                 if values["sensors"] is not None
                 else None,
@@ -161,6 +162,12 @@ def _arrays(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Floa
             raise ValueError(f"arrays must have {N_NEURONS} numbers, got shape {given.shape}")
         arrays[name] = given
     return arrays
+
+
+def _known(values: Any) -> dict[str, FloatArray]:
+    found = _arrays(require_object(values, "known"), tuple(values))
+    require_known(found)
+    return found
 
 
 def _codes(values: Mapping[str, Any]) -> Codes:

@@ -167,7 +167,7 @@ def test_other_files_are_refused_in_one_line_that_names_them(
 
 @pytest.mark.parametrize("read", [read_codes, read_board, Calibration.load])
 def test_a_file_without_end_is_refused(read: Callable[[Path], Any]) -> None:
-    with pytest.raises(ValueError, match="/dev/zero: not .* must have at most 1000000 bytes"):
+    with pytest.raises(ValueError, match=r"/dev/zero: not .* must have at most 1000000 bytes"):
         read(Path("/dev/zero"))
 
 
