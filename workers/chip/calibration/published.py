@@ -137,11 +137,15 @@ def _of_each_neuron(values: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _codes(name: str, values: list[Any]) -> CodeArray:
-    """Return the (32,) codes of a cell, each a whole number that the memory can hold."""
+    """Return the (32,) codes of a cell, each a whole number that the memory can hold.
+
+    A reference at 0 V is below every potential, so no input balances there.
+    """
+    least = int(name.startswith("v_syn"))
     for number, value in enumerate(values):
-        if type(value) is not int or not 0 <= value <= MAX_CODE_U10:
+        if type(value) is not int or not least <= value <= MAX_CODE_U10:
             raise ValueError(
-                f"{name} must be whole numbers in [0, {MAX_CODE_U10}], got {value!r} "
+                f"{name} must be whole numbers in [{least}, {MAX_CODE_U10}], got {value!r} "
                 f"in neuron {number}"
             )
     return np.array(values, dtype=np.int64)

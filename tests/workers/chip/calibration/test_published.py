@@ -152,6 +152,7 @@ def without(values: dict[str, Any], name: str) -> dict[str, Any]:
         (lambda: content(i_refr=[1024] * 32), r"i_refr .*\[0, 1023\], got 1024 in neuron 0"),
         (lambda: content(i_refr=[True] * 32), "i_refr .*got True"),
         (lambda: content(i_refr=[0] * 32), "refractory_u10 must be in"),
+        (lambda: content(v_syn_ex=[*RAMP[1:], 0]), r"v_syn_ex .*\[1, 1023\], got 0 in neuron 31"),
         (lambda: content(v_thresh=[450] * 32), "v_thresh must be above v_leak"),
         (lambda: content(v_leak=[2.5] * 32), "v_leak .*got 2.5"),
     ],
