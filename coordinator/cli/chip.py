@@ -128,6 +128,8 @@ def inspect(
     lab = None if codes is None else _lab_codes(codes)
     correlation = True if board is None else _board(board).correlation()
     found = None if calibration is None else _load(calibration, chip)
+    if lab is not None and found is not None:
+        _require_same_chip(lab, found)
     number = found.chip if found is not None else 20 if chip is None else chip
     folder = Path(f"chip-{number}") if out is None else out
     require_writable(folder)
@@ -189,6 +191,18 @@ def _load(path: Path, chip: int | None) -> "Calibration":
     if chip is not None and chip != found.chip:
         raise ConfigError(f"{path}: is the calibration of chip {found.chip}, not of chip {chip}")
     return found
+
+
+def _require_same_chip(lab: "LabCodes", calibration: "Calibration") -> None:
+    """Refuse codes of another chip than the one that a calibration measured."""
+    import numpy as np
+
+    here, there = lab.known(), calibration.known
+    if here.keys() != there.keys() or not all(np.allclose(here[n], there[n]) for n in here):
+        raise ConfigError(
+            f"{lab.path}: says other deviations of the neurons than --calibration was made with; "
+            "give one of the two, or calibrate again with --codes"
+        )
 
 
 def _lab_codes(path: Path) -> "LabCodes":

@@ -75,7 +75,8 @@ def slurm(
     }
     batch, _ = build(slurm_script.SlurmBatch, values, "command line", "slurm", Path())
     kept = shipping.keep(config, settings, out)
-    text = slurm_script.script(batch, name, kept, out, sets or (), folder=config.resolve().parent)
+    needed = shipping.overrides_of_job(settings, sets or ())
+    text = slurm_script.script(batch, name, kept, out, needed, folder=config.resolve().parent)
     if printed:
         typer.echo(text, nl=False)
         return

@@ -62,7 +62,8 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunCon
     """Build a configuration from its tables; messages name their ``source``.
 
     ``folder`` is where the user's own classes (``kind = "my_module:MyFamily"``) are looked for,
-    which runs the code there; None allows only those of modules that are imported already.
+    which runs the code there, and files that settings read; None allows only classes of modules
+    that are imported already, and no files.
     """
     _check_tables(tables, source)
     built = {}

@@ -46,8 +46,9 @@ def build(
 ) -> tuple[Any, Path | None]:
     """Make the object of one table.
 
-    ``folder`` is where a user's own class is looked for, which runs the code there; None allows
-    only classes of modules that are imported already. It is returned too if the class lies there.
+    ``folder`` is where a user's own class is looked for, which runs the code there, and where
+    files are that settings read (in the ``context`` of their validation); None allows only classes
+    of modules that are imported already, and no files. It is returned too if the class lies there.
 
     Raises:
         ConfigError: one line that names the source, the table, the key and what is allowed.
@@ -61,7 +62,7 @@ def build(
     else:
         cls = rule
     try:
-        return cls.model_validate(dict(values)), own_folder
+        return cls.model_validate(dict(values), context={"folder": folder}), own_folder
     except ValidationError as error:
         raise ConfigError(f"{where} {describe(cls, error, name)}") from error
 

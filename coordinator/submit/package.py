@@ -16,6 +16,7 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store.folder_kind import is_comparison, is_run
 from spikeloop.coordinator.store.run_folder import CHANGES_NOTHING
 from spikeloop.workers.fingerprint import fingerprint
+from spikeloop.workers.learners.chip.agent import ChipAgent
 
 LARGEST_PACKAGE = 200_000_000
 """Bytes; every node downloads it, and Ray itself takes no more than 500 MB."""
@@ -97,10 +98,19 @@ def entrypoint(
 ) -> str:
     """The shell command that runs a packed configuration, with overrides, on the cluster."""
     words = ["python", "-m", "spikeloop.coordinator.cli.job", f"./{path.resolve().name}"]
-    for text in (*sets, f'run.name="{config.run.name}"'):
+    for text in (*overrides_of_job(config, sets), f'run.name="{config.run.name}"'):
         words += ["--set", text]
     words += [] if workers is None else ["--workers", str(workers)]
     return f"exec {shlex.join(words)}"
+
+
+def overrides_of_job(config: RunConfig, sets: Sequence[str]) -> list[str]:
+    """Overrides, and what a laboratory's file said, which is not packed and may change."""
+    if not isinstance(config.learner, ChipAgent) or config.learner.calibration_file is None:
+        return list(sets)
+    found = config.learner.calibration_file
+    table = ", ".join(f"{name} = {json.dumps(values)}" for name, values in found.items())
+    return [*sets, f"learner.calibration_file={{{table}}}"]
 
 
 def config_digest(config: RunConfig) -> str:

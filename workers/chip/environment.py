@@ -10,7 +10,7 @@ Both come through the mailbox. What ``message`` writes for the host, ``receive``
 processor.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +77,7 @@ def environments(
         mailbox_bytes: size of the mailbox; None for one that is always large enough.
 
     Raises:
-        ValueError: the feedback is larger than its number format holds, or a task is larger than
-            the mailbox.
+        ValueError: the feedback is beyond its number format, or a task is larger than the mailbox.
     """
     size = environment_bytes(tasks.interface)
     mailbox = Mailbox(HEADER_BYTES + size if mailbox_bytes is None else mailbox_bytes)
@@ -111,32 +110,34 @@ def message(tasks: TabularTasks, task: int) -> bytes:
     """Return what the host writes for a task. Successors of probability 0 stay impossible."""
     parts = [np.uint8(tasks.start_state[task]).tobytes()]
     if tasks.map_u8 is not None:
-        bump_q7, goal_q7 = to_q7(np.array(tasks.map_feedback)).tolist()
+        bump_q7, goal_q7 = to_q7(np.array(tasks.map_feedback), MAP_CONSTANTS["goal_q7"]).tolist()
         constants = np.array((tasks.map_u8.shape[2], bump_q7, goal_q7), dtype=MAP_CONSTANTS)
         parts += [constants.tobytes(), tasks.map_u8[task].tobytes()]
     else:
         cumulative = np.cumsum(tasks.transition[task], axis=-1)
         # Halves go up, whichever way floating point leans, as restarts in a map of walls do.
         scaled = np.floor(cumulative / cumulative[..., -1:] * FULL + 0.5 + 1e-6)
-        signal = to_q7(tasks.feedback[task]).astype(signal_type(tasks.interface))
+        signal = to_q7(tasks.feedback[task], signal_type(tasks.interface))
         parts += [scaled.astype(">u4").tobytes(), signal.tobytes()]
     return b"".join(parts)
 
 
-def to_q7(feedback: FloatArray) -> NDArray[np.int16]:
-    """Return feedback · 127.
+def to_q7(feedback: FloatArray, number_format: np.dtype) -> NDArray[Any]:
+    """Return feedback · 127 in a number format of the processor.
 
     Raises:
-        ValueError: it is larger than its number format holds.
+        ValueError: it is beyond the format, or beyond nine bits.
     """
-    feedback_q7 = np.rint(feedback * REWARD_ONE_Q7)
     least, most = SIGNAL_RANGE_Q7
+    if number_format.kind == "u":
+        least = 0
+    feedback_q7 = np.rint(feedback * REWARD_ONE_Q7)
     if not ((feedback_q7 >= least) & (feedback_q7 <= most)).all():
         raise ValueError(
-            f"the chip's rewards must be in [{least}, {most}] / {REWARD_ONE_Q7}, got "
-            f"{feedback.min():g} to {feedback.max():g}"
+            f"the chip's feedback must be in [{least}, {most}] / {REWARD_ONE_Q7}, which the "
+            f"family's feedback_range decides, got {feedback.min():g} to {feedback.max():g}"
         )
-    return feedback_q7.astype(np.int16)
+    return feedback_q7.astype(number_format)
 
 
 def receive(mailbox: Mailbox, interface: Interface, reward: FloatArray) -> Environment:

@@ -29,8 +29,10 @@ from spikeloop.workers.chip.capmem import (
     with_input_currents,
 )
 from spikeloop.workers.chip.limits import (
+    MAX_CODE_U10,
     N_NEURONS,
     N_SYNAPSES,
+    V_MAX_V,
     V_SYN_EXC_U10,
     V_SYN_INH_U10,
     VOLT_PER_CODE,
@@ -113,6 +115,32 @@ KnownDeviations = Mapping[str, FloatArray]
 
 Those of quantities without a unit are relative to the mean of the chip.
 """
+
+
+def require_known(known: object) -> None:
+    """Raise unless these are deviations of 32 neurons that a chip can have.
+
+    A deviation comes from a ratio of 10-bit codes, or of one neuron's to the mean of 32, which is
+    at least 1/1023 and at most 32. One in volts is within the supply.
+
+    Raises:
+        ValueError: a name is none of ``NeuronSpread``, or a value is out of range.
+        TypeError: they are no mapping.
+    """
+    if not isinstance(known, Mapping):
+        raise TypeError(f"known deviations must be arrays by name, got {known!r}")
+    for name, values in known.items():
+        if name not in (*DRAWN_FIRST, *DRAWN_LATER):
+            names = ", ".join((*DRAWN_FIRST, *DRAWN_LATER))
+            raise ValueError(f"known deviations must be of {names}, got {name}")
+        in_volts = name.endswith("_V")
+        least, most = (-V_MAX_V, V_MAX_V) if in_volts else (1 / MAX_CODE_U10 - 1, N_NEURONS - 1)
+        given = np.asarray(values, dtype=np.float64)
+        if given.shape != (N_NEURONS,) or not ((given >= least) & (given <= most)).all():
+            raise ValueError(
+                f"known deviations of {name} must be {N_NEURONS} numbers in "
+                f"[{least:.4g}, {most:.4g}]"
+            )
 
 
 def deviations(

@@ -14,6 +14,9 @@ from support.paths import EXAMPLES
 from spikeloop.workers.chip.calibration.published import CELLS
 from spikeloop.workers.chip.calibration.results import QUANTITIES, Calibration
 
+ALIKE: dict[str, int] = dict.fromkeys(CELLS, 500) | {"v_leak": 450, "i_bias_delay": 1022}
+# Own numbers in the published form: only leak codes and one reference differ.
+NEURONS = [ALIKE | {"i_bias_leak": 60 + i, "v_syn_ex": 655 + i} for i in range(32)]
 FIGURES = ("correlation", "potentials", "rates", "synapses")
 
 
@@ -89,11 +92,8 @@ def test_inspect_measures_an_uncalibrated_chip(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("without_figures_here")
 def test_inspect_says_what_a_laboratorys_files_tell(tmp_path: Path) -> None:
-    """Own numbers in the published form: only leak codes and one reference differ."""
-    cells: dict[str, Any] = dict.fromkeys(CELLS, 500) | {"v_leak": 450, "i_bias_delay": 1022}
-    neurons = [cells | {"i_bias_leak": 60 + i, "v_syn_ex": 655 + i} for i in range(32)]
     codes, board = tmp_path / "codes.json", tmp_path / "board.json"
-    codes.write_text(json.dumps({"global_params": {"v_reset": 330}, "neuron_params": neurons}))
+    codes.write_text(json.dumps({"global_params": {"v_reset": 330}, "neuron_params": NEURONS}))
     board.write_text(json.dumps({"syn_vramp": 1200, "syn_vstore": 1200}))
     arguments = ("--codes", codes, "--board", board, "--out", tmp_path)
     output = " ".join(printed("chip", "inspect", "--chip", 24, *arguments).split())
@@ -114,6 +114,8 @@ def test_wrong_input_is_one_line_and_nothing_is_measured(
     broken.write_text('{"format": "spikeloop calibration"}')
     file.write_text("")
     folder.mkdir()
+    lab = tmp_path / "lab.json"
+    lab.write_text(json.dumps({"global_params": {"v_reset": 330}, "neuron_params": NEURONS}))
     nowhere = tmp_path / ("x" * 300)  # a name that no file system takes
     for arguments, message in (
         (("calibrate", "--out", "codes.toml"), "--out must end in .json, got codes.toml"),
@@ -125,6 +127,10 @@ def test_wrong_input_is_one_line_and_nothing_is_measured(
         (("inspect", "--codes", broken), "broken.json: not a calibration file of a laboratory"),
         (("calibrate", "--codes", tmp_path / "no.json"), "no.json: cannot be read, No such file"),
         (("inspect", "--board", broken), "broken.json: not the file of a board: no syn_vramp"),
+        (
+            ("inspect", "--calibration", calibrated, "--codes", lab),
+            "lab.json: says other deviations of the neurons than --calibration was made with",
+        ),
         (
             ("inspect", "--chip", "20", "--calibration", calibrated),
             "is the calibration of chip 22, not of chip 20",

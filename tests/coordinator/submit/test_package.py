@@ -1,18 +1,27 @@
 """What is sent to a cluster with a run, and what the code there is compared with."""
 
+import json
+import shlex
 import zipfile
 from pathlib import Path
 
 import pytest
+from support.command_line import printed
 from support.small_run import small_toml
 from support.submitted_folder import folder_to_submit
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.coordinator.cli import job
-from spikeloop.coordinator.config.load import load
+from spikeloop.coordinator.config.load import load, overrides
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.submit import package as packages
-from spikeloop.coordinator.submit.package import config_digest, entrypoint, pack
+from spikeloop.coordinator.submit.package import (
+    config_digest,
+    entrypoint,
+    overrides_of_job,
+    pack,
+)
+from spikeloop.workers.chip.calibration.published import CELLS
 from spikeloop.workers.fingerprint import fingerprint
 
 
@@ -43,6 +52,26 @@ def test_package_without_own_classes_holds_the_configuration_alone(tmp_path: Pat
     assert "'./it'\"'\"'s $HOME.toml' --set 'strategy.sigma=0.1; rm -rf /'" in command
     assert "--workers" not in command
     assert entrypoint(config, load(config), [], 3).endswith(" --workers 3")
+
+
+def test_a_job_needs_no_calibration_file_and_sees_no_change_of_it(tmp_path: Path) -> None:
+    cells: dict[str, int] = dict.fromkeys(CELLS, 500) | {"v_leak": 450}
+    neurons = [cells | {"i_refr": 200 + 3 * i, "i_bias_leak": 61 + i} for i in range(32)]
+    file, moved = tmp_path / "lab.json", tmp_path / "moved.json"
+    file.write_text(json.dumps({"global_params": {"v_reset": 330}, "neuron_params": neurons}))
+    path = small_toml(
+        tmp_path / "chip.toml", learner={"kind": "chip", "calibration_file": "lab.json"}
+    )
+    config = load(path)
+    file.rename(moved)
+    for sets in ([], ['learner.calibration_file="lab.json"', "run.seed=7"]):
+        words = shlex.split(entrypoint(path, config, sets))
+        assert load(path, overrides(words[words.index("--set") + 1 :: 2])) == config
+    renamed = 'learner.calibration_file="moved.json"'
+    options = "--nodes=1", "--time=60", "--print", "--out", tmp_path
+    script = printed("slurm", path, *options, "--set", renamed)
+    assert shlex.quote(overrides_of_job(config, [])[0]) in script
+    assert config_digest(load(path, overrides([renamed]))) == config_digest(config)
 
 
 def test_folder_that_is_too_large_is_refused(

@@ -139,5 +139,16 @@ def test_feedback_beyond_nine_bits_is_refused(feedback: float, fits: bool) -> No
         environment = environments(wide)[0]
         assert environment.signal_q7[0, 0, 0] == round(feedback * 127)
     else:
-        with pytest.raises(ValueError, match="rewards must be in"):
+        with pytest.raises(ValueError, match="feedback must be in"):
             environments(replace(tasks, signal=signal))
+
+
+def test_a_byte_holds_no_feedback_below_zero() -> None:
+    """The range of a family is the usual one, so tasks may leave it."""
+    tasks = RandomMdp().sample(1, np.random.default_rng(0))
+    signal = tasks.reward.copy()
+    signal[0, 0, 0, :2] = -0.5, 2.0
+    with pytest.raises(ValueError, match=r"in \[0, 255\] / 127, .* feedback_range .*got -0.5 to 2"):
+        environments(replace(tasks, signal=signal))
+    signal[0, 0, 0, 0] = 0.0
+    assert environments(replace(tasks, signal=signal))[0].signal_q7[0, 0, 1] == 254

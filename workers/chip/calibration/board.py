@@ -13,13 +13,13 @@ zero (haldls). In between no curve is known. Ours is straight, through 5 µs and
 targets, at the codes 819 and 1024 of the published default file.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from spikeloop.workers.chip.calibration.json_file import read_object
 from spikeloop.workers.chip.correlation import Correlation
 
 MAX_CODE_U12 = 4095
@@ -65,9 +65,7 @@ def read_board(path: Path) -> Board:
         ValueError: it is no such file; one line that names the file and what is wrong.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(values, dict):
-            raise ValueError(f"must be a JSON object, got {type(values).__name__}")
+        values = read_object(path)
         for name in ("syn_vramp", "syn_vstore"):
             if name not in values:
                 raise ValueError(f"no {name}")
@@ -76,7 +74,7 @@ def read_board(path: Path) -> Board:
                 raise ValueError(f"{name} must be in [0, {MAX_CODE_U12}], got {code!r}")
         board = Board(values)
         board.correlation()
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path}: not the file of a board: {reason}") from error
     return board

@@ -19,7 +19,6 @@ neurons was not calibrated, and nothing is known of it. The file gives no second
 mean codes are no absolute scale (``capmem``).
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.chip.calibration.json_file import read_object, require_object
 from spikeloop.workers.chip.capmem import CodeArray, Codes
 from spikeloop.workers.chip.limits import (
     MAX_CODE_U10,
@@ -102,7 +102,7 @@ def read_codes(path: Path) -> LabCodes:
         ValueError: it is no such file; one line that names the file and what is wrong.
     """
     try:
-        values = _object(json.loads(path.read_text(encoding="utf-8")), "the file")
+        values = read_object(path)
         if "neuron_params" in values:
             cells = _of_each_neuron(values)
         else:
@@ -117,7 +117,7 @@ def read_codes(path: Path) -> LabCodes:
         codes = Codes(**memory, large_capacitor=on, small_capacitor=~on)
         if (codes.v_thresh_u10 <= codes.v_leak_u10).any():
             raise ValueError("v_thresh must be above v_leak in every neuron")
-    except (TypeError, ValueError, RecursionError) as error:
+    except ValueError as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path}: not a calibration file of a laboratory: {reason}") from error
     return LabCodes(path, codes, tuple(sorted(cells)))
@@ -128,26 +128,24 @@ def _of_each_neuron(values: Mapping[str, Any]) -> dict[str, list[Any]]:
     neurons = values["neuron_params"]
     if not isinstance(neurons, list) or len(neurons) != N_NEURONS:
         raise ValueError(f"neuron_params must be a list of {N_NEURONS} neurons")
-    shared = _object(values.get("global_params"), "global_params")
+    shared = require_object(values.get("global_params"), "global_params")
     cells: dict[str, list[Any]] = {name: [value] * N_NEURONS for name, value in shared.items()}
     for number, neuron in enumerate(neurons):
-        for name in _object(neuron, f"neuron {number}"):
+        for name in require_object(neuron, f"neuron {number}"):
             cells.setdefault(name, [None] * N_NEURONS)[number] = neuron[name]
     return cells
 
 
-def _object(value: Any, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{what} must be a JSON object, got {type(value).__name__}")
-    return value
-
-
 def _codes(name: str, values: list[Any]) -> CodeArray:
-    """Return the (32,) codes of a cell, each a whole number that the memory can hold."""
+    """Return the (32,) codes of a cell, each a whole number that the memory can hold.
+
+    A reference at 0 V is below every potential, so no input balances there.
+    """
+    least = int(name.startswith("v_syn"))
     for number, value in enumerate(values):
-        if type(value) is not int or not 0 <= value <= MAX_CODE_U10:
+        if type(value) is not int or not least <= value <= MAX_CODE_U10:
             raise ValueError(
-                f"{name} must be whole numbers in [0, {MAX_CODE_U10}], got {value!r} "
+                f"{name} must be whole numbers in [{least}, {MAX_CODE_U10}], got {value!r} "
                 f"in neuron {number}"
             )
     return np.array(values, dtype=np.int64)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.chip.calibration.json_file import read_object, require_object
 from spikeloop.workers.chip.calibration.sensor_calibration import SensorCalibration
 from spikeloop.workers.chip.capmem import BIASES, CAPACITORS, VOLTAGES, Codes
 from spikeloop.workers.chip.limits import MAX_CODE_U10, N_NEURONS
+from spikeloop.workers.chip.mismatch import require_known
 
 FORMAT, VERSION = "spikeloop calibration", 2
 
@@ -105,7 +107,7 @@ class Calibration:
             ValueError: it is not the file of a calibration; one line.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_object(path)
             if (values["format"], values["version"]) != (FORMAT, VERSION):
                 raise ValueError(f"version {values['version']} of {values['format']}")
             if (chip := int(values["chip"])) < 0:
@@ -121,14 +123,14 @@ class Calibration:
                 target=Measurements(**_arrays(values["target"], QUANTITIES)),
                 before=Measurements(**_arrays(values["before"], QUANTITIES)),
                 after=Measurements(**_arrays(values["after"], QUANTITIES)),
-                known=_arrays(values["known"], tuple(values["known"])),
+                known=_known(values["known"]),
                 sensors=SensorCalibration.of_values(values["sensors"])
                 if values["sensors"] is not None
                 else None,
             )
         except KeyError as error:
             raise ValueError(f"{path}: not a calibration of a chip: no {error}") from error
-        except (TypeError, ValueError, RecursionError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"{path}: not a calibration of a chip: {reason}") from error
 
@@ -160,6 +162,12 @@ def _arrays(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Floa
             raise ValueError(f"arrays must have {N_NEURONS} numbers, got shape {given.shape}")
         arrays[name] = given
     return arrays
+
+
+def _known(values: Any) -> dict[str, FloatArray]:
+    found = _arrays(require_object(values, "known"), tuple(values))
+    require_known(found)
+    return found
 
 
 def _codes(values: Mapping[str, Any]) -> Codes:

@@ -17,6 +17,7 @@ from spikeloop.workers.chip.mismatch import (
     KnownDeviations,
     Mismatch,
     neurons_of_chip,
+    require_known,
     synapse_gains,
 )
 
@@ -46,6 +47,8 @@ class Fabrication:
         arguments.require_number("step_s", self.step_s, 0, 1e-6, above=True)
         arguments.require_number("noise_V", self.noise_V, 0, 1)
         arguments.require_mismatch(self.mismatch)
+        if self.known is not None:
+            require_known(self.known)
 
     def sensor_bank(self, sensors: bool | Correlation) -> SensorBank:
         """Return the chip's correlation sensors, or a bank of none."""

@@ -27,7 +27,7 @@ from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.learners.chip.coding import CODINGS
 from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, episode_kernel
-from spikeloop.workers.learners.chip.lab_file import CalibrationFile
+from spikeloop.workers.learners.chip.lab_file import CalibrationFile, known_deviations
 from spikeloop.workers.learners.chip.routine import calibration_of, sensor_bits_of
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity import RewardStdp, TdAdvantage, TdLambda, TdPublished
@@ -207,7 +207,7 @@ class ChipAgent(Settings):
         """
         circuit = self.circuit_of(theta)
         codes, mismatch = neuron_codes(circuit, n_states), self.mismatch
-        known = None if self.calibration_file is None else self.calibration_file.known()
+        known = known_deviations(self.calibration_file)
         calibration_u4 = np.zeros(N_SYNAPSES, dtype=np.uint8)
         if mismatch == "routine":  # measures neurons and sensors; the ADC stays as it is
             found = calibration_of(self.chip, self.calibration_file)

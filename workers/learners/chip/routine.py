@@ -1,5 +1,7 @@
 """Calibrations of the agent's chip by the routine, made once per process."""
 
+import json
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -9,20 +11,17 @@ from spikeloop.workers.chip.calibration.calibrate import calibrate
 from spikeloop.workers.chip.calibration.results import Calibration
 from spikeloop.workers.chip.calibration.sensor_calibration import calibrate_sensors
 from spikeloop.workers.chip.correlation import Correlation
-from spikeloop.workers.learners.chip.lab_file import MeasuredChip
+from spikeloop.workers.learners.chip.lab_file import known_deviations
 
 
-def calibration_of(chip: int, measured: MeasuredChip | None) -> Calibration:
+def calibration_of(chip: int, measured: Mapping[str, list[float]] | None) -> Calibration:
     """Calibrate the neurons of a chip at the codes of ``Circuit``; takes 0.7 s."""
-    return _calibrated(chip, None if measured is None else measured.model_dump_json())
+    return _calibrated(chip, json.dumps(measured))
 
 
 @cache
-def _calibrated(chip: int, measured_json: str | None) -> Calibration:
-    known = None
-    if measured_json is not None:
-        known = MeasuredChip.model_validate_json(measured_json).known()
-    return calibrate(chip, known=known)
+def _calibrated(chip: int, measured_json: str) -> Calibration:
+    return calibrate(chip, known=known_deviations(json.loads(measured_json)))
 
 
 @cache

@@ -222,6 +222,10 @@ def test_a_calibration_is_the_same_after_saving_and_loading(tmp_path: Path) -> N
         ({"codes": None}, ""),
         ({"chip": -1}, "chip must be at least 0"),
         ({"factors": {"leak_u10": [1.0]}}, "32 numbers"),
+        ({"known": {"tau": [0.1] * N_NEURONS}}, "must be of tau_mem, .* got tau"),
+        ({"known": {"tau_mem": [None] * N_NEURONS}}, "known deviations of tau_mem must be"),
+        ({"known": {"tau_mem": [-2] * N_NEURONS}}, "known deviations of tau_mem must be"),
+        ({"known": [1]}, "known must be a JSON object"),
         *(
             ({"codes": {"leak_u10": [code] * N_NEURONS}}, f"leak_u10 .*{message}")
             for code, message in ((2000, "must be in"), (3.5, "whole"), (None, "whole"))

@@ -13,6 +13,7 @@ import pytest
 
 from spikeloop.workers.chip.calibration.board import read_board
 from spikeloop.workers.chip.calibration.published import KNOWN, read_codes
+from spikeloop.workers.chip.calibration.results import Calibration
 from spikeloop.workers.chip.capmem import BIASES, VOLTAGES
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.lab.chip import Chip
@@ -136,6 +137,7 @@ def without(values: dict[str, Any], name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        (lambda: "[" * 100_000, "nested too deeply"),
         (lambda: "{", "Expecting property name"),
         (lambda: [], "the file must be a JSON object, got list"),
         (lambda: {}, "no v_leak"),
@@ -150,6 +152,7 @@ def without(values: dict[str, Any], name: str) -> dict[str, Any]:
         (lambda: content(i_refr=[1024] * 32), r"i_refr .*\[0, 1023\], got 1024 in neuron 0"),
         (lambda: content(i_refr=[True] * 32), "i_refr .*got True"),
         (lambda: content(i_refr=[0] * 32), "refractory_u10 must be in"),
+        (lambda: content(v_syn_ex=[*RAMP[1:], 0]), r"v_syn_ex .*\[1, 1023\], got 0 in neuron 31"),
         (lambda: content(v_thresh=[450] * 32), "v_thresh must be above v_leak"),
         (lambda: content(v_leak=[2.5] * 32), "v_leak .*got 2.5"),
     ],
@@ -161,6 +164,12 @@ def test_other_files_are_refused_in_one_line_that_names_them(
     with pytest.raises(ValueError, match=f"lab.json: not a calibration file .*{message}") as error:
         read_codes(path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("read", [read_codes, read_board, Calibration.load])
+def test_a_file_without_end_is_refused(read: Callable[[Path], Any]) -> None:
+    with pytest.raises(ValueError, match=r"/dev/zero: not .* must have at most 1000000 bytes"):
+        read(Path("/dev/zero"))
 
 
 def test_a_boards_voltages_set_the_sensors_in_proportion(tmp_path: Path) -> None:

@@ -269,6 +269,13 @@ def test_memory_is_checked_when_it_is_set_and_when_a_view_was_written() -> None:
         (lambda chip: Chip(noise_V=None), TypeError, "noise_V .* got None"),  # type: ignore[arg-type]
         (lambda chip: Chip(weight_offset=64), ValueError, "weight_offset .* got 64"),
         (lambda chip: Chip(seed=-1), ValueError, "seed .* got -1"),
+        (lambda chip: Chip(known={"tau": np.zeros(32)}), ValueError, "known .* got tau"),
+        (lambda chip: Chip(known={"exc": np.full(32, np.nan)}), ValueError, "exc must be 32"),
+        (lambda chip: Chip(known={"exc": np.full(32, -1)}), ValueError, r"in \[-0.999, 31\]"),
+        (lambda chip: Chip(known={"exc": np.full(32, 1e40)}), ValueError, "exc must be 32"),
+        (lambda chip: Chip(known={"exc": np.zeros(31)}), ValueError, "exc must be 32"),
+        (lambda chip: Chip(known={"leak_V": np.full(32, 2)}), ValueError, r"\[-1.637, 1.637\]"),
+        (lambda chip: Chip(known=[1]), TypeError, r"known .* got \[1\]"),  # type: ignore[arg-type]
         (lambda chip: Chip(sensors=5), TypeError, "sensors .* got 5"),  # type: ignore[arg-type]
         (lambda chip: Chip(router_delay_cycles=0), ValueError, "router_delay_cycles .* got 0"),
     ],

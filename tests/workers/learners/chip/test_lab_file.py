@@ -48,18 +48,31 @@ def test_the_neurons_are_those_of_the_file_and_the_record_needs_no_file(file: Pa
     assert np.std(refractory_steps(calibrated)) < 0.5 * np.std(expected)
 
 
+def test_a_relative_path_begins_at_the_folder_of_the_configuration(file: Path) -> None:
+    settings = {"calibration_file": file.name}
+    agent = ChipAgent.model_validate(settings, context={"folder": file.parent})
+    assert agent == ChipAgent.model_validate({"calibration_file": str(file)})
+    with pytest.raises(ValidationError, match=r"lab\.json: cannot be read, No such file"):
+        ChipAgent.model_validate(settings, context={"folder": file.parent / "other"})
+    with pytest.raises(ValidationError, match="must be the numbers of a file in the record"):
+        ChipAgent.model_validate({"calibration_file": str(file)}, context={"folder": None})
+
+
 def test_what_cannot_be_is_refused_in_one_line(file: Path, tmp_path: Path) -> None:
     equal, broken = tmp_path / "equal.json", tmp_path / "broken.json"
     equal.write_text(json.dumps(dict.fromkeys(CELLS, 500) | {"v_leak": 450}))
     broken.write_text("{}")
-    short = {"file": "x", "deviations": {"tau_mem": [0.1]}}
-    for settings, message in (
-        ({"calibration_file": str(tmp_path / "no.json")}, "cannot be read, No such file"),
-        ({"calibration_file": str(broken)}, "broken.json: not a calibration file .* no v_leak"),
-        ({"calibration_file": str(equal)}, "equal codes in all neurons"),
-        ({"calibration_file": str(file), "mismatch": "off"}, 'mismatch must not be "off"'),
-        ({"calibration_file": short}, "deviations of tau_mem must be 32 numbers"),
-        ({"calibration_file": {"file": "x", "deviations": {"tau": []}}}, "must be of tau_mem, .*"),
+    for value, message in (
+        (str(tmp_path / "no.json"), "cannot be read, No such file"),
+        ("~nobody-of-that-name/no.json", "cannot be read, No such file"),
+        ("/dev/zero", "must have at most 1000000 bytes"),
+        (str(broken), "broken.json: not a calibration file .* no v_leak"),
+        (str(equal), "equal codes in all neurons"),
+        ({"tau_mem": [0.1]}, "deviations of tau_mem must be 32 numbers"),
+        ({"tau_mem": [1e40] * N_NEURONS}, "deviations of tau_mem must be 32 numbers"),
+        ({"tau": []}, "must be of tau_mem, .* got tau"),
     ):
         with pytest.raises(ValidationError, match=message):
-            ChipAgent.model_validate(settings)
+            ChipAgent.model_validate({"calibration_file": value})
+    with pytest.raises(ValidationError, match='mismatch must not be "off"'):
+        ChipAgent.model_validate({"calibration_file": str(file), "mismatch": "off"})
