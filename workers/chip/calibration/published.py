@@ -15,8 +15,9 @@ What a file says of the chip. Codes that bring all neurons to equal behaviour un
 Time constants go as 1/code, so a neuron that needs c times the mean code is c times as slow at
 equal codes; a threshold that needs c times the mean distance from leak is 1/c times as far. The
 reference of a synaptic input balances where it was set. A quantity whose codes are equal in all
-neurons was not calibrated, and nothing is known of it. The file gives no seconds and volts: the
-mean codes are no absolute scale (``capmem``).
+neurons was not calibrated, and nothing is known of it; neither is of thresholds where only leak
+codes differ, as for the stimulus neuron 31 of hardware/mab's calibration_20.json. The file gives no
+seconds and volts: the mean codes are no absolute scale (``capmem``).
 """
 
 import re
@@ -84,8 +85,8 @@ class LabCodes:
             needed = getattr(codes, bias).astype(np.float64)
             if np.ptp(needed) > 0:
                 found[name] = needed / needed.mean() - 1
-        gap = (codes.v_thresh_u10 - codes.v_leak_u10).astype(np.float64)
-        if np.ptp(gap) > 0:
+        if np.ptp(codes.v_thresh_u10) > 0:
+            gap = (codes.v_thresh_u10 - codes.v_leak_u10).astype(np.float64)
             found["threshold_gap"] = 1 / gap / (1 / gap).mean() - 1
         for name, nominal in (("v_syn_exc", V_SYN_EXC_U10), ("v_syn_inh", V_SYN_INH_U10)):
             balanced = getattr(codes, f"{name}_u10").astype(np.float64)

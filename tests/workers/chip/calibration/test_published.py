@@ -90,6 +90,13 @@ def test_on_the_chip_of_the_file_its_codes_make_all_neurons_equal(tmp_path: Path
     assert np.ptp(other.v_thresh_V) > 0.1
 
 
+def test_a_neuron_with_another_leak_tells_nothing_of_thresholds(tmp_path: Path) -> None:
+    """As the stimulus neuron of a published file, all of whose thresholds are equal."""
+    cells = {"v_leak": [399] * 31 + [458], "v_thresh": [634] * N_NEURONS}
+    known = read_codes(written(tmp_path, content(**cells))).known()
+    assert set(known) == {*KNOWN} - {"threshold_gap"}
+
+
 def test_deviations_are_in_proportion_to_the_codes_that_undo_them(tmp_path: Path) -> None:
     known = read_codes(written(tmp_path, content())).known()
     leak = np.array(CELLS["i_bias_leak"])
