@@ -5,6 +5,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.program_hooks import begin
 
 from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
@@ -37,11 +38,6 @@ THETA = {
     "baseline_rate": 0.1,
     "initial_weight": 30.0,
 }
-
-
-@routine
-def begin(core: Core, memory: Any) -> None:
-    hooks.begin(core, memory)
 
 
 @routine

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.program_hooks import begin, experience
 
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.capmem import ideal_constants
@@ -11,8 +12,6 @@ from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.limits import N_NEURONS
 from spikeloop.workers.chip.memory import data_bytes
-from spikeloop.workers.kernels import routine
-from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_advantage import TdAdvantage, TdAdvantageMemory, rates_q15
 from spikeloop.workers.space import ParameterSpace
 
@@ -26,17 +25,6 @@ THETA = {
     "best_weight": 60.0,
 }
 ONE = 8128
-
-
-@routine
-def begin(core: Core, memory: Any) -> None:
-    hooks.begin(core, memory)
-
-
-@routine
-def experience(core: Core, memory: Any, step: int, state: int, action: int, signal_q7: int) -> None:
-    hooks.decided(core, memory, step, state, action)
-    hooks.rewarded(core, memory, state, action, signal_q7)
 
 
 def start(program: TdAdvantage | None = None, **theta: float) -> tuple[Core, TdAdvantageMemory]:

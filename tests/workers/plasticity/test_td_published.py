@@ -1,16 +1,13 @@
 """The published program: its arithmetic, and each of its faults."""
 
-from typing import Any
-
 import numpy as np
 import pytest
+from support.program_hooks import begin, experience
 
 from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.limits import N_NEURONS
-from spikeloop.workers.kernels import routine
-from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_published import PublishedMemory, TdPublished
 
 S, A = 2, 3
@@ -22,17 +19,6 @@ THETA = {
     "weight_upper": 50.0,
     "rescale_period": 1000.0,
 }
-
-
-@routine
-def begin(core: Core, memory: Any) -> None:
-    hooks.begin(core, memory)
-
-
-@routine
-def experience(core: Core, memory: Any, step: int, state: int, action: int, signal_q7: int) -> None:
-    hooks.decided(core, memory, step, state, action)
-    hooks.rewarded(core, memory, state, action, signal_q7)
 
 
 def start(*, traces: bool = False, **theta: float) -> tuple[Core, PublishedMemory]:
