@@ -27,7 +27,7 @@ from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.worker_pool import warm_up_job
 from spikeloop.coordinator.store import manifest
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 
 EVERY = 100
@@ -101,7 +101,7 @@ def main() -> None:
         store = RunStore.create(Path(folder) / "soak", manifest.describe(config))
         with config.target.open(warm_up_job(config), stop, None) as pool:
             started = time.perf_counter()
-            search(Run(config, store), pool, watch)
+            search(RunFolder(config, store), pool, watch)
             wall_s = time.perf_counter() - started
     points = np.array(watch.points)
     late = points[points[:, 0] > options.generations / 10]

@@ -26,7 +26,7 @@ from spikeloop.coordinator.config.run_config import (
 from spikeloop.coordinator.config.stopping import StopSettings
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.evolution import Evolution
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
@@ -151,7 +151,7 @@ def run(
     """
     with new_store() as store:
         stamps = _Stamps(reported)
-        search(Run(config, store), pool, stamps)
+        search(RunFolder(config, store), pool, stamps)
         table, generations = store.table("episodes"), store.table("generations")
     assert table is not None and generations is not None
     learner = config.learner

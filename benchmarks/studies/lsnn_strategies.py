@@ -38,7 +38,7 @@ from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.search_size import generation_episodes
 from spikeloop.coordinator.search.worker_pool import warm_up_job
 from spikeloop.coordinator.store import manifest
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "lsnn_informative_bandit.toml"
@@ -135,7 +135,7 @@ def run(settings: run_config.RunConfig, name: str) -> Found:
     ):
         store = RunStore.create(Path(folder) / "run", manifest.describe(settings))
         with suppress(Reached):
-            search(Run(settings, store), pool, Looks(name))
+            search(RunFolder(settings, store), pool, Looks(name))
         return found(store.rows(("total_episodes", "wall_s", "held_out_score")))
 
 

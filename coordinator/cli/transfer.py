@@ -29,14 +29,14 @@ def transfer(
     from spikeloop.coordinator.search import transfer_session
     from spikeloop.coordinator.search.transfer_design import transfer_size
     from spikeloop.coordinator.stats.scores import ends
-    from spikeloop.coordinator.store.run_folder import Run, open_run
+    from spikeloop.coordinator.store.run_folder import RunFolder, open_run
     from spikeloop.coordinator.store.trust import reaches, require
 
     # A run as of now, so that one and the same point is scored and names the file.
-    given: Learned | Run = (
+    given: Learned | RunFolder = (
         open_learned(run, trust) if run.is_file() else open_run(run, trust).as_of_now()
     )
-    config = given.config if isinstance(given, Run) else given.config.uploaded_to("")
+    config = given.config if isinstance(given, RunFolder) else given.config.uploaded_to("")
     config = retarget(config, workers, inline, address)
     require(run, reaches(config.tables()), trust)
     values = config.transfer.model_dump()
@@ -49,7 +49,7 @@ def transfer(
         console.out(given.origin)
     n_episodes = transfer_size(settings)
     with progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter:
-        if isinstance(given, Run):
+        if isinstance(given, RunFolder):
             opened = replace(given, config=config)
             result = transfer_session.score_run(opened, settings, reporter, stop)
         else:
@@ -60,5 +60,5 @@ def transfer(
         typer.echo(json.dumps(result.as_json()))
         return
     progress.print_transfer(result, ends(config.family.interface), console)
-    if isinstance(given, Run):
+    if isinstance(given, RunFolder):
         progress.how_to_read(transfer_session.transfer_path(given, settings), console)

@@ -25,7 +25,7 @@ class ComparisonReporter(SessionReporter, Protocol):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class OpenComparison:
     """A comparison with its open workers."""
 
     config: ComparisonConfig

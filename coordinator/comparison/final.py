@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from spikeloop.coordinator.comparison import FINAL, studies, variant_search
-from spikeloop.coordinator.comparison.comparison import Comparison
+from spikeloop.coordinator.comparison.comparison import OpenComparison
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.search.tables import episodes_table
@@ -79,7 +79,7 @@ def _default(strategy: Any) -> bool:
         return False
 
 
-def run_final(comparison: Comparison, compared: list[Variant]) -> None:
+def run_final(comparison: OpenComparison, compared: list[Variant]) -> None:
     """Run the searches that have no score yet, seed by seed for all variants."""
     config, folder = comparison.config, comparison.folder
     seeds = studies.run_seeds(config, studies.FINAL, config.comparison.seeds)
@@ -151,7 +151,7 @@ def _same_search(
     return None
 
 
-def _search(comparison: Comparison, variant: Variant, number: int, seed: int) -> dict[str, Any]:
+def _search(comparison: OpenComparison, variant: Variant, number: int, seed: int) -> dict[str, Any]:
     """Run a search and score it on held-out tasks; a failed one has a reason and no score."""
     config, settings = comparison.config, comparison.config.comparison
     run_folder = comparison.folder / "runs" / variant.name / f"{number:06d}"

@@ -29,7 +29,7 @@ from spikeloop.coordinator.comparison import (
     studies,
     tuning,
 )
-from spikeloop.coordinator.comparison.comparison import Comparison, ComparisonReporter
+from spikeloop.coordinator.comparison.comparison import ComparisonReporter, OpenComparison
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig, parse
 from spikeloop.coordinator.comparison.findings.findings import Findings, findings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
@@ -82,7 +82,7 @@ def _run(
         if found := final.rows(folder):
             reporter.note(f"final phase: {len(found)} results found, as written")
         with open_workers(config.first, stop, reporter, name=folder.name) as pool:
-            comparison = Comparison(config, folder, pool, reporter)
+            comparison = OpenComparison(config, folder, pool, reporter)
             best = {name: tuning.tune(comparison, name) for name in config.tuned}
             compared = final.variants(config, best)
             baseline = config.comparison.baseline

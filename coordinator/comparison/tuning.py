@@ -17,7 +17,7 @@ import numpy as np
 
 from spikeloop.coordinator.comparison import result_tables, studies, variant_search
 from spikeloop.coordinator.comparison.affordable import left_out, tuned_space
-from spikeloop.coordinator.comparison.comparison import Comparison
+from spikeloop.coordinator.comparison.comparison import OpenComparison
 from spikeloop.coordinator.comparison.tunable_space import settings_of
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.store.run_store import RunStore
@@ -31,7 +31,7 @@ CHECKPOINTS = 4
 """A trial reports its score when each quarter of its budget but the last is spent."""
 
 
-def tune(comparison: Comparison, strategy: str) -> Mapping[str, Any] | None:
+def tune(comparison: OpenComparison, strategy: str) -> Mapping[str, Any] | None:
     """Run trials until the budget allows no further one.
 
     Returns:
@@ -70,7 +70,7 @@ def tune(comparison: Comparison, strategy: str) -> Mapping[str, Any] | None:
     return settings_of(best.params)
 
 
-def _run(comparison: Comparison, strategy: str, trial: "Trial") -> "FrozenTrial":
+def _run(comparison: OpenComparison, strategy: str, trial: "Trial") -> "FrozenTrial":
     """Run the searches of a trial, or what is left of them, and give the trial as it ended."""
     from optuna import TrialPruned
     from optuna.trial import TrialState

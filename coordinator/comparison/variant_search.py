@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from spikeloop.coordinator.comparison.comparison import Comparison
+from spikeloop.coordinator.comparison.comparison import OpenComparison
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
@@ -19,7 +19,7 @@ from spikeloop.coordinator.search.search_size import generation_episodes, max_ge
 from spikeloop.coordinator.store import manifest
 from spikeloop.coordinator.store.folder_kind import is_run
 from spikeloop.coordinator.store.integrity import examine, refuse
-from spikeloop.coordinator.store.run_folder import Run, read_run
+from spikeloop.coordinator.store.run_folder import RunFolder, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.job import cut
 from spikeloop.workers.seeding import TaskSet
@@ -121,7 +121,7 @@ def without_race(config: RunConfig, budget: int) -> int:
 
 
 def run(
-    comparison: Comparison,
+    comparison: OpenComparison,
     config: RunConfig,
     folder: Path,
     tasks: int,
@@ -155,7 +155,7 @@ def run(
         )
         store.remove_uncommitted()
         measured(store)
-        found = Run(config, store)
+        found = RunFolder(config, store)
         search(found, pool, _Watch(reporter, lambda: measured(store)))
         point = deploy(found, pool, reporter)
     race = store.finalists(store.generation())

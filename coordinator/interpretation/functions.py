@@ -11,7 +11,7 @@ from spikeloop.coordinator.interpretation.prediction_errors import LINE, NETWORK
 from spikeloop.coordinator.interpretation.prediction_figures import errors_figure, stages_figure
 from spikeloop.coordinator.interpretation.results import Results, bounds, milestones
 from spikeloop.coordinator.report.result_table import result_table
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.quadratic import QuadraticTasks
@@ -98,7 +98,7 @@ def training_stages(
     last = stage(f"learned, after {learned.generation} generations", answers[:n])
     if not learned.source.is_dir():
         return [first, last]
-    run = Run(learned.config, RunStore.open(learned.source))
+    run = RunFolder(learned.config, RunStore.open(learned.source))
     between = [number for _, number in run.store.states() if 0 < number < learned.generation]
     strategy, middle = learned.config.strategy, np.sqrt(first.error * last.error)
     tried = []

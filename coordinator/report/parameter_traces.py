@@ -9,7 +9,7 @@ import pandas as pd
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real
 
@@ -21,7 +21,7 @@ MAX_PANELS = 24
 DEFAULT: dict[str, Any] = {"lw": 1.2, "ls": "--"}
 
 
-def recommended_values(run: Run) -> pd.DataFrame:
+def recommended_values(run: RunFolder) -> pd.DataFrame:
     """Decode the points recommended before the search and after each generation with a state.
 
     Returns:

@@ -9,7 +9,7 @@ import pandas as pd
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.coordinator.stats.scores import curve_band, ends, held_out_of
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LABELS = {"default": "default Θ", "random": "random Θ", "learned": "learned Θ"}
 
 
-def write_run_figures(run: Run) -> list[Path]:
+def write_run_figures(run: RunFolder) -> list[Path]:
     """Draw every figure that the run has data for, and return their files."""
     config, store = run.config, run.store
     seed, scale = config.run.seed, ends(config.family.interface)

@@ -28,7 +28,7 @@ from spikeloop.coordinator.report.page import (
 from spikeloop.coordinator.report.transfer_report import OtherTransfers, transfer_blocks
 from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.stats.scores import ends
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.space import Choice, Parameter, Weights
 
@@ -36,7 +36,7 @@ TABLES = ("generations", "candidates", "episodes", "curves", "finalists", "trans
 LONGEST_ERROR = 300
 
 
-def run_page(run: Run) -> Page:
+def run_page(run: RunFolder) -> Page:
     """Build the report of a run."""
     config, store, manifest = run.config, run.store, run.store.manifest()
     frames = {name: run_figures.frame(store, name) for name in TABLES}
@@ -128,7 +128,7 @@ def _stops(config: RunConfig, generations: pd.DataFrame) -> Iterator[tuple[Rule,
             yield known, describe_stop(known, config.stop, row)
 
 
-def _where(run: Run, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
+def _where(run: RunFolder, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
     candidates, space = frames["candidates"], run.config.space
     if candidates.empty:
         return

@@ -15,7 +15,7 @@ from spikeloop.coordinator.config.stopping import Row, describe_stop
 from spikeloop.coordinator.search import live_metrics, tables
 from spikeloop.coordinator.search.generation import Generation, count_failures
 from spikeloop.coordinator.search.reporter import GenerationReport, Reporter
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.strategies.base import to_arrays
 
 
@@ -26,7 +26,7 @@ class Commits:
     """
 
     def __init__(
-        self, run: Run, pool: WorkerPool, reporter: Reporter, failures: Counter[str]
+        self, run: RunFolder, pool: WorkerPool, reporter: Reporter, failures: Counter[str]
     ) -> None:
         self._run, self._pool, self._reporter = run, pool, reporter
         self._newest: tuple[Generation, pa.Table] | None = None

@@ -24,7 +24,7 @@ from spikeloop.coordinator.search import racing, tables
 from spikeloop.coordinator.search.evaluation import grid_of
 from spikeloop.coordinator.search.reporter import Reporter
 from spikeloop.coordinator.stats.scores import frame_gain_and_span, score
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.seeding import TaskSet
 from spikeloop.workers.space import Choice, ParameterSpace, fold
@@ -33,7 +33,7 @@ ROUND_JOBS = 16
 """Number of jobs, about, that a round of the race is cut into."""
 
 
-def deploy(run: Run, pool: WorkerPool, reporter: Reporter) -> FloatArray:
+def deploy(run: RunFolder, pool: WorkerPool, reporter: Reporter) -> FloatArray:
     """Give the point to deploy after a finished search, (n_dim,), and hold the race if it is due.
 
     The episodes of the race are written to the run.
@@ -54,12 +54,12 @@ def deploy(run: Run, pool: WorkerPool, reporter: Reporter) -> FloatArray:
     return deployed(run)
 
 
-def is_race_over(run: Run) -> bool:
+def is_race_over(run: RunFolder) -> bool:
     """Whether a finished search has had its race, or needs none."""
     return run.store.finalists(run.store.generation()) is not None or len(finalists(run)[0]) == 1
 
 
-def deployed(run: Run) -> FloatArray:
+def deployed(run: RunFolder) -> FloatArray:
     """Give the point to deploy as the files stand, (n_dim,), also of an unfinished run."""
     if run.store.generation() < 0:
         raise ConfigError(f"{run.folder}: nothing is committed yet; resume the run first")
@@ -67,14 +67,14 @@ def deployed(run: Run) -> FloatArray:
     return point_after(run, generation, epoch_start(run.store.rows(), generation))
 
 
-def deployed_generation(run: Run) -> int:
+def deployed_generation(run: RunFolder) -> int:
     """Give the generation whose point is deployed: the race's winner, or the last one."""
     last = run.store.generation()
     episodes = run.store.finalists(last)
     return last if episodes is None else winner(episodes, run.config.run.max_failed_share)
 
 
-def point_after(run: Run, generation: int, first: int, state: Any = None) -> FloatArray:
+def point_after(run: RunFolder, generation: int, first: int, state: Any = None) -> FloatArray:
     """Give the point that would be deployed after a generation, (n_dim,).
 
     It is the mean of what was recommended after the last ``deploy.average`` generations of the same
@@ -117,7 +117,7 @@ def epoch_start(rows: Sequence[Row], generation: int) -> int:
     return min((g for g, epoch in epochs.items() if epoch == epochs[generation]), default=0)
 
 
-def finalists(run: Run) -> tuple[list[int], FloatArray]:
+def finalists(run: RunFolder) -> tuple[list[int], FloatArray]:
     """Give the finalists' generations, latest first, and their points; equal points once."""
     rows = run.store.rows()
     generations = chosen(rows, run.config.deploy.finalists) if rows else [0]

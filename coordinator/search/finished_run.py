@@ -13,11 +13,11 @@ from spikeloop.coordinator.search.transfer_design import (
     transfer_theta,
 )
 from spikeloop.coordinator.store import schemas
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.workers.job import Grid, Status, Tile
 
 
-def read_transfer(run: Run) -> Transfer | None:
+def read_transfer(run: RunFolder) -> Transfer | None:
     """Give the transfer that ends a run, baselines included, as it was when it was run.
 
     None if something is still to be run: the search, the race, or held-out episodes of this very

@@ -21,12 +21,12 @@ from spikeloop.coordinator.search.generation import (
 from spikeloop.coordinator.search.history import KEPT, History
 from spikeloop.coordinator.search.reporter import Reporter
 from spikeloop.coordinator.search.search_size import initial_state, max_generations
-from spikeloop.coordinator.store.run_folder import Run, search_is_over
+from spikeloop.coordinator.store.run_folder import RunFolder, search_is_over
 from spikeloop.coordinator.strategies.base import Evaluation, to_arrays
 from spikeloop.workers.seeding import Purpose, stream
 
 
-def search(run: Run, pool: WorkerPool, reporter: Reporter) -> Any:
+def search(run: RunFolder, pool: WorkerPool, reporter: Reporter) -> Any:
     """Run all generations that are still to come, until the last or a rule of ``[stop]``.
 
     A generation is committed while workers run the first episodes of the next one, so that they do
@@ -58,7 +58,7 @@ def search(run: Run, pool: WorkerPool, reporter: Reporter) -> Any:
     return state
 
 
-def _start(run: Run, pool: WorkerPool, reporter: Reporter) -> tuple[Any, Counter[str]]:
+def _start(run: RunFolder, pool: WorkerPool, reporter: Reporter) -> tuple[Any, Counter[str]]:
     """Read the last committed state; a new search commits its initial state first.
 
     With ``transfer.monitor_every`` the initial state's recommendation gets a held-out score too.
@@ -118,7 +118,7 @@ def _ask_evaluate_tell(
 
 
 def _measure_and_judge(
-    run: Run, pool: WorkerPool, generation: Generation, history: History, reporter: Reporter
+    run: RunFolder, pool: WorkerPool, generation: Generation, history: History, reporter: Reporter
 ) -> Generation:
     """Add the held-out score, if it is due or the search ends here, and the rule that fires."""
     config, number, transfer = run.config, generation.number, run.config.transfer

@@ -21,16 +21,16 @@ from spikeloop.coordinator.search.worker_pool import open_workers
 from spikeloop.coordinator.store import atomic_files, manifest
 from spikeloop.coordinator.store.folder_kind import is_run
 from spikeloop.coordinator.store.integrity import examine, refuse
-from spikeloop.coordinator.store.run_folder import Run, require_same_config
+from spikeloop.coordinator.store.run_folder import RunFolder, require_same_config
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sync.download import StorageMismatch, StoredRun, storage_of
 from spikeloop.coordinator.sync.upload import Upload, uploading
 from spikeloop.workers.garbage_collection import RARELY, frozen
 
-OnEnd = Callable[[Run], object]
+OnEnd = Callable[[RunFolder], object]
 
 
-def existing_run(config: RunConfig, folder: Path, note: Callable[[str], None]) -> Run | None:
+def existing_run(config: RunConfig, folder: Path, note: Callable[[str], None]) -> RunFolder | None:
     """Give the run of a configuration that is in a folder; None if it is still to be started.
 
     A folder that is lost is downloaded from the storage that the run was uploaded to.
@@ -48,7 +48,7 @@ def existing_run(config: RunConfig, folder: Path, note: Callable[[str], None]) -
         note(f"downloaded {n_files} files, up to generation {stored.generation}, from {storage}")
     store = RunStore.open(folder)
     require_same_config(store, config)
-    return Run(config, store)
+    return RunFolder(config, store)
 
 
 def start(
@@ -74,7 +74,7 @@ def start(
         with suppress(OSError):  # it does not exist, or is not empty
             folder.rmdir()
     try:
-        run = Run(config, RunStore.create(folder, manifest.describe(config)))
+        run = RunFolder(config, RunStore.create(folder, manifest.describe(config)))
     except ConfigError:
         if or_resume and (faster := existing_run(config, folder, reporter.note)):
             return resume(faster, reporter, stop, on_end=on_end)
@@ -91,7 +91,7 @@ def start(
 
 
 def resume(
-    run: Run,
+    run: RunFolder,
     reporter: SessionReporter,
     stop: StopSignal,
     after: int | None = None,
@@ -127,7 +127,11 @@ def resume(
 
 
 def _continue(
-    run: Run, reporter: SessionReporter, stop: StopSignal, upload: Upload | None, on_end: OnEnd
+    run: RunFolder,
+    reporter: SessionReporter,
+    stop: StopSignal,
+    upload: Upload | None,
+    on_end: OnEnd,
 ) -> Transfer:
     """Run whatever of search, race and transfer is still to come."""
     if upload is not None:
@@ -143,7 +147,7 @@ def _continue(
     return transfer
 
 
-def _search_and_transfer(run: Run, reporter: SessionReporter, stop: StopSignal) -> Transfer:
+def _search_and_transfer(run: RunFolder, reporter: SessionReporter, stop: StopSignal) -> Transfer:
     settings = run.config.transfer
     with open_workers(run.config, stop, reporter) as pool, frozen(RARELY):
         path = run.store.part_path("transfer", settings.seed)
@@ -191,7 +195,7 @@ def _removed(store: RunStore, paths: list[Path], what: str = "") -> str:
     return f"; removed {len(paths)} {files}{what} ({', '.join(names)}{more})"
 
 
-def _note_end(run: Run, reporter: SessionReporter) -> None:
+def _note_end(run: RunFolder, reporter: SessionReporter) -> None:
     """Say why a search ended before its last generation, if it did."""
     last = run.last_row
     rule = last and last["stopped"]
@@ -199,7 +203,7 @@ def _note_end(run: Run, reporter: SessionReporter) -> None:
         reporter.note(describe_stop(rule, run.config.stop, last))
 
 
-def _note_deployed(run: Run, reporter: SessionReporter) -> None:
+def _note_deployed(run: RunFolder, reporter: SessionReporter) -> None:
     """Say which point the race has chosen, if there was one."""
     if run.config.deploy.finalists > 1:
         reporter.note(f"deployed: the point after generation {deployed_generation(run)}")

@@ -21,14 +21,14 @@ from spikeloop.coordinator.search.transfer_design import (
     transfer_theta,
 )
 from spikeloop.coordinator.search.worker_pool import open_workers
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sync.upload import uploading
 from spikeloop.tasks.base import FloatArray
 
 
 def score_run(
-    run: Run, settings: TransferSettings, reporter: SessionReporter, stop: StopSignal
+    run: RunFolder, settings: TransferSettings, reporter: SessionReporter, stop: StopSignal
 ) -> Transfer:
     """Score the point that a run would deploy on held-out tasks of a given number and seed.
 
@@ -60,7 +60,7 @@ def score_point(
         return _score(config, pool, source, settings, point, reporter)
 
 
-def transfer_path(run: Run, settings: TransferSettings) -> Path:
+def transfer_path(run: RunFolder, settings: TransferSettings) -> Path:
     """Give the file for held-out episodes of the point that a run would deploy as it stands.
 
     Only the run's own seed and number of tasks belong into the folder ``transfer``.
@@ -72,7 +72,7 @@ def transfer_path(run: Run, settings: TransferSettings) -> Path:
 
 
 def score_and_write(
-    run: Run,
+    run: RunFolder,
     pool: WorkerPool,
     path: Path,
     settings: TransferSettings,

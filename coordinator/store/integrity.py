@@ -7,7 +7,7 @@ from pathlib import Path
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store.commit_order import ONCE, PARTS, due
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 
 
@@ -37,7 +37,7 @@ class Found:
     damages: tuple[Damage, ...]
 
 
-def examine(run: Run, last: int | None = None) -> Found:
+def examine(run: RunFolder, last: int | None = None) -> Found:
     """Read every file of a run, or of its generations up to ``last``, and look for missing ones."""
     config, store = run.config, run.store
     committed = store.generation()

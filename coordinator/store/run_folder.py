@@ -23,7 +23,7 @@ CHANGES_NOTHING = ("run.upload_to",)
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFolder:
     """A run whose manifest was read.
 
     Attributes:
@@ -50,7 +50,7 @@ class Run:
         """Whether the search has ended; its race and transfer may still be missing."""
         return search_is_over(self.config, self.last_row)
 
-    def as_of_now(self) -> "Run":
+    def as_of_now(self) -> "RunFolder":
         """Give the run up to the generation that is committed now, while others may write on."""
         return replace(self, store=self.store.as_of_now())
 
@@ -87,14 +87,14 @@ def search_is_over(config: RunConfig, last: Row | None) -> bool:
     return last["generation"] >= config.run.generations or config.stop.ends(last.get("stopped"))
 
 
-def open_run(folder: Path, trust: bool) -> Run:
+def open_run(folder: Path, trust: bool) -> RunFolder:
     """Open an existing run; warn if other code or another kind of processor began it."""
     run = read_run(RunStore.open(folder), trust)
     warn_of_changes(run)
     return run
 
 
-def read_run(store: RunStore, trust: bool = False) -> Run:
+def read_run(store: RunStore, trust: bool = False) -> RunFolder:
     """Read the configuration of an existing run.
 
     Args:
@@ -102,7 +102,7 @@ def read_run(store: RunStore, trust: bool = False) -> Run:
         trust: load the classes of its author's own that it names, which runs their code. Without
             it, only those of modules that are imported already can be used.
     """
-    return Run(read_manifest(store.manifest(), str(store.manifest_path), trust), store)
+    return RunFolder(read_manifest(store.manifest(), str(store.manifest_path), trust), store)
 
 
 def read_manifest(manifest: Mapping[str, Any], source: str, trust: bool) -> RunConfig:
@@ -144,7 +144,7 @@ def require_same_config(store: RunStore, config: RunConfig) -> None:
                 raise _other_value(store, f"{table}.{key}", values[key], value)
 
 
-def warn_of_changes(run: Run) -> None:
+def warn_of_changes(run: RunFolder) -> None:
     """Warn if results may differ, because other code or another kind of processor began a run."""
     manifest, config = run.store.manifest(), run.config
     code = difference(fingerprint(config.working_dir), manifest.get("fingerprint", {}))

@@ -12,7 +12,7 @@ from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.config.stopping import epoch_of, population_spread
 from spikeloop.coordinator.search import deployment, racing
 from spikeloop.coordinator.stats.scores import frame_gain_and_span
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.tasks.base import FloatArray
 
 
@@ -99,7 +99,7 @@ def rule_problems(
     return problems
 
 
-def race_problems(run: Run, episodes: pd.DataFrame) -> list[str]:
+def race_problems(run: RunFolder, episodes: pd.DataFrame) -> list[str]:
     """Check that each finalist met the tasks that the race of a finished search had to give it."""
     generations, _ = deployment.finalists(run)
     edges = racing_schedule.halving_edges(max(len(generations), 2), run.config.deploy.tasks)

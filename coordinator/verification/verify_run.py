@@ -11,7 +11,7 @@ from spikeloop.coordinator.stats.scores import held_out_of
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.commit_order import ONCE, PARTS
 from spikeloop.coordinator.store.integrity import examine
-from spikeloop.coordinator.store.run_folder import Run, read_run
+from spikeloop.coordinator.store.run_folder import RunFolder, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.replay import (
     race_problems,
@@ -85,7 +85,7 @@ def verify(store: RunStore, trust: bool = False) -> Report:
     return report
 
 
-def _verify_states(run: Run, report: Report) -> None:
+def _verify_states(run: RunFolder, report: Report) -> None:
     """Check that every state can be read and recommends a point."""
     last = run.store.generation()
     committed = [number for _, number in run.store.states() if number <= last]
@@ -100,7 +100,7 @@ def _verify_states(run: Run, report: Report) -> None:
         report.checked.append(f"state: {len(committed)} file(s)")
 
 
-def _read(run: Run, name: str, report: Report) -> pd.DataFrame | None:
+def _read(run: RunFolder, name: str, report: Report) -> pd.DataFrame | None:
     """Read all committed parts of a table that have its columns."""
     columns = set(schemas.COLUMNS[name])
     if name == "candidates":
@@ -120,7 +120,7 @@ def _read(run: Run, name: str, report: Report) -> pd.DataFrame | None:
     return frame
 
 
-def _verify_numbers(run: Run, frames: dict[str, pd.DataFrame | None], report: Report) -> bool:
+def _verify_numbers(run: RunFolder, frames: dict[str, pd.DataFrame | None], report: Report) -> bool:
     """Recompute what follows from the episodes, and tell whether the search has ended."""
     config, last = run.config, run.store.generation()
     episodes, candidates, generations = (

@@ -20,7 +20,7 @@ from support.small_run import (
 from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.search.processor_mix import mixed
 from spikeloop.coordinator.store import run_folder
-from spikeloop.coordinator.store.run_folder import Run, warn_of_changes
+from spikeloop.coordinator.store.run_folder import RunFolder, warn_of_changes
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers import evaluate
 from spikeloop.workers.processor import kernels, label, portable
@@ -116,7 +116,7 @@ def test_resume_on_another_processor_warns_unless_portable(
     store = RunStore(start_config(config, tmp_path / "run"))
     here = kernels()
     monkeypatch.setattr(run_folder, "kernels", lambda: {**here, "blas": "Nehalem"})
-    warn_of_changes(Run(config, store))
+    warn_of_changes(RunFolder(config, store))
     expected = f"blas (Nehalem here, {here['blas']} there)" if learner is ECHO else ""
     errors = capsys.readouterr().err
     assert expected in errors

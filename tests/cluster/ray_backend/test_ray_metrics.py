@@ -22,7 +22,7 @@ from spikeloop.coordinator.search.live_metrics import HELD_OUT
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.worker_pool import warm_up_job
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.workers.evaluate import evaluate
@@ -88,7 +88,7 @@ def test_the_metrics_of_a_run_are_its_rows(tmp_path: Path, monkeypatch: pytest.M
     store, watching = RunStore.create(tmp_path / "run", {"config": {}}), Watching()
     began = time.time()
     with config.target.open(warm_up_job(config), StopSignal(), config.working_dir, "small") as pool:
-        search(Run(config, store), pool, watching)
+        search(RunFolder(config, store), pool, watching)
         check_against_rows(watching.seen, store, began)
         ended = exported("last_commit_timestamp_seconds")
         scrape_until(lambda found, _: ended not in found)

@@ -21,7 +21,7 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export import weights as learned
 from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.store import atomic_files, checksums, safe_npz
-from spikeloop.coordinator.store.run_folder import Run, read_run
+from spikeloop.coordinator.store.run_folder import RunFolder, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 
 OTHER = ("--tasks", "4", "--seed", "9", "--inline")
@@ -42,7 +42,7 @@ def test_a_weights_file_holds_the_point_that_the_run_deploys(
     config = read_run(store).config
     known = learned.open_learned(file, trust=False)
     assert known.config.tables() == config.tables()
-    assert known.point.tobytes() == deployed(Run(config, store)).tobytes()
+    assert known.point.tobytes() == deployed(RunFolder(config, store)).tobytes()
     assert (known.generation, known.episodes) == (3, store.total_episodes())
     assert known.transfer == answer("transfer", finished_run, "--inline")
 

@@ -16,7 +16,7 @@ from spikeloop.coordinator.report.page import configuration
 from spikeloop.coordinator.report.write_report import write_report
 from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.store.manifest import describe
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 
 
@@ -73,7 +73,7 @@ def test_tables_of_generations_and_parameters_hold_the_numbers_of_the_files(
     assert column(table, "mean") == [f"{value:.3f}" for value in generations["mean"]]
     assert column(table, "episodes") == [str(value) for value in generations["n_episodes"]]
     config = small_config()
-    point = deployed(Run(config, RunStore(copied_run)))
+    point = deployed(RunFolder(config, RunStore(copied_run)))
     learned = config.space.decode(point[None, :]).values[0]
     table = table_of(page, "The learned Θ")
     assert column(table, "hyperparameter") == list(config.space.columns)

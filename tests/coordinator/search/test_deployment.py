@@ -26,7 +26,7 @@ from spikeloop.coordinator.search import deployment, transfer_session
 from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.search.evaluation import evaluate_grid
 from spikeloop.coordinator.search.generation import held_out_jobs
-from spikeloop.coordinator.store.run_folder import Run, read_run
+from spikeloop.coordinator.store.run_folder import RunFolder, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.base import from_arrays, to_arrays
 from spikeloop.coordinator.verification.verify_run import verify
@@ -76,7 +76,7 @@ def test_point_after_a_generation_is_the_mean_of_the_last_ones_of_its_epoch(
     config = small_config(**AVERAGED)
     points = np.stack([recommended(averaged, config, g) for g in of])
     expected = points[0] if len(of) == 1 else deployment.average(points, config.space)
-    point = deployment.point_after(Run(config, averaged), generation, first)
+    point = deployment.point_after(RunFolder(config, averaged), generation, first)
     np.testing.assert_array_equal(point, expected)
 
 
@@ -84,12 +84,12 @@ def test_what_is_monitored_is_what_would_be_deployed(averaged: RunStore) -> None
     config = small_config(**AVERAGED)
     curves = run_tables(averaged.folder)["curves"]
     for generation in (2, 4):
-        point = deployment.point_after(Run(config, averaged), generation, first=1)
+        point = deployment.point_after(RunFolder(config, averaged), generation, first=1)
         own = [evaluate(config, p, generation) for p in (point, recommended(averaged, config, 4))]
         written = curves.loc[curves["generation"] == generation, "return"].to_list()
         assert written == own[0]
         assert written != own[1]  # the last recommended point alone earns something else
-    np.testing.assert_array_equal(deployed(Run(config, averaged)), point)
+    np.testing.assert_array_equal(deployed(RunFolder(config, averaged)), point)
 
 
 def evaluate(config: RunConfig, point: FloatArray, generation: int) -> list[float]:
@@ -127,7 +127,7 @@ def test_equal_points_race_only_once(copied_run: Path) -> None:
     strategy = config.strategy
     state: Any = from_arrays(strategy.State, store.state(3))
     store.commit(2, {}, to_arrays(state))
-    generations, points = deployment.finalists(Run(config, store))
+    generations, points = deployment.finalists(RunFolder(config, store))
     assert generations == [3]
     np.testing.assert_array_equal(points, recommended(store, config, 3)[None, :])
 
@@ -185,7 +185,9 @@ def test_race_is_written_and_decides(raced: RunStore) -> None:
     table = raced.finalists(4)
     assert table is not None
     winner = deployment.winner(table, 0.2)
-    np.testing.assert_array_equal(deployed(Run(config, raced)), recommended(raced, config, winner))
+    np.testing.assert_array_equal(
+        deployed(RunFolder(config, raced)), recommended(raced, config, winner)
+    )
     assert verify(raced).problems == []
 
 
@@ -218,7 +220,9 @@ def test_transfer_scores_the_winner_of_a_changed_race(raced: RunStore, tmp_path:
         return frame.assign(**{"return": earned})
 
     change_part(store, store.part_path("finalists", 4), loser_wins)
-    np.testing.assert_array_equal(deployed(Run(config, store)), recommended(store, config, loser))
+    np.testing.assert_array_equal(
+        deployed(RunFolder(config, store)), recommended(store, config, loser)
+    )
     resume_run(store.folder)
     after = run_tables(store.folder)["transfer"]
     changed = after["return"] != before["return"]
@@ -258,9 +262,9 @@ def test_the_race_takes_back_a_point_on_a_cliff(tmp_path: Path) -> None:
         store.commit(generation, {"generations": row} if generation else {}, arrays)
     pool = InlinePool(StopSignal())
     without = small_config(learner={"kind": "known_score_learner:Ramp"})
-    assert deployment.deploy(Run(without, store), pool, SilentReporter())[0] == 0.95
+    assert deployment.deploy(RunFolder(without, store), pool, SilentReporter())[0] == 0.95
     reporter = RecordingReporter()
-    assert deployment.deploy(Run(config, store), pool, reporter)[0] == 0.85
+    assert deployment.deploy(RunFolder(config, store), pool, reporter)[0] == 0.85
     assert reporter.grids == [
         (
             "race of the finalists",

@@ -23,7 +23,7 @@ from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.search import finished_run, run_session, transfer_session
 from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store.commit_order import ONCE, PARTS
-from spikeloop.coordinator.store.run_folder import Run, read_run
+from spikeloop.coordinator.store.run_folder import RunFolder, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.job import Status
 
@@ -96,7 +96,7 @@ def test_a_finished_run_prints_the_same_end_without_workers(
 def test_the_transfer_read_from_files_is_the_one_that_was_run(config: Path, tmp_path: Path) -> None:
     settings = load(config)
     first = run_session.start(settings, tmp_path / "small", SilentReporter(), StopSignal())
-    read = finished_run.read_transfer(Run(settings, RunStore(tmp_path / "small")))
+    read = finished_run.read_transfer(RunFolder(settings, RunStore(tmp_path / "small")))
     assert read is not None
     assert json.dumps(read.as_json()) == json.dumps(first.as_json())
     pd.testing.assert_frame_equal(read.episodes, first.episodes, check_exact=True)

@@ -13,7 +13,7 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import InlinePool
 from spikeloop.coordinator.search import live_metrics as measures
 from spikeloop.coordinator.search.loop import search
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -35,7 +35,7 @@ def searched(folder: Path, **changes: dict[str, Any]) -> tuple[Watched, RunStore
     exists = (folder / "run.json").exists()
     store = RunStore.open(folder) if exists else RunStore.create(folder, {"config": {}})
     pool = Watched()
-    search(Run(config, store), pool, SilentReporter())
+    search(RunFolder(config, store), pool, SilentReporter())
     return pool, store
 
 

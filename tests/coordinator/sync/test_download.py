@@ -21,7 +21,7 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.store import checksums
 from spikeloop.coordinator.store.commit_order import rank
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sync.download import StoredRun, download
 
@@ -91,7 +91,7 @@ def test_two_histories_of_one_run_are_not_mixed(
         download(s3.uri(stored), tmp_path)
     config = small_config(run={"upload_to": s3.uri(stored.removesuffix("/small"))})
     with pytest.raises(ConfigError, match=r"generation 2 differs .* run.upload_to"):
-        run_session.resume(Run(config, store), SilentReporter(), StopSignal())
+        run_session.resume(RunFolder(config, store), SilentReporter(), StopSignal())
     assert folder_contents(tmp_path) == before
     assert s3.objects(stored) == there
 

@@ -20,7 +20,7 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.store.commit_order import rank
-from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sync import upload as uploads
 from spikeloop.coordinator.sync.download import StoredRun, download
@@ -158,7 +158,7 @@ def test_storage_that_stays_away_ends_a_run_that_is_whole_here(
     assert_same_contents(tmp_path / "small", run)
     s3.start()
     store = RunStore.open(tmp_path / "small")
-    run_session.resume(Run(config, store), SilentReporter(), StopSignal())
+    run_session.resume(RunFolder(config, store), SilentReporter(), StopSignal())
     assert s3.objects("away/small") == folder_contents(tmp_path / "small")
 
 
