@@ -11,6 +11,7 @@ from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.tasks.restless_bandit import RestlessBandit
+from spikeloop.tasks.reversal_bandit import ReversalBandit
 from spikeloop.tasks.two_step import TwoStep
 
 FAMILIES: dict[str, type[TaskFamily]] = {
@@ -19,6 +20,7 @@ FAMILIES: dict[str, type[TaskFamily]] = {
     "bandit": Bandit,
     "informative_bandit": InformativeBandit,
     "restless_bandit": RestlessBandit,
+    "reversal_bandit": ReversalBandit,
     "two_step": TwoStep,
     "quadratic": Quadratic,
 }

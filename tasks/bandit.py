@@ -15,9 +15,11 @@ from pydantic import Field, model_validator
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
+from spikeloop.tasks.tabular import TabularTasks
 
 Rewards = Literal["bernoulli", "gaussian"]
 Arms = Literal["independent", "dependent", "dependent_easy", "dependent_medium", "dependent_hard"]
+Counts = Literal["drawn", "expected"]
 
 TWO_POINTS: dict[Arms, float] = {
     "dependent_easy": 0.1,
@@ -25,6 +27,7 @@ TWO_POINTS: dict[Arms, float] = {
     "dependent_hard": 0.4,
 }
 """Chance of the worse of two arms in families in which only the better arm's number is unknown."""
+COUNTS = "whether the return adds the reward that was drawn or its expectation"
 LEAST_UNIFORM = 2.0**-54
 """Half the least positive number that a generator draws, in place of 0, whose quantile is −∞."""
 USUAL = 3.0
@@ -38,6 +41,10 @@ class Bandit(Settings):
     N(m[a], noise²). Chances of independent arms are U[0, 1], means N(0, mean_spread²). Dependent
     arms are two Bernoulli arms with p[1] = 1 − p[0]: p[0] is U[0, 1], or one of {.1, .9} (easy),
     {.25, .75} (medium), {.4, .6} (hard) with equal chances. Every observation is 0.
+
+    With ``counts = "expected"`` a pull adds its expected reward to the return, as in the fitness of
+    the chip experiment, which takes the luck of the payouts out of it; what the learner gets to
+    know is the drawn reward in any case.
     """
 
     kind: Literal["bandit"] = "bandit"
@@ -51,6 +58,7 @@ class Bandit(Settings):
     noise: float = Field(
         default=1.0, gt=0, le=1e6, description="standard deviation of rewards of a Gaussian arm"
     )
+    counts: Counts = Field(default="drawn", description=COUNTS)
 
     @model_validator(mode="after")
     def _has_a_law(self) -> Self:
@@ -68,11 +76,12 @@ class Bandit(Settings):
     @property
     def interface(self) -> Interface:
         """Return an interface with one observation and one action per arm."""
-        plain = Interface(1, self.n_arms, "discrete", self.n_steps, tables=False)
+        plain = Interface(1, self.n_arms, "discrete", self.n_steps)
         if self.rewards == "gaussian":
             usual = USUAL * float(np.hypot(self.mean_spread, self.noise))
-            return replace(plain, feedback_range=(-usual, usual))
-        return replace(plain, feedback_values=(0.0, 1.0), n_latents=self.n_arms)
+            return replace(plain, feedback_range=(-usual, usual), tables=False)
+        law = {"feedback_values": (0.0, 1.0), "n_latents": self.n_arms}
+        return replace(plain, **law, tables=True, n_states=2)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "BanditTasks":
         """Sample independent bandits."""
@@ -111,7 +120,9 @@ class BanditTasks(FamilyBatch[Bandit]):
 
     def program(self) -> "BanditProgram":
         """Return the rules."""
-        return BanditProgram(self.family.noise if self.family.rewards == "gaussian" else None)
+        return BanditProgram(
+            self.family.noise if self.family.rewards == "gaussian" else None, self.family.counts
+        )
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
         """Return ``mean``, and the chances as ``latents``, scaled to −1 (never) to 1 (always)."""
@@ -119,12 +130,36 @@ class BanditTasks(FamilyBatch[Bandit]):
             return {"mean": self.mean}
         return {"mean": self.mean, "latents": 2 * self.mean - 1}
 
+    def tables(self) -> TabularTasks:
+        """Return bandits with Bernoulli rewards as tables of two states, which look the same.
+
+        The last pull leads to state 1 where it paid, else to state 0.
+        """
+        if self.family.rewards == "gaussian":
+            raise ValueError('only bandits with rewards = "bernoulli" can be given as tables')
+        # Both states have the same rows: (n_tasks, n_arms, 2, 2).
+        shape = (*self.mean.shape, 2, 2)
+        chance = np.broadcast_to(self.mean[..., None], shape[:3])
+        paid = np.broadcast_to(np.array([0.0, 1.0]), shape)
+        expected = np.broadcast_to(self.mean[..., None, None], shape)
+        return TabularTasks(
+            transition=np.stack([1.0 - chance, chance], axis=-1),
+            reward=(expected if self.family.counts == "expected" else paid).copy(),
+            start_state=np.zeros(self.n_tasks, dtype=np.int64),
+            n_steps=self.family.n_steps,
+            observation=(0, 0),
+            signal=paid.copy(),
+            feedback_values=(0.0, 1.0),
+        )
+
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) expected returns of policies that start without knowledge of the task.
 
-        "UCB1", "Thompson" and "greedy posterior mean" assume independent arms, whatever they are,
-        with the family's own prior; ties are broken at random. With two Bernoulli arms and up to
-        200 pulls their returns are exact, else they are estimated from episodes with ``rng``.
+        "UCB1", "Thompson", "greedy posterior mean" and "Gittins" assume independent arms, whatever
+        they are, with the family's own prior; ties are broken at random. With two Bernoulli arms
+        and up to 200 pulls their returns are exact, else they are estimated from episodes with
+        ``rng``. "Gittins" pulls the arm of the largest finite-horizon Gittins index, of Bernoulli
+        arms with up to 200 pulls; it is left out elsewhere.
 
         "Bayes optimum" has the highest mean return over the family that a policy can have. It is
         exact, and left out where it is not known: for more than two arms, for Gaussian rewards,
@@ -134,6 +169,7 @@ class BanditTasks(FamilyBatch[Bandit]):
         from spikeloop.tasks.references import bandit_exact as exact
         from spikeloop.tasks.references import bandit_indices as indices
         from spikeloop.tasks.references.bandit_optimum import best_choices, majority_return
+        from spikeloop.tasks.references.gittins import MAX_STEPS, gittins_policy
         from spikeloop.tasks.references.simulation import IndexPolicy, simulated_return
 
         family, mean = self.family, self.mean
@@ -142,6 +178,7 @@ class BanditTasks(FamilyBatch[Bandit]):
         baselines: dict[str, FloatArray] = {}
         if not gaussian and n_arms == 2 and n_steps <= exact.MAX_STEPS:
             count_policies = exact.count_policies()
+            count_policies["Gittins"] = exact.larger(gittins_policy(n_steps))
             if independent:
                 count_policies["Bayes optimum"] = best_choices(n_steps)
             for name, choose in count_policies.items():
@@ -152,10 +189,11 @@ class BanditTasks(FamilyBatch[Bandit]):
                 if gaussian
                 else indices.bernoulli_policies()
             )
+            if not gaussian and n_steps <= MAX_STEPS:
+                policies["Gittins"] = gittins_policy(n_steps)
             for name, index in policies.items():
                 baselines[name] = simulated_return(
-                    self.play,
-                    np.broadcast_to(mean[:, None], (self.n_tasks, n_steps, n_arms)),
+                    replace(self, family=family.model_copy(update={"counts": "expected"})),
                     IndexPolicy(index, n_arms),
                     rng,
                     max_numbers=2**25,
@@ -175,9 +213,11 @@ class BanditProgram(TaskProgram):
 
     Attributes:
         noise: standard deviation of Gaussian rewards; None where they are 0 or 1.
+        counts: what the return is a sum of.
     """
 
     noise: float | None
+    counts: Counts = "drawn"
 
     def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Return Gaussian deviations of rewards from their means, else the uniform numbers."""
@@ -191,7 +231,7 @@ class BanditProgram(TaskProgram):
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Return the rewards of the pulled arms."""
+        """Return what counts of the rewards of the pulled arms, and the rewards."""
         mean = arrays["mean"][state["task"], actions]
         reward = (noise < mean).astype(mean.dtype) if self.noise is None else mean + noise
-        return state, reward, reward
+        return state, mean if self.counts == "expected" else reward, reward

@@ -29,8 +29,10 @@ class Interface:
         feedback_range: usual range of the feedback; encoders are spread over it.
         feedback_values: all values of the feedback in ascending order where they are few, else
             empty.
-        tables: False if tasks are never given as tables (``TabularTasks``), so that learners that
-            read tables refuse the family before a run starts; None if that is not known.
+        tables: whether tasks are given as tables (``tabular.HasTables``); learners that read tables
+            refuse a family that says False before a run starts. None if that is not known.
+        n_states: number of states of the tables, where some of them have the same observation; None
+            where each state has its own.
         grid: height and width where states are the fields of a maze, given as a map too
             (``TabularTasks.map_u8``); None elsewhere.
         n_latents: how many numbers that define a task training may use as targets, although the
@@ -48,6 +50,7 @@ class Interface:
     feedback_range: tuple[float, float] = (0.0, 1.0)
     feedback_values: tuple[float, ...] = ()
     tables: bool | None = None
+    n_states: int | None = None
     grid: tuple[int, int] | None = None
     n_latents: int = 0
 

@@ -6,13 +6,13 @@ must track the better arm, and infer from its rewards alone how quickly it has t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.bandit import LEAST_UNIFORM
+from spikeloop.tasks.bandit import COUNTS, LEAST_UNIFORM, Counts
 from spikeloop.tasks.base import FloatArray, Interface, References
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
@@ -51,6 +51,7 @@ class RestlessBandit(Settings):
     high_volatility: float = Field(
         default=0.1, gt=0, le=1, description="standard deviation of a step of a quick walk"
     )
+    counts: Counts = Field(default="drawn", description=COUNTS)
 
     @model_validator(mode="after")
     def _has_a_law(self) -> Self:
@@ -125,7 +126,7 @@ class RestlessTasks(FamilyBatch[RestlessBandit]):
 
     def program(self) -> "RestlessProgram":
         """Return the rules."""
-        return RestlessProgram()
+        return RestlessProgram(self.family.counts)
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Estimate (n_tasks,) expected returns of policies that know the family but not the task.
@@ -153,10 +154,8 @@ class RestlessTasks(FamilyBatch[RestlessBandit]):
             "Thompson": policies.Thompson(*law),
             "Bayes optimum" if dependent else "greedy posterior mean": policies.Greedy(*law),
         }
-        return {
-            name: simulated_return(self.play, self.mean, policy, rng)
-            for name, policy in of_name.items()
-        }
+        expected = replace(self, family=self.family.model_copy(update={"counts": "expected"}))
+        return {name: simulated_return(expected, policy, rng) for name, policy in of_name.items()}
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,12 @@ class RestlessProgram(TaskProgram):
     """The rules of restless bandits: an arm pays where the random number is below its chance.
 
     The state has ``task`` and ``done``, (n_episodes,) the pulls so far.
+
+    Attributes:
+        counts: what the return is a sum of.
     """
+
+    counts: Counts = "drawn"
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
         """Return the state before the first pull."""
@@ -173,7 +177,8 @@ class RestlessProgram(TaskProgram):
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Return the rewards of the pulled arms."""
+        """Return what counts of the rewards of the pulled arms, and the rewards."""
         mean = arrays["mean"][state["task"], state["done"], actions]
         reward = (noise < mean).astype(mean.dtype)
-        return {**state, "done": state["done"] + 1}, reward, reward
+        counted = mean if self.counts == "expected" else reward
+        return {**state, "done": state["done"] + 1}, counted, reward

@@ -1,12 +1,12 @@
 """Markov decision processes as tables, shared by all families with few states and actions."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, References, TaskBatch
 from spikeloop.tasks.program import Arrays, ProgramBatch, TaskProgram
 from spikeloop.tasks.references.finite_horizon import optimal_return, random_return
 
@@ -15,6 +15,19 @@ def require_tables(interface: Interface, learner: str) -> None:
     """Raise ValueError if a family never gives its tasks as the tables that a learner reads."""
     if interface.tables is False:
         raise ValueError(f"{learner} needs tasks given as tables, as random_mdp and maze are")
+
+
+def as_tables(tasks: TaskBatch, learner: str) -> "TabularTasks":
+    """Return a batch as tables, for the learner of that name.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if isinstance(tasks, TabularTasks):
+        return tasks
+    if isinstance(tasks, HasTables):
+        return tasks.tables()
+    raise ValueError(f"{learner} needs tasks given as tables, got {type(tasks).__name__}")
 
 
 @dataclass(frozen=True)
@@ -28,9 +41,12 @@ class TabularTasks(ProgramBatch):
             and references are sums.
         start_state: (n_tasks,) state in which an episode starts.
         n_steps: steps of one episode; there is no reset within it.
+        observation: what a learner observes in each state, a number from 0 on; empty where each
+            state is its own observation.
         signal: feedback for that transition, like ``reward``; None where it is the reward itself.
             Learners read it as ``feedback``.
         feedback_range: range of the feedback over the whole family.
+        feedback_values: all values of the feedback in ascending order where they are few.
         map_u8: (n_tasks, height, width) uint8 the same tasks as maps where they are mazes
             (``maze``), which take less memory: 0 for a free field, 1 for a wall, 2 for the goal.
         map_feedback: feedback at a wall or the border, and at the goal.
@@ -40,8 +56,10 @@ class TabularTasks(ProgramBatch):
     reward: FloatArray
     start_state: IntArray
     n_steps: int
+    observation: tuple[int, ...] = ()
     signal: FloatArray | None = None
     feedback_range: tuple[float, float] = (0.0, 1.0)
+    feedback_values: tuple[float, ...] = ()
     map_u8: NDArray[np.uint8] | None = None
     map_feedback: tuple[float, float] = (0.0, 0.0)
 
@@ -49,11 +67,13 @@ class TabularTasks(ProgramBatch):
     def interface(self) -> Interface:
         """Return an interface with discrete states and actions."""
         return Interface(
-            self.n_states,
+            self.n_observations,
             self.n_actions,
             "discrete",
             self.n_steps,
             feedback_range=self.feedback_range,
+            feedback_values=self.feedback_values,
+            n_states=self.n_states if self.observation else None,
             grid=None if self.map_u8 is None else self.map_u8.shape[1:],
         )
 
@@ -72,19 +92,31 @@ class TabularTasks(ProgramBatch):
         """Return the number of states."""
         return int(self.transition.shape[2])
 
+    @property
+    def n_observations(self) -> int:
+        """Return the number of observations."""
+        return max(self.observation) + 1 if self.observation else self.n_states
+
+    def observations(self) -> IntArray:
+        """Return (n_states,) the observation of each state."""
+        return np.array(self.observation or range(self.n_states), dtype=np.int64)
+
     def expected_reward(self) -> FloatArray:
         """Return (n_tasks, n_actions, n_states) expected rewards of actions in states."""
         expected: FloatArray = (self.transition * self.reward).sum(axis=-1)
         return expected
 
     def references(self) -> References:
-        """Return exact expected returns of the uniform and the optimal policy over ``n_steps``."""
+        """Return exact expected returns of the uniform and the optimal policy over ``n_steps``.
+
+        The optimal policy sees the state itself, whatever is observed of it.
+        """
         tables = (self.transition, self.expected_reward(), self.start_state, self.n_steps)
         return References(random=random_return(*tables), optimal=optimal_return(*tables))
 
     def program(self) -> "TabularProgram":
         """Return the rules."""
-        return TabularProgram()
+        return TabularProgram(self.observation)
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
         """Return ``start_state``, ``reward``, ``feedback`` and cumulative probabilities.
@@ -111,15 +143,23 @@ class TabularProgram(TaskProgram):
 
     In single precision a random number close to the border between two successors may fall on the
     other side, with a probability below 1e-7 for each border of a row.
+
+    Attributes:
+        observation: of each state; empty where each state is its own observation.
     """
+
+    observation: tuple[int, ...] = ()
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
         """Put each episode into the start state of its task; ``place`` is the current state."""
         return {"task": task, "place": arrays["start_state"][task]}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """Return the current states."""
-        return state["place"]
+        """Return the observations of the current states."""
+        place = state["place"]
+        if not self.observation:
+            return place
+        return xp.asarray(self.observation, dtype=place.dtype)[place]
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
@@ -130,3 +170,12 @@ class TabularProgram(TaskProgram):
         successor = passed.sum(axis=-1, dtype=state["place"].dtype)
         there = (*row, successor)
         return {**state, "place": successor}, arrays["reward"][there], arrays["feedback"][there]
+
+
+@runtime_checkable
+class HasTables(Protocol):
+    """A batch whose tasks can also be given as tables."""
+
+    def tables(self) -> TabularTasks:
+        """Return the tasks as tables, with the interface, rewards and references of the batch."""
+        ...

@@ -13,10 +13,14 @@ N_POINTS = 100
 
 @dataclass(frozen=True)
 class RescorlaWagner:
-    """V[arm] ← V[arm] + rate · (reward − V[arm]), starting from V = 1/2."""
+    """V[arm] ← V[arm] + rate · (reward − V[arm]), starting from V = 1/2.
+
+    A fictive update moves the values of the other arms towards 1 − reward as well.
+    """
 
     n_arms: int
     rate: float = 0.5
+    fictive: bool = False
 
     @property
     def size(self) -> int:
@@ -32,10 +36,11 @@ class RescorlaWagner:
         return memory["value"]
 
     def learn(self, memory: Memory, arm: IntArray, reward: FloatArray) -> Memory:
-        """Move the value of the pulled arm towards the reward."""
-        value = memory["value"]
+        """Move the value of the pulled arm towards the reward, others only in fictive updates."""
+        value, paid = memory["value"], reward[:, None]
         pulled = arm[:, None] == np.arange(self.n_arms)
-        return {"value": value + self.rate * pulled * (reward[:, None] - value)}
+        others = ~pulled * (1.0 - paid - value) if self.fictive else 0.0
+        return {"value": value + self.rate * (pulled * (paid - value) + others)}
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ A policy is a pair of pure functions: ``numbers`` gives every arm a number, and 
 largest number is pulled, ties broken at random; ``learn`` takes the reward into account.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from spikeloop.tasks.base import FloatArray, IntArray, Play
+from spikeloop.tasks.base import FloatArray, IntArray, TaskBatch
 from spikeloop.tasks.references.bandit_indices import Index
 
 MAX_EPISODES = 400
@@ -77,19 +77,17 @@ class IndexPolicy:
 
 
 def simulated_return(
-    play: Callable[[IntArray], Play],
-    mean: FloatArray,
+    tasks: TaskBatch,
     policy: Policy,
     rng: np.random.Generator,
     *,
     max_numbers: int = 2**27,
     max_at_once: int | None = 2**24,
 ) -> FloatArray:
-    """Average over episodes what the pulled arms pay on average, which varies less than rewards.
+    """Average over episodes what a policy earns.
 
     Args:
-        play: starts episodes, given the task of each.
-        mean: (n_tasks, n_steps, n_arms) expected rewards.
+        tasks: the bandits. Those that count expected rewards give estimates that vary less.
         policy: the policy.
         rng: for rewards, ties and the policy's own draws.
         max_numbers: limit of the memories of all episodes, summed over steps, which limits the
@@ -100,7 +98,7 @@ def simulated_return(
     Returns:
         (n_tasks,) estimated expected returns.
     """
-    n_tasks, n_steps, _ = mean.shape
+    n_tasks, n_steps = tasks.n_tasks, tasks.interface.n_steps
     n_episodes = max_numbers // max(policy.size * n_tasks * n_steps, 1)
     n_episodes = int(np.clip(n_episodes, 1, MAX_EPISODES))
     at_once = max(n_tasks, 1)
@@ -108,16 +106,16 @@ def simulated_return(
         at_once = max(max_at_once // (policy.size * n_episodes), 1)
     returns = np.zeros(n_tasks)
     for first in range(0, n_tasks, at_once):
-        tasks = np.arange(first, min(first + at_once, n_tasks))
-        task = np.repeat(tasks, n_episodes)
-        episodes, memory = play(task), policy.start(len(task))
-        expected = np.zeros(len(task))
-        for step in range(n_steps):
+        chosen = np.arange(first, min(first + at_once, n_tasks))
+        task = np.repeat(chosen, n_episodes)
+        episodes, memory = tasks.play(task), policy.start(len(task))
+        earned = np.zeros(len(task))
+        for _ in range(n_steps):
             number = policy.numbers(memory, rng)
             largest = number == number.max(axis=1, keepdims=True)
             arm = np.where(largest, rng.random(number.shape), -1.0).argmax(axis=1)
-            reward, _ = episodes.step(arm, rng.random(len(task)))
-            memory = policy.learn(memory, arm, reward)
-            expected += mean[task, step, arm]
-        returns[tasks] = expected.reshape(len(tasks), n_episodes).mean(axis=1)
+            reward, feedback = episodes.step(arm, rng.random(len(task)))
+            memory = policy.learn(memory, arm, feedback)
+            earned += reward
+        returns[chosen] = earned.reshape(len(chosen), n_episodes).mean(axis=1)
     return returns
