@@ -130,6 +130,10 @@ class BanditTasks(FamilyBatch[Bandit]):
             return {"mean": self.mean}
         return {"mean": self.mean, "latents": 2 * self.mean - 1}
 
+    def with_expected_rewards(self) -> Self:
+        """Return the same bandits whose returns add expected rewards."""
+        return replace(self, family=self.family.model_copy(update={"counts": "expected"}))
+
     def tables(self) -> TabularTasks:
         """Return bandits with Bernoulli rewards as tables of two states, which look the same.
 
@@ -193,7 +197,7 @@ class BanditTasks(FamilyBatch[Bandit]):
                 policies["Gittins"] = gittins_policy(n_steps)
             for name, index in policies.items():
                 baselines[name] = simulated_return(
-                    replace(self, family=family.model_copy(update={"counts": "expected"})),
+                    self.with_expected_rewards(),
                     IndexPolicy(index, n_arms),
                     rng,
                     max_numbers=2**25,

@@ -124,6 +124,10 @@ class RestlessTasks(FamilyBatch[RestlessBandit]):
             random=self.mean.mean(axis=2).sum(axis=1), optimal=self.mean.max(axis=2).sum(axis=1)
         )
 
+    def with_expected_rewards(self) -> Self:
+        """Return the same bandits whose returns add expected rewards."""
+        return replace(self, family=self.family.model_copy(update={"counts": "expected"}))
+
     def program(self) -> "RestlessProgram":
         """Return the rules."""
         return RestlessProgram(self.family.counts)
@@ -154,7 +158,7 @@ class RestlessTasks(FamilyBatch[RestlessBandit]):
             "Thompson": policies.Thompson(*law),
             "Bayes optimum" if dependent else "greedy posterior mean": policies.Greedy(*law),
         }
-        expected = replace(self, family=self.family.model_copy(update={"counts": "expected"}))
+        expected = self.with_expected_rewards()
         return {name: simulated_return(expected, policy, rng) for name, policy in of_name.items()}
 
 

@@ -141,13 +141,13 @@ class ReversalTasks(TabularTasks):
             "fictive": RescorlaWagner(2, RATE, fictive=True),
             "Bayes optimum": ReversalFilter(self.family.better, self.family.hazards),
         }
-        expected = replace(self, reward=self._expected())
+        expected = self.with_expected_rewards()
         return {
             name: simulated_return(expected, policy, rng, max_numbers=2**25)
             for name, policy in of_name.items()
         }
 
-    def _expected(self) -> FloatArray:
-        """Return rewards that are their expectations, (n_tasks, 2, 4, 4)."""
+    def with_expected_rewards(self) -> Self:
+        """Return the same bandits whose returns add expected rewards."""
         expected = (self.transition * self.feedback).sum(axis=-1, keepdims=True)
-        return np.broadcast_to(expected, self.transition.shape).copy()
+        return replace(self, reward=np.broadcast_to(expected, self.transition.shape).copy())

@@ -27,6 +27,10 @@ from pydantic import Field, model_validator
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
+from spikeloop.tasks.tabular import TabularTasks
+
+N_STATES = 8
+"""States of the tables."""
 
 
 class TwoStep(Settings):
@@ -69,7 +73,12 @@ class TwoStep(Settings):
     @property
     def interface(self) -> Interface:
         """Return an interface with three observations, two actions, and rewards 0 and 1."""
-        return Interface(3, 2, "discrete", self.n_steps, feedback_values=(0.0, 1.0), tables=False)
+        return Interface(
+            *(3, 2, "discrete", self.n_steps),
+            feedback_values=(0.0, 1.0),
+            tables=True,
+            n_states=N_STATES,
+        )
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "TwoStepTasks":
         """Sample independent tasks; larger samples start with the same ones."""
@@ -113,6 +122,42 @@ class TwoStepTasks(FamilyBatch[TwoStep]):
     def program(self) -> "TwoStepProgram":
         """Return the rules."""
         return TwoStepProgram(self.family.common, self.family.reward)
+
+    def tables(self) -> TabularTasks:
+        """Return tasks of the same law as tables of eight states.
+
+        State 2 g + r is the first stage while the good state is g and after a trial that paid r;
+        state 4 + 2 g + k is the second stage in state k + 1. Here reversals are drawn within the
+        episode instead of with the task, so episodes follow ``good`` in its first trial only. The
+        references are the same.
+        """
+        family = self.family
+        good, state = np.ogrid[:2, :2]
+        transition = np.zeros((2, 2, 2, 2, 2, 2, 2))  # action, then stage, good, rest; the same
+        for action in range(2):
+            usual = np.where(np.arange(2) == action, family.common, 1.0 - family.common)
+            for g in range(2):
+                transition[action, 0, g, :, 1, g] = usual
+        chance = np.where(good == state, family.reward, 1.0 - family.reward)
+        pays = np.stack([1.0 - chance, chance], axis=-1)  # good, state, paid
+        for g in range(2):
+            transition[:, 1, g, :, 0, g] = (1.0 - family.reversal) * pays[g]
+            transition[:, 1, g, :, 0, 1 - g] = family.reversal * pays[g]
+        reward = np.zeros(transition.shape)
+        reward[:, 1, :, :, 0, :, 1] = 1.0
+
+        def table(values: FloatArray) -> FloatArray:
+            shape = self.n_tasks, 2, N_STATES, N_STATES
+            return np.broadcast_to(values.reshape(shape[1:]), shape).copy()
+
+        return TabularTasks(
+            transition=table(transition),
+            reward=table(reward),
+            start_state=2 * self.good[:, 0],
+            n_steps=family.n_steps,
+            observation=(0, 0, 0, 0, 1, 2, 1, 2),
+            feedback_values=(0.0, 1.0),
+        )
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) expected returns of policies that know the family but not the task.

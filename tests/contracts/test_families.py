@@ -24,12 +24,13 @@ from spikeloop.tasks.mdp import RandomMdpTasks
 from spikeloop.tasks.program import ProgrammedTasks
 from spikeloop.tasks.quadratic import QuadraticTasks
 from spikeloop.tasks.restless_bandit import RestlessTasks
-from spikeloop.tasks.tabular import TabularTasks
+from spikeloop.tasks.reversal_bandit import ReversalTasks
+from spikeloop.tasks.tabular import HasTables, TabularProgram, TabularTasks, as_tables
 from spikeloop.tasks.two_step import TwoStepTasks
 
 ALPHA = 1e-4
 N_TASKS, N_EPISODES = 16, 60
-FEW = {"informative_bandit": 7}
+FEW = {"informative_bandit": 7, "reversal_bandit": 3}
 """Exceeded by the different tasks among 50, where there are no more than 10."""
 
 
@@ -78,12 +79,18 @@ def optimal_answers(tasks: QuadraticTasks) -> Chooser:
 OPTIMAL: dict[type, Callable[[Any], Chooser]] = {
     TabularTasks: optimal_in_tables,
     RandomMdpTasks: optimal_in_tables,
+    ReversalTasks: optimal_in_tables,
     BanditTasks: lambda tasks: lambda step, task, seen: tasks.mean[task].argmax(axis=1),
     InformativeTasks: lambda tasks: lambda step, task, seen: tasks.target[task],
     RestlessTasks: lambda tasks: lambda step, task, seen: tasks.mean[task, step].argmax(axis=1),
     TwoStepTasks: lambda tasks: lambda step, task, seen: tasks.good[task, step // 2],
     QuadraticTasks: optimal_answers,
 }
+
+
+def seen_by_optimal(play: Any) -> Any:
+    """The observation or, where tables have states that look the same, the state itself."""
+    return play.state["place"] if isinstance(play.program, TabularProgram) else play.observe()
 
 
 def played(tasks: TaskBatch, policy: str, choose: Chooser | None = None) -> FloatArray:
@@ -97,7 +104,7 @@ def played(tasks: TaskBatch, policy: str, choose: Chooser | None = None) -> Floa
         choose = OPTIMAL[batch](tasks)
     for step in range(interface.n_steps):
         if choose is not None and policy == "optimal":
-            actions = choose(step, task, play.observe())
+            actions = choose(step, task, seen_by_optimal(play))
         elif interface.actions == "continuous":  # the mean of all targets
             actions = np.full((task.size, interface.n_actions), 0.5)
         else:
@@ -247,11 +254,17 @@ def test_tasks_differ_from_one_another(family: TaskFamily) -> None:
 
 
 def test_tables_are_probabilities_and_rewards_in_range(family: TaskFamily) -> None:
-    tasks = sample(family, 50)
-    if not isinstance(tasks, TabularTasks):
+    sampled = sample(family, 50)
+    if family.interface.tables is False or not isinstance(sampled, TabularTasks | HasTables):
         pytest.skip("no tables")
+    tasks = as_tables(sampled, "a test")
+    for policy in ("random", "optimal"):
+        np.testing.assert_allclose(
+            getattr(tasks.references(), policy), getattr(sampled.references(), policy), rtol=1e-9
+        )
     interface = family.interface
-    shape = (50, interface.n_actions, interface.n_observations, interface.n_observations)
+    n_states = interface.n_states or interface.n_observations
+    shape = (50, interface.n_actions, n_states, n_states)
     assert tasks.transition.shape == tasks.reward.shape == shape
     assert tasks.n_steps == interface.n_steps
     assert (tasks.transition >= 0).all()
@@ -259,4 +272,6 @@ def test_tables_are_probabilities_and_rewards_in_range(family: TaskFamily) -> No
     assert ((tasks.reward >= 0) & (tasks.reward <= 1)).all()
     assert tasks.feedback.shape == shape
     assert np.isfinite(tasks.feedback).all()
-    assert ((tasks.start_state >= 0) & (tasks.start_state < interface.n_observations)).all()
+    assert ((tasks.start_state >= 0) & (tasks.start_state < n_states)).all()
+    assert len(tasks.observations()) == n_states
+    assert set(tasks.observations()) == set(range(interface.n_observations))

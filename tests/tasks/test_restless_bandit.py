@@ -206,7 +206,7 @@ def test_thompson_draws_from_the_posterior() -> None:
 def test_a_fixed_arms_return_is_the_sum_of_its_chances() -> None:
     tasks = sample(7, arms="independent", n_arms=3)
     last = IndexPolicy(lambda total, pulls, step, rng: 0 * total + np.eye(3)[2], 3)
-    returns = simulated_return(tasks.play, tasks.mean, last, np.random.default_rng(8))
+    returns = simulated_return(tasks.with_expected_rewards(), last, np.random.default_rng(8))
     np.testing.assert_allclose(returns, tasks.mean[:, :, 2].sum(axis=1), rtol=1e-12)
 
 
@@ -216,9 +216,9 @@ def test_still_dependent_bandits_have_the_exact_optimum(monkeypatch: pytest.Monk
     tasks = sample(60, n_steps=30, **STILL)
     exact = majority_return(tasks.mean[:, 0], 30)
     rng, law = np.random.default_rng(9), (1, True, tasks.family.volatilities)
-    returns = simulated_return(tasks.play, tasks.mean, Greedy(*law), rng)
+    returns = simulated_return(tasks.with_expected_rewards(), Greedy(*law), rng)
     assert_mean(returns - exact, 0.0, ALPHA)
-    returns = simulated_return(tasks.play, tasks.mean, Thompson(*law), rng)
+    returns = simulated_return(tasks.with_expected_rewards(), Thompson(*law), rng)
     with pytest.raises(AssertionError):
         assert_mean(returns - exact, 0.0, ALPHA)
 

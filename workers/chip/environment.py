@@ -3,8 +3,9 @@
 A Markov decision process is two tables, 5 bytes for each action, state and successor as in the
 published program (Neuromorphic_Hardware_learns_to_learn, hardware/mdp/PPU/MDP.c): a word with the
 cumulative probability, where the published one has the probability itself, and a byte with the
-feedback, or a halfword where the feedback is not in [0, 1]. A maze is a map of its walls, a byte
-for each field (PPU/Maze.c at 812b9ee).
+feedback, or a halfword where the feedback is not in [0, 1]. Where several states look the same, as
+those of a bandit do, a byte for each state says what is observed there. A maze is a map of its
+walls, a byte for each field (PPU/Maze.c at 812b9ee).
 
 Both come through the mailbox. What ``message`` writes for the host, ``receive`` reads for the
 processor.
@@ -42,6 +43,8 @@ class Environment(NamedTuple):
     Attributes:
         n_actions: actions.
         n_states: states; of a maze, its fields.
+        n_observations: state neurons, one for each observation.
+        observation_u8: (n_states,) uint8 what is observed in each state.
         start_state: state in which an episode starts.
         cumulative_u32: (n_actions, n_states, n_states) cumulative probabilities · 65535.
         signal_q7: (n_actions, n_states, n_states) int16 feedback · 127.
@@ -56,6 +59,8 @@ class Environment(NamedTuple):
 
     n_actions: int
     n_states: int
+    n_observations: int
+    observation_u8: NDArray[np.uint8]
     start_state: int
     cumulative_u32: NDArray[np.uint32]
     signal_q7: NDArray[np.int16]
@@ -96,8 +101,9 @@ def environment_bytes(interface: Interface) -> int:
     """
     if interface.grid is not None:
         return 1 + MAP_CONSTANTS.itemsize + interface.n_observations
-    n_entries = interface.n_actions * interface.n_observations**2
-    return 1 + n_entries * (4 + signal_type(interface).itemsize)
+    n_states = interface.n_states or interface.n_observations
+    n_entries = interface.n_actions * n_states**2
+    return 1 + (interface.n_states or 0) + n_entries * (4 + signal_type(interface).itemsize)
 
 
 def signal_type(interface: Interface) -> np.dtype:
@@ -116,6 +122,8 @@ def message(tasks: TabularTasks, task: int) -> bytes:
     else:
         cumulative = np.cumsum(tasks.transition[task], axis=-1)
         # Halves go up, whichever way floating point leans, as restarts in a map of walls do.
+        if tasks.observation:
+            parts.append(np.array(tasks.observation, dtype=np.uint8).tobytes())
         scaled = np.floor(cumulative / cumulative[..., -1:] * FULL + 0.5 + 1e-6)
         signal = to_q7(tasks.feedback[task], signal_type(tasks.interface))
         parts += [scaled.astype(">u4").tobytes(), signal.tobytes()]
@@ -142,8 +150,10 @@ def to_q7(feedback: FloatArray, number_format: np.dtype) -> NDArray[Any]:
 
 def receive(mailbox: Mailbox, interface: Interface, reward: FloatArray) -> Environment:
     """Copy a task from the mailbox into the processor's memory."""
-    n_actions, n_states = interface.n_actions, interface.n_observations
+    n_actions, n_observations = interface.n_actions, interface.n_observations
+    n_states = interface.n_states or n_observations
     (start_state,) = mailbox.receive(1)
+    observation = np.arange(n_states, dtype=np.uint8)
     shape = (0, 0, 0)
     map_u8, width, bump_q7, goal_q7 = np.zeros(0, dtype=np.uint8), 0, 0, 0
     if interface.grid is not None:
@@ -152,6 +162,8 @@ def receive(mailbox: Mailbox, interface: Interface, reward: FloatArray) -> Envir
         map_u8 = np.frombuffer(mailbox.receive(n_states), dtype=np.uint8).copy()
         reward = np.zeros(shape)
     else:
+        if interface.n_states is not None:
+            observation = np.frombuffer(mailbox.receive(n_states), dtype=np.uint8).copy()
         shape = (n_actions, n_states, n_states)
     n_entries = int(np.prod(shape))
     cumulative = np.frombuffer(mailbox.receive(4 * n_entries), dtype=">u4").reshape(shape)
@@ -160,6 +172,8 @@ def receive(mailbox: Mailbox, interface: Interface, reward: FloatArray) -> Envir
     return Environment(
         n_actions=n_actions,
         n_states=n_states,
+        n_observations=n_observations,
+        observation_u8=observation,
         start_state=start_state,
         cumulative_u32=cumulative.astype(np.uint32),
         signal_q7=signal.reshape(shape).astype(np.int16),

@@ -4,7 +4,9 @@ Layout (Neuromorphic_Hardware_learns_to_learn, hardware/mdp/NetworkMDP.py): neur
 states, S…S+A−1 actions. A spike of neuron i comes back into row i. A state neuron excites itself,
 so that a kick makes it reverberate, and the actions through the weights that are the Q-table; an
 action neuron ends the reverberation and inhibits the other actions. The synapse through which
-state s is stimulated sits in the row of the next state and answers to address s.
+state s is stimulated sits in the row of the next state and answers to address s. A single state
+neuron has no such synapse: it is stimulated through its own row, as if it had fired, as in the
+published bandits (hardware/mab), so the stimulus reaches the actions too.
 """
 
 import numpy as np
@@ -40,9 +42,10 @@ def connect(
     weight[n_states:n_used, :n_states] = MAX_WEIGHT_U6
     weight[n_states:n_used, n_states:n_used] = inhibition_u6
     weight[actions, actions] = 0
-    stimulus = stimulus_row(states, n_states)
-    weight[stimulus, states] = MAX_WEIGHT_U6
-    label[stimulus, states] = states
+    if n_states > 1:
+        stimulus = stimulus_row(states, n_states)
+        weight[stimulus, states] = MAX_WEIGHT_U6
+        label[stimulus, states] = states
 
     core.row_sign[:n_states] = 1
     core.row_sign[n_states:] = -1

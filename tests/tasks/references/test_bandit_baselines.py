@@ -20,6 +20,7 @@ from spikeloop.tasks.references.bandit_exact import (
 )
 from spikeloop.tasks.references.bandit_indices import bernoulli_policies, ucb1
 from spikeloop.tasks.references.bandit_optimum import best_choices
+from spikeloop.tasks.references.gittins import gittins_indices
 from spikeloop.tasks.references.simulation import IndexPolicy, simulated_return
 
 ALPHA = 1e-4
@@ -107,9 +108,32 @@ def regrets() -> dict[str, Mapping[str, float]]:
 def test_regrets_are_those_measured_elsewhere(
     family: str, regrets: dict[str, Mapping[str, float]]
 ) -> None:
-    assert regrets[family].keys() == MEASURED[family].keys()
-    for policy, regret in regrets[family].items():
-        assert_measured(regret, family, policy)
+    assert regrets[family].keys() == {*MEASURED[family], "Gittins"}
+    for policy in MEASURED[family]:
+        assert_measured(regrets[family][policy], family, policy)
+
+
+def test_gittins_indices_are_nearly_optimal_for_independent_arms(
+    regrets: dict[str, Mapping[str, float]],
+) -> None:
+    """They lose less than a tenth of a reward in 100 pulls, and no policy loses less than Bayes."""
+    independent = regrets["independent"]
+    lost = independent["Gittins"] - independent["Bayes optimum"]
+    assert 0 <= lost < 0.1
+    assert independent["greedy posterior mean"] - independent["Bayes optimum"] > 0.1
+
+
+def test_gittins_indices_of_few_pulls_by_hand() -> None:
+    """With one pull left the posterior mean; with two p − λ + p (p⁺ − λ) = 0, as p⁻ < λ < p⁺."""
+    indices = gittins_indices(3)
+    one_left, two_left = indices[0], indices[1]
+    np.testing.assert_allclose(
+        [one_left[0, 0], one_left[1, 1], one_left[2, 0]], [1 / 2, 1 / 2, 3 / 4]
+    )
+    for s, f in ((0, 0), (1, 0), (0, 1)):
+        p, better = (s + 1) / (s + f + 2), (s + 2) / (s + f + 3)
+        np.testing.assert_allclose(two_left[s, f], (p + p * better) / (1 + p), atol=1e-5)
+    assert np.isnan(two_left[1, 1])  # after two pulls of three there is one left
 
 
 def believing(choose: CountPolicy, k: int) -> CountPolicy:
@@ -142,8 +166,7 @@ def test_played_baselines_are_the_exact_ones(policy: str) -> None:
     """Both ways to measure two Bernoulli arms agree; the control is 1 % more chance."""
     tasks = BanditTasks(Bandit(n_steps=40), np.repeat([[0.3, 0.6]], 60, axis=0))
     index = IndexPolicy(bernoulli_policies()[policy], 2)
-    mean = np.repeat(tasks.mean[:, None], 40, axis=1)
-    returns = simulated_return(tasks.play, mean, index, np.random.default_rng(4))
+    returns = simulated_return(tasks.with_expected_rewards(), index, np.random.default_rng(4))
     exact = tasks[:1].baselines(np.random.default_rng(0))[policy][0]
     assert_mean(returns, exact, ALPHA, control=exact * 1.01)
 
@@ -162,7 +185,8 @@ def test_baselines_of_gaussian_and_of_many_arms_learn(
         tasks = family.sample(40, np.random.default_rng(3))
         random, optimal = tasks.references().random, tasks.references().optimal
         returns = tasks.baselines(np.random.default_rng(4))
-        assert returns.keys() == {"UCB1", "Thompson", "greedy posterior mean"}
+        gittins = {"Gittins"} if "rewards" not in settings else set()
+        assert returns.keys() == {"UCB1", "Thompson", "greedy posterior mean"} | gittins
         shares = [(optimal - each).sum() / (optimal - random).sum() for each in returns.values()]
         left.append(np.array(shares))
     assert (left[0] < 0.7).all()

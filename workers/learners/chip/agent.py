@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.tasks.tabular import TabularTasks, require_tables
+from spikeloop.tasks.tabular import as_tables, require_tables
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.chip.cadc import AdcSettings, new_adc
 from spikeloop.workers.chip.calibration.calibrate import calibrated_codes
@@ -55,8 +55,8 @@ HardwareParameter = Literal[
 class ChipAgent(Settings):
     """A network of state and action neurons on the chip, learning by a plasticity program.
 
-    There is one neuron per state and action, so it takes discrete families with at least 2 states
-    and at most 32 states and actions together.
+    There is one neuron per observation and action, so it takes discrete families with at most 32 of
+    both together.
     """
 
     kind: Literal["chip"] = "chip"
@@ -134,11 +134,10 @@ class ChipAgent(Settings):
         The values of actions are the weights to the action neurons, 128 · code / 8128. Those of
         ``td_advantage`` hold advantages: they order the actions of a state, and no more.
         """
-        if not isinstance(tasks, TabularTasks):
-            raise ValueError(f"chip needs tasks given as tables, got {type(tasks).__name__}")
-        n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
+        tables = as_tables(tasks, self.kind)
+        n_states, n_actions, n_steps = tables.n_observations, tables.n_actions, tables.n_steps
         coding = CODINGS.index(self.coding)
-        problems = environments(tasks, MAILBOX_BYTES if self.check_memory else None)
+        problems = environments(tables, MAILBOX_BYTES if self.check_memory else None)
 
         lengths = bin_lengths(n_steps)
         shape = (parameters.n_candidates, tasks.n_tasks)
@@ -239,11 +238,9 @@ def require_neurons(interface: Interface) -> None:
     """Raise ValueError unless the chip has enough neurons for a family."""
     if interface.actions != "discrete":
         raise ValueError(f"chip needs discrete actions, got {interface.actions} ones")
-    if interface.n_observations < 2:
-        raise ValueError("chip needs at least 2 states, got 1")
     n_neurons = interface.n_observations + interface.n_actions
     if n_neurons > N_NEURONS:
         raise ValueError(
-            f"chip needs a neuron per state and action and has {N_NEURONS}, got "
-            f"{interface.n_observations} states and {interface.n_actions} actions"
+            f"chip needs a neuron per observation and action and has {N_NEURONS}, got "
+            f"{interface.n_observations} observations and {interface.n_actions} actions"
         )

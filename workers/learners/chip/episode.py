@@ -61,8 +61,9 @@ def stimulate(core: Core, state: int, n_states: int, protocol: DecisionProtocol)
     """Clear the counters, kick a state neuron and let the network settle."""
     for neuron in range(N_NEURONS):
         read_counter(core, neuron)
+    address = state if n_states > 1 else ROUTER_ADDRESS_U6  # see chip.network
     for _ in range(protocol.n_stimulus_spikes):
-        send(core, (state + 1) % n_states, state)
+        send(core, (state + 1) % n_states, address)
         advance(core, protocol.spike_interval)
     advance(core, protocol.settle)
 
@@ -110,20 +111,21 @@ def episode_kernel(program_memory: type) -> Callable[..., None]:
             n_steps: decisions.
             curve: (n_bins,) rewards are added to their part of the episode.
         """
-        n_actions, n_states = environment.n_actions, environment.n_states
+        n_actions, n_observed = environment.n_actions, environment.n_observations
         n_bins = curve.size
         seed_words(seed, core.lanes)
         core.random[0] = core.lanes[SEED_LANE]
         begin(core, memory)
         state = environment.start_state
         for step in range(n_steps):
-            stimulate(core, state, n_states, protocol)
-            action = choose(core, coding, n_states, n_actions)
-            decided(core, memory, step, state, action)
-            silence(core, n_states, n_actions, protocol)
+            observed = int(environment.observation_u8[state])
+            stimulate(core, observed, n_observed, protocol)
+            action = choose(core, coding, n_observed, n_actions)
+            decided(core, memory, step, observed, action)
+            silence(core, n_observed, n_actions, protocol)
             successor, signal_q7, reward = transition(environment, core.random, state, action)
             curve[step * n_bins // n_steps] += reward
-            rewarded(core, memory, state, action, signal_q7)
+            rewarded(core, memory, observed, action, signal_q7)
             state = successor
             advance(core, protocol.settle)
 

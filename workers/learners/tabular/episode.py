@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.workers.chip.noise import GOLDEN, splitmix64
 from spikeloop.workers.kernels import emulator_kernel, part
 
@@ -71,6 +71,7 @@ def run_episode(
     cumulative: FloatArray,
     reward: FloatArray,
     signal: FloatArray,
+    observation: IntArray,
     state: int,
     seed: np.uint64,
     n_steps: int,
@@ -83,7 +84,7 @@ def run_episode(
     feedback = 0.0
     for step in range(n_steps):
         # The greedy action; ties are broken uniformly, by keeping the k-th with chance 1/k.
-        first = state * n_actions
+        first = observation[state] * n_actions
         action = 0
         n_ties = 1
         for a in range(1, n_actions):

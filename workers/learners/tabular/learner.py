@@ -11,7 +11,7 @@ from pydantic import Field
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.tasks.tabular import TabularTasks, require_tables
+from spikeloop.tasks.tabular import as_tables, require_tables
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity.td import rescale_period
@@ -67,16 +67,16 @@ class TabularTd(Settings):
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes one after the other, each with a new table."""
-        if not isinstance(tasks, TabularTasks):
-            raise ValueError(f"tabular_td needs tasks given as tables, got {type(tasks).__name__}")
         from spikeloop.workers.learners.tabular.episode import Rule, run_episode
 
-        n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
-        cumulative = np.cumsum(tasks.transition, axis=-1)
+        tables = as_tables(tasks, self.kind)
+        n_states, n_actions, n_steps = tables.n_observations, tables.n_actions, tables.n_steps
+        cumulative = np.cumsum(tables.transition, axis=-1)
         # Dividing makes the last possible successor's entry exactly 1, above every draw.
         cumulative /= cumulative[..., -1:]
         # Kernels are compiled for arrays of their own.
-        reward, signal = tasks.reward.copy(), tasks.feedback.copy()
+        reward, signal = tables.reward.copy(), tables.feedback.copy()
+        observation = tables.observations()
         low, high = (0.0, self.largest_value) if self.clip else (-np.inf, np.inf)
         lengths = bin_lengths(n_steps)
         shape = (parameters.n_candidates, tasks.n_tasks)
@@ -103,7 +103,8 @@ class TabularTd(Settings):
                     cumulative[task],
                     reward[task],
                     signal[task],
-                    tasks.start_state[task],
+                    observation,
+                    tables.start_state[task],
                     seeds[candidate, task],
                     n_steps,
                     curve[candidate, task],

@@ -65,8 +65,7 @@ def test_the_hyperparameters_are_the_published_seven_with_their_bounds() -> None
     ("interface", "message"),
     [
         (Interface(2, 2, "continuous", 10), "needs discrete actions, got continuous"),
-        (Interface(1, 2, "discrete", 10), "needs at least 2 states, got 1"),
-        (Interface(20, 13, "discrete", 10), "has 32, got 20 states and 13 actions"),
+        (Interface(20, 13, "discrete", 10), "has 32, got 20 observations and 13 actions"),
     ],
 )
 def test_families_without_enough_neurons_are_refused(interface: Interface, message: str) -> None:
