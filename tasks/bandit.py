@@ -80,8 +80,9 @@ class Bandit(Settings):
         if self.rewards == "gaussian":
             usual = USUAL * float(np.hypot(self.mean_spread, self.noise))
             return replace(plain, feedback_range=(-usual, usual), tables=False)
-        law = {"feedback_values": (0.0, 1.0), "n_latents": self.n_arms}
-        return replace(plain, **law, tables=True, n_states=2)
+        return replace(
+            plain, feedback_values=(0.0, 1.0), n_latents=self.n_arms, tables=True, n_states=2
+        )
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "BanditTasks":
         """Sample independent bandits."""
@@ -194,7 +195,8 @@ class BanditTasks(FamilyBatch[Bandit]):
                 else indices.bernoulli_policies()
             )
             if not gaussian and n_steps <= MAX_STEPS:
-                policies["Gittins"] = gittins_policy(n_steps)
+                gittins = gittins_policy(n_steps)
+                policies["Gittins"] = lambda total, pulls, step, rng: gittins(total, pulls, step)
             for name, index in policies.items():
                 baselines[name] = simulated_return(
                     self.with_expected_rewards(),

@@ -12,12 +12,13 @@ the index is the λ at which the second argument of the maximum is 0. Pulling th
 index is optimal for an infinite, discounted horizon; for a finite one it is nearly so.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.references.bandit_indices import Index
 
 MAX_STEPS = 200
 """Pulls up to which the indices are computed: 1.4 million of them, in some seconds."""
@@ -60,16 +61,14 @@ def _zero(gain: FloatArray, level: FloatArray) -> FloatArray:
     return crossing
 
 
-def gittins_policy(n_steps: int) -> Index:
-    """Return the index of an arm given its total reward and its pulls, see ``bandit_indices``.
+def gittins_policy(n_steps: int) -> Callable[[ArrayLike, ArrayLike, int], FloatArray]:
+    """Return the index of arms given their total rewards, their pulls, and the pulls of all arms.
 
     Indices that differ by rounding only are made equal.
     """
     indices = np.round(gittins_indices(n_steps), 9)
 
-    def index(
-        total: FloatArray, pulls: FloatArray, step: int, rng: np.random.Generator | None = None
-    ) -> FloatArray:
+    def index(total: ArrayLike, pulls: ArrayLike, step: int) -> FloatArray:
         won = np.asarray(total, dtype=np.int64)
         lost = np.asarray(pulls, dtype=np.int64) - won
         found: FloatArray = indices[n_steps - step - 1, won, lost]

@@ -35,7 +35,8 @@ class ReversalFilter:
 
     def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
         """Return the probability of each arm; those that differ by rounding only are made equal."""
-        return np.round(memory["belief"].sum(axis=1), 9)
+        probability: FloatArray = np.round(memory["belief"].sum(axis=1), 9)
+        return probability
 
     def learn(self, memory: Memory, arm: IntArray, reward: FloatArray) -> Memory:
         """Return the belief after a reward and the swap that may follow it."""
