@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.circuit import neuron_codes
@@ -65,7 +65,7 @@ class Setup(NamedTuple):
         return self.agent.network(self.theta, S, A)
 
     def memory(self) -> Memory:
-        memory = self.agent.program.memory(self.theta, S, A)
+        memory = self.agent.program.memory(self.theta, Interface(S, A, "discrete", 2000))
         assert isinstance(memory, Memory)
         return memory
 

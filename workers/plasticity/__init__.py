@@ -4,6 +4,10 @@
 and one in ``ChipAgent.program``; ``hooks`` documents its functions.
 """
 
+from spikeloop.workers.plasticity.fictive import Fictive
+from spikeloop.workers.plasticity.incremental import Incremental
+from spikeloop.workers.plasticity.plasticity_network import PlasticityNetwork
+from spikeloop.workers.plasticity.posterior_mean import PosteriorMean
 from spikeloop.workers.plasticity.program import PlasticityProgram
 from spikeloop.workers.plasticity.reward_stdp import RewardStdp
 from spikeloop.workers.plasticity.td_advantage import TdAdvantage
@@ -11,10 +15,25 @@ from spikeloop.workers.plasticity.td_lambda import TdLambda
 from spikeloop.workers.plasticity.td_published import TdPublished
 
 PROGRAMS: dict[str, type[PlasticityProgram]] = {
+    "fictive": Fictive,
+    "incremental": Incremental,
+    "plasticity_network": PlasticityNetwork,
+    "posterior_mean": PosteriorMean,
     "reward_stdp": RewardStdp,
     "td_advantage": TdAdvantage,
     "td_lambda": TdLambda,
     "td_published": TdPublished,
 }
 
-__all__ = ["PROGRAMS", "PlasticityProgram", "RewardStdp", "TdAdvantage", "TdLambda", "TdPublished"]
+__all__ = [
+    "PROGRAMS",
+    "Fictive",
+    "Incremental",
+    "PlasticityNetwork",
+    "PlasticityProgram",
+    "PosteriorMean",
+    "RewardStdp",
+    "TdAdvantage",
+    "TdLambda",
+    "TdPublished",
+]

@@ -45,7 +45,7 @@ class PlasticityProgram(Protocol):
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return its part of the hyperparameters Θ."""
 
-    def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> Any:
+    def memory(self, theta: Mapping[str, float], interface: Interface) -> Any:
         """Return its memory at the start of an episode, a NamedTuple that is registered."""
 
 

@@ -171,8 +171,9 @@ class RewardStdp(Settings):
             initial_weight(),
         )
 
-    def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> StdpMemory:
+    def memory(self, theta: Mapping[str, float], interface: Interface) -> StdpMemory:
         """Return the memory at the start of an episode; the offsets are measured when it begins."""
+        n_states, n_actions = interface.n_observations, interface.n_actions
         n_synapses = n_states * N_NEURONS
         actions = np.zeros(N_NEURONS, dtype=np.int8)
         actions[n_states : n_states + n_actions] = 1

@@ -73,11 +73,11 @@ class TdSettings(Settings):
         trace_decay = Real("trace_decay", 0, 1, self.trace_decay, description="λ")
         return (*published, trace_decay) if self.search_trace_decay else published
 
-    def common(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> TdCommon:
+    def common(self, theta: Mapping[str, float], interface: Interface) -> TdCommon:
         """Return what the programs keep at the start of an episode."""
         return TdCommon(
-            n_states=n_states,
-            n_actions=n_actions,
+            n_states=interface.n_observations,
+            n_actions=interface.n_actions,
             gamma_q7=q7(theta["gamma"]),
             lambda_q7=q7(theta.get("trace_decay", self.trace_decay)),
             eta_q7=q7(theta["eta"]),

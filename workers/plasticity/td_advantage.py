@@ -129,10 +129,9 @@ class TdAdvantage(Settings):
             Real("best_weight", 0, most, 0.75 * most, "code", description="of the best action"),
         )
 
-    def memory(
-        self, theta: Mapping[str, float], n_states: int, n_actions: int
-    ) -> TdAdvantageMemory:
+    def memory(self, theta: Mapping[str, float], interface: Interface) -> TdAdvantageMemory:
         """Return the memory at the start of an episode."""
+        n_states, n_actions = interface.n_observations, interface.n_actions
         n_pairs = n_states * n_actions
         initial_i16 = round(theta["initial_value"] * VALUE_ONE)
         return TdAdvantageMemory(

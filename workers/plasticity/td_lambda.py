@@ -82,11 +82,12 @@ class TdLambda(TdSettings):
         searched = super().parameters(interface)
         return (*searched, scale) if self.search_reward_scale else searched
 
-    def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> TdMemory:
+    def memory(self, theta: Mapping[str, float], interface: Interface) -> TdMemory:
         """Return the memory at the start of an episode."""
+        n_states, n_actions = interface.n_observations, interface.n_actions
         n_pairs = n_states * n_actions
         return TdMemory(
-            td=self.common(theta, n_states, n_actions),
+            td=self.common(theta, interface),
             table=np.full(n_pairs, table_weight(theta["initial_weight"]), dtype=np.int16),
             trace_q7=np.zeros(n_pairs, dtype=np.int8),
             scale_q7=round(128 * theta.get("reward_scale", 1.0)),

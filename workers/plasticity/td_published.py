@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from spikeloop.tasks.base import Interface
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
 from spikeloop.workers.chip.memory import COMPILED_PUBLISHED_BYTES
@@ -72,11 +73,12 @@ class TdPublished(TdSettings):
         description="the build with traces, which never raises a weight; not the published one",
     )
 
-    def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> PublishedMemory:
+    def memory(self, theta: Mapping[str, float], interface: Interface) -> PublishedMemory:
         """Return the memory at the start of an episode."""
+        n_states, n_actions = interface.n_observations, interface.n_actions
         n_pairs = n_states * n_actions
         return PublishedMemory(
-            td=self.common(theta, n_states, n_actions),
+            td=self.common(theta, interface),
             table_u8=np.full(n_pairs, weight_code(theta["initial_weight"]), dtype=np.uint8),
             trace=np.zeros(n_pairs, dtype=np.int8),
             lower_u6=weight_code(theta["weight_lower"]),

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from support.external_tools import run_tool
 
+from spikeloop.tasks.base import Interface
 from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip import memory as memory_module
@@ -104,7 +105,9 @@ def test_constant_arrays_are_arrays_of_the_programs_memory(kind: str) -> None:
     program = PROGRAMS[kind]()
     space = ParameterSpace(program.parameters(RandomMdp().interface))
     values = space.decode(space.default_point()[None]).values[0]
-    memory = program.memory(dict(zip(space.columns, values, strict=True)), 6, 8)
+    memory = program.memory(
+        dict(zip(space.columns, values, strict=True)), Interface(6, 8, "discrete", 2000)
+    )
     for name in program.constant_arrays:
         assert np.ndim(getattr(memory, name)) > 0
 

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from support.program_hooks import begin
 
+from spikeloop.tasks.base import Interface
 from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.cadc import AdcSettings, new_adc
@@ -71,7 +72,7 @@ def start(
     core: Core, *, credit: Credit = "fired", readings: Any = 8, **theta: float
 ) -> tuple[Core, StdpMemory]:
     program = RewardStdp(credit=credit, readings=readings)
-    memory = program.memory({**THETA, **theta}, S, A)
+    memory = program.memory({**THETA, **theta}, Interface(S, A, "discrete", 2000))
     begin(core, memory)
     return core, memory
 
@@ -226,7 +227,7 @@ def test_a_decision_resets_the_sensors_of_its_row_only() -> None:
 def test_an_episode_changes_the_weights_from_states_to_actions_alone() -> None:
     tasks = RandomMdp(n_states=S, n_actions=A, n_steps=200).sample(1, np.random.default_rng(0))
     core, fresh = chip(noise_lsb=1.0), chip()
-    memory = RewardStdp().memory(THETA, S, A)
+    memory = RewardStdp().memory(THETA, Interface(S, A, "discrete", 2000))
     episode_kernel(StdpMemory)(
         core,
         memory,
@@ -251,7 +252,9 @@ def test_its_memory_fits_beside_the_published_families(family: RandomMdp | Maze)
     """Four bytes for each synapse of the states' rows; a state more is too much for the MDPs."""
     interface = family.interface
     n_states, n_actions = interface.n_observations, interface.n_actions
-    data = data_bytes(RewardStdp(readings=32).memory(THETA, n_states, n_actions))
+    data = data_bytes(
+        RewardStdp(readings=32).memory(THETA, Interface(n_states, n_actions, "discrete", 2000))
+    )
     assert n_states * N_NEURONS * 4 < data < n_states * N_NEURONS * 4 + 450
     ChipAgent(program=RewardStdp()).space(interface)
     with pytest.raises(ValueError, match=r"memory is \d+ bytes too small"):
@@ -270,7 +273,9 @@ def test_the_hyperparameters_have_units_and_their_defaults_make_a_memory() -> No
     ]
     space = ChipAgent(program=program).space(interface)
     for row in space.decode(space.sample(50, np.random.default_rng(0))).values:
-        memory = program.memory(dict(zip(space.columns, row, strict=True)), 6, 8)
+        memory = program.memory(
+            dict(zip(space.columns, row, strict=True)), Interface(6, 8, "discrete", 2000)
+        )
         assert 0 < memory.eta_u16 < 2**16
         assert 0 < memory.baseline_rate_q7 <= 127
     assert program.uses_sensors

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.program_hooks import begin, experience
 
+from spikeloop.tasks.base import Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
@@ -29,7 +30,9 @@ ONE = 8128
 
 def start(program: TdAdvantage | None = None, **theta: float) -> tuple[Core, TdAdvantageMemory]:
     core = new_core(ideal_constants(neuron_codes(Circuit(), S)))
-    memory = (program or TdAdvantage()).memory({**THETA, **theta}, S, A)
+    memory = (program or TdAdvantage()).memory(
+        {**THETA, **theta}, Interface(S, A, "discrete", 2000)
+    )
     begin(core, memory)
     return core, memory
 
@@ -171,11 +174,16 @@ def test_settings_take_hyperparameters_away() -> None:
     without = names(discount=False, falling_rate=False)
     assert without == ["eta", "initial_value", "gain", "best_weight"]
     few = {name: THETA[name] for name in without}
-    memory = TdAdvantage(discount=False, falling_rate=False).memory(few, S, A)
+    memory = TdAdvantage(discount=False, falling_rate=False).memory(
+        few, Interface(S, A, "discrete", 2000)
+    )
     assert memory.gamma_q7 == 0
     assert set(memory.rate_q15.tolist()) == {2**14}
 
 
 def test_its_data_take_three_bytes_a_pair_beside_the_rates() -> None:
     """For 6 states and 8 actions: 144 of values and visits, 256 of rates, 14 of constants."""
-    assert data_bytes(TdAdvantage().memory(THETA, 6, 8)) == 48 * 3 + 128 * 2 + 14
+    assert (
+        data_bytes(TdAdvantage().memory(THETA, Interface(6, 8, "discrete", 2000)))
+        == 48 * 3 + 128 * 2 + 14
+    )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from spikeloop.tasks.base import Interface
 from spikeloop.workers.learners.tabular import episode as tabular
 from spikeloop.workers.plasticity.program import VALUE_ONE, q7
 from spikeloop.workers.plasticity.td_lambda import (
@@ -30,7 +31,7 @@ Update = Callable[[TdMemory, int, int, int], None]
 
 
 def memory_of(n_states: int = S, n_actions: int = A, **theta: float) -> TdMemory:
-    return TdLambda().memory({**THETA, **theta}, n_states, n_actions)
+    return TdLambda().memory({**THETA, **theta}, Interface(n_states, n_actions, "discrete", 2000))
 
 
 def rule_of(memory: TdMemory) -> tabular.Rule:
@@ -162,7 +163,7 @@ def test_integer_rescaling_is_the_float_one_rounded(seed: int) -> None:
 
 
 def test_program_constants_are_rounded_and_checked() -> None:
-    made = TdLambda(trace_decay=0.5).memory(THETA, 2, 2)
+    made = TdLambda(trace_decay=0.5).memory(THETA, Interface(2, 2, "discrete", 2000))
     assert memory_of(trace_decay=0.25).td.lambda_q7 == 32
     assert (made.td.gamma_q7, made.td.lambda_q7, made.td.eta_q7) == (127, 64, 32)
     assert made.table.tolist() == [35 * 128] * 4

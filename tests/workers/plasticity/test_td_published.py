@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from support.program_hooks import begin, experience
 
+from spikeloop.tasks.base import Interface
 from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
@@ -23,7 +24,9 @@ THETA = {
 
 def start(*, traces: bool = False, **theta: float) -> tuple[Core, PublishedMemory]:
     core = new_core(ideal_constants(neuron_codes(Circuit(), S)))
-    memory = TdPublished(traces=traces, trace_decay=0.9).memory({**THETA, **theta}, S, A)
+    memory = TdPublished(traces=traces, trace_decay=0.9).memory(
+        {**THETA, **theta}, Interface(S, A, "discrete", 2000)
+    )
     begin(core, memory)
     return core, memory
 

@@ -30,7 +30,16 @@ from spikeloop.workers.learners.chip.episode import decision_protocol, decision_
 from spikeloop.workers.learners.chip.lab_file import CalibrationFile, known_deviations
 from spikeloop.workers.learners.chip.routine import calibration_of, sensor_bits_of
 from spikeloop.workers.learning_curve import bin_lengths
-from spikeloop.workers.plasticity import RewardStdp, TdAdvantage, TdLambda, TdPublished
+from spikeloop.workers.plasticity import (
+    Fictive,
+    Incremental,
+    PlasticityNetwork,
+    PosteriorMean,
+    RewardStdp,
+    TdAdvantage,
+    TdLambda,
+    TdPublished,
+)
 from spikeloop.workers.plasticity.program import VALUE_ONE
 from spikeloop.workers.processor import portable
 from spikeloop.workers.space import Integer, Parameters, ParameterSpace, Real
@@ -87,7 +96,15 @@ class ChipAgent(Settings):
         default=True, description="refuse what the plasticity processor's memory cannot hold"
     )
     program: Annotated[
-        RewardStdp | TdAdvantage | TdLambda | TdPublished, Field(discriminator="kind")
+        Fictive
+        | Incremental
+        | PlasticityNetwork
+        | PosteriorMean
+        | RewardStdp
+        | TdAdvantage
+        | TdLambda
+        | TdPublished,
+        Field(discriminator="kind"),
     ] = Field(default=TdLambda(), description="plasticity program")
 
     @model_validator(mode="after")
@@ -149,7 +166,7 @@ class ChipAgent(Settings):
             protocol = decision_protocol(self.circuit_of(theta))
             for task, problem in enumerate(problems):
                 core = clone(prepared)
-                memory: Any = self.program.memory(theta, n_states, n_actions)
+                memory: Any = self.program.memory(theta, tables.interface)
                 sums = curve[candidate, task]
                 seed = seeds[candidate, task]
                 run_episode = episode_kernel(memory.__class__)
@@ -185,7 +202,7 @@ class ChipAgent(Settings):
     def _memory_map(self, space: ParameterSpace, interface: Interface) -> MemoryMap:
         defaults = space.decode(space.default_point()[None]).values[0]
         theta = dict(zip(space.columns, defaults, strict=True))
-        data = self.program.memory(theta, interface.n_observations, interface.n_actions)
+        data = self.program.memory(theta, interface)
         return memory_map(
             self.program.compiled_bytes,
             data,

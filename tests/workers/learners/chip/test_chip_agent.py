@@ -277,7 +277,7 @@ for kind in sys.argv[1:]:
     else:
         program = TdPublished()
         theta = {p.name: p.default for p in program.parameters(family.interface)}
-        memory = program.memory(theta, 2, 2)
+        memory = program.memory(theta, Interface(2, 2, "discrete", 2000))
     core = new_core(ideal_constants(neuron_codes(Circuit(), 2)))
     connect(core, 2, 2, 45)
     curve = np.zeros(5)

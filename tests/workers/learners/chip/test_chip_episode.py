@@ -5,6 +5,7 @@ import pytest
 from support.chip_recording import record
 from support.statistical_asserts import assert_frequencies
 
+from spikeloop.tasks.base import Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.analog import membrane_response
 from spikeloop.workers.chip.capmem import ideal_constants
@@ -58,7 +59,7 @@ def run_once(
         "weight_upper": 60.0,
         "rescale_period": rescale_period,
     }
-    memory = TdLambda(trace_decay=0.0).memory(theta, S, A)
+    memory = TdLambda(trace_decay=0.0).memory(theta, Interface(S, A, "discrete", 2000))
     task = environments(RandomMdp().sample(1, np.random.default_rng(0)))[0]
     protocol, curve = decision_protocol(circuit), np.zeros(1)
     episode_kernel(TdMemory)(core, memory, task, protocol, FIRED, np.uint64(seed), n_steps, curve)
