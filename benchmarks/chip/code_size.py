@@ -15,7 +15,10 @@ import tempfile
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "ppu"
-PROGRAMS = ("td_published", "td_lambda", "td_advantage", "reward_stdp")
+PROGRAMS = (
+    *("td_published", "td_lambda", "td_advantage", "reward_stdp"),
+    *("incremental", "posterior_mean", "plasticity_network"),
+)
 ENVIRONMENTS = ("mdp", "maze")
 LEVELS = ("-O0", "-Os", "-O2")
 TARGET_FLAGS = ("-mcpu=405", "-msoft-float", "-ffreestanding", "-std=gnu11", "-msdata=none", "-G0")
@@ -30,6 +33,9 @@ DEEPEST = {
     "td_lambda": ("start", "decided", "write_table", "read_weights"),
     "td_advantage": ("start", "decided", "write_row", "read_weights"),
     "reward_stdp": ("start", "begin", "sum_readings"),
+    "incremental": ("start", "rewarded", "write_row", "read_weights"),
+    "posterior_mean": ("start", "rewarded", "write_row", "read_weights"),
+    "plasticity_network": ("start", "rewarded", "evaluate", "activation_q12", "clip"),
 }
 """The chain of calls with the largest frames, by program."""
 

@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.plasticity.incremental import Incremental, IncrementalMemory
+from spikeloop.workers.plasticity.program import CYCLES_PER_INSTRUCTION
 from spikeloop.workers.space import Parameter, Real
 
 
@@ -24,7 +25,7 @@ class Fictive(Settings):
     uses_sensors: ClassVar[bool] = False
     portable: ClassVar[bool] = True  # the same bits on every processor
     constant_arrays: ClassVar[tuple[str, ...]] = ()
-    compiled_bytes: ClassVar[int] = 0
+    compiled_bytes: ClassVar[int] = 4172  # benchmarks/chip/code_size.py
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return those of ``incremental``, and f."""
@@ -32,6 +33,10 @@ class Fictive(Settings):
             "fictive", 0, 1, 0.5, description="f, part of η by which the other actions move"
         )
         return (*Incremental().parameters(interface), fictive)
+
+    def cycles(self, n_actions: int) -> int:
+        """Return the processor's cycles of an update."""
+        return CYCLES_PER_INSTRUCTION * (130 + 22 * n_actions)
 
     def memory(self, theta: Mapping[str, float], interface: Interface) -> IncrementalMemory:
         """Return the memory at the start of an episode."""

@@ -33,6 +33,7 @@ from spikeloop.workers.plasticity.action_values import (
     write_values,
 )
 from spikeloop.workers.plasticity.hooks import register
+from spikeloop.workers.plasticity.program import CYCLES_PER_INSTRUCTION
 from spikeloop.workers.space import Parameter, Real
 
 MAX_RATE = 0.9
@@ -61,7 +62,7 @@ class Incremental(Settings):
     uses_sensors: ClassVar[bool] = False
     portable: ClassVar[bool] = True  # the same bits on every processor
     constant_arrays: ClassVar[tuple[str, ...]] = ()
-    compiled_bytes: ClassVar[int] = 0
+    compiled_bytes: ClassVar[int] = 4172  # benchmarks/chip/code_size.py
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return η, κ, the initial value and the code of a value of 0."""
@@ -71,6 +72,10 @@ class Incremental(Settings):
             initial_value(),
             code_low(),
         )
+
+    def cycles(self, n_actions: int) -> int:
+        """Return the processor's cycles of an update."""
+        return CYCLES_PER_INSTRUCTION * (130 + 22 * n_actions)
 
     def memory(self, theta: Mapping[str, float], interface: Interface) -> IncrementalMemory:
         """Return the memory at the start of an episode."""

@@ -47,6 +47,7 @@ from spikeloop.workers.plasticity.action_values import (
     write_values,
 )
 from spikeloop.workers.plasticity.hooks import register
+from spikeloop.workers.plasticity.program import CYCLES_PER_INSTRUCTION
 from spikeloop.workers.space import Parameter, Weights
 
 Input = Literal["time", "reward", "chosen", "own", "others", "pulls", "second"]
@@ -79,12 +80,14 @@ class NetworkMemory(NamedTuple):
         point_bits_u8: distance of two points of the table, as a power of 2 in Q12.
         saturates_u1: 1 for the cheap activation, clip(a / 4 + 1/2, 0, 1), without a table.
         share_q24: share of an episode that a step is.
-        others_q16: 1 / (n_actions − 1), at most 65535.
+        others_q16: 1 / (n_actions − 1), rounded down, so that its product with the sum of the other
+            values stays below 2³².
         time_u32: (1,) uint32 share of the episode that is over, in Q24.
         pulls_u32: (n_states · n_actions,) uint32 share of the steps in which it was chosen, Q24.
         second_q15: (n_states · n_actions,) int16 second state of each synapse.
         inputs_q12: (7,) int32 scratch: the inputs of one action.
-        change_q16: (2 · n_actions,) int32 scratch: changes of values and of second states.
+        change_q16: (n_actions,) int32 scratch: changes of values.
+        second_change_q15: (n_actions,) int32 scratch: changes of second states.
     """
 
     values: ActionValues
@@ -105,6 +108,7 @@ class NetworkMemory(NamedTuple):
     second_q15: NDArray[np.int16]
     inputs_q12: NDArray[np.int32]
     change_q16: NDArray[np.int32]
+    second_change_q15: NDArray[np.int32]
 
 
 class PlasticityNetwork(Settings):
@@ -119,7 +123,7 @@ class PlasticityNetwork(Settings):
     constant_arrays: ClassVar[tuple[str, ...]] = (
         *("hidden_q12", "bias_q12", "output_q12", "second_output_q12", "sigmoid_q15"),
     )
-    compiled_bytes: ClassVar[int] = 0
+    compiled_bytes: ClassVar[int] = 5510  # benchmarks/chip/code_size.py
     inputs: Literal["published", "extended"] = Field(
         default="published", description="five inputs, or two more and a second state"
     )
@@ -157,6 +161,14 @@ class PlasticityNetwork(Settings):
             code_low(),
         )
 
+    def cycles(self, n_actions: int) -> int:
+        """Return the processor's cycles of an update, which evaluates the network for each action.
+
+        The cheap activation counts as much as the table.
+        """
+        of_synapse = 25 + self.n_hidden * (34 + 9 * self.n_inputs)
+        return CYCLES_PER_INSTRUCTION * (160 + of_synapse * n_actions)
+
     def memory(self, theta: Mapping[str, float], interface: Interface) -> NetworkMemory:
         """Return the memory at the start of an episode."""
         n_states, n_actions = interface.n_observations, interface.n_actions
@@ -175,12 +187,13 @@ class PlasticityNetwork(Settings):
             point_bits_u8=(2 * RANGE * ONE_Q12 // (self.table_points - 1)).bit_length() - 1,
             saturates_u1=int(self.activation == "saturate"),
             share_q24=round((1 << SHARE_BITS) / (self.n_steps or interface.n_steps)),
-            others_q16=min(round((1 << VALUE_BITS) / max(n_actions - 1, 1)), MAX_VALUE_U16),
+            others_q16=min((1 << VALUE_BITS) // max(n_actions - 1, 1), MAX_VALUE_U16),
             time_u32=np.zeros(1, dtype=np.uint32),
             pulls_u32=np.zeros(n_pairs, dtype=np.uint32),
             second_q15=np.zeros(n_pairs, dtype=np.int16),
             inputs_q12=np.zeros(len(INPUTS), dtype=np.int32),
-            change_q16=np.zeros(2 * n_actions, dtype=np.int32),
+            change_q16=np.zeros(n_actions, dtype=np.int32),
+            second_change_q15=np.zeros(n_actions, dtype=np.int32),
         )
 
     def _weights(self, theta: Mapping[str, float], name: str, size: int) -> NDArray[np.int16]:
@@ -223,7 +236,7 @@ def rewarded(core: Core, memory: NetworkMemory, state: int, action: int, signal_
         pair = first + k
         value = int(values.value_u16[pair]) + int(memory.change_q16[k])
         values.value_u16[pair] = min(max(value, 0), MAX_VALUE_U16)
-        second = int(memory.second_q15[pair]) + (int(memory.change_q16[n_actions + k]) >> 1)
+        second = int(memory.second_q15[pair]) + int(memory.second_change_q15[k])
         memory.second_q15[pair] = saturate_i16(second)
     write_values(core, values)
     memory.time_u32[0] = min(int(memory.time_u32[0]) + memory.share_q24, 1 << SHARE_BITS)
@@ -250,7 +263,7 @@ def set_inputs(memory: NetworkMemory, pair: int, chosen: bool, signal_q7: int, t
 @routine
 def evaluate(memory: NetworkMemory, k: int) -> None:
     """Compute the changes of an action from its inputs."""
-    n_inputs, n_actions = memory.n_inputs_u8, memory.values.n_actions_u8
+    n_inputs = memory.n_inputs_u8
     output, second = 0, 0
     for j in range(memory.n_hidden_u8):
         total = int(memory.bias_q12[j]) << FRACTION_BITS
@@ -261,7 +274,7 @@ def evaluate(memory: NetworkMemory, k: int) -> None:
         if memory.second_output_q12.size > 0:
             second += hidden * int(memory.second_output_q12[j])
     memory.change_q16[k] = (output + (1 << (OUTPUT_SHIFT - 1))) >> OUTPUT_SHIFT
-    memory.change_q16[n_actions + k] = (second + (1 << (OUTPUT_SHIFT - 1))) >> OUTPUT_SHIFT
+    memory.second_change_q15[k] = (second + (1 << OUTPUT_SHIFT)) >> (OUTPUT_SHIFT + 1)
 
 
 @part

@@ -29,6 +29,7 @@ from spikeloop.workers.plasticity.action_values import (
     write_values,
 )
 from spikeloop.workers.plasticity.hooks import register
+from spikeloop.workers.plasticity.program import CYCLES_PER_INSTRUCTION
 from spikeloop.workers.space import Parameter, Real
 
 COUNT_BITS = 8
@@ -56,7 +57,7 @@ class PosteriorMean(Settings):
     uses_sensors: ClassVar[bool] = False
     portable: ClassVar[bool] = True  # the same bits on every processor
     constant_arrays: ClassVar[tuple[str, ...]] = ()
-    compiled_bytes: ClassVar[int] = 0
+    compiled_bytes: ClassVar[int] = 4044  # benchmarks/chip/code_size.py
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return α, β and the code of a value of 0."""
@@ -65,6 +66,10 @@ class PosteriorMean(Settings):
             Real("beta", 0.05, 8, 1, scale="log", description="β, imagined choices without one"),
             code_low(),
         )
+
+    def cycles(self, n_actions: int) -> int:
+        """Return the processor's cycles of an update, most of them of the division."""
+        return CYCLES_PER_INSTRUCTION * (230 + 9 * n_actions)
 
     def memory(self, theta: Mapping[str, float], interface: Interface) -> PosteriorMemory:
         """Return the memory at the start of an episode."""

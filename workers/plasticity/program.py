@@ -14,6 +14,10 @@ from spikeloop.workers.chip.limits import INITIAL_WEIGHT_U6, MAX_WEIGHT_U6, N_NE
 from spikeloop.workers.kernels import part
 from spikeloop.workers.space import Parameter, Real
 
+CYCLES_PER_INSTRUCTION = 2
+"""Our assumption: no figure for the processor is public. It begins one instruction a cycle at
+most, and loads and products take longer."""
+
 FRACTION_BITS = 7
 REWARD_SHIFT = 6
 VALUE_ONE = REWARD_ONE_Q7 << REWARD_SHIFT
@@ -44,6 +48,14 @@ class PlasticityProgram(Protocol):
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return its part of the hyperparameters Θ."""
+
+    def cycles(self, n_actions: int) -> int:
+        """Return the processor's cycles of an update, by which a decision takes longer.
+
+        They are instructions of our C, counted by ``benchmarks/chip/instructions.py`` at -Os, times
+        ``CYCLES_PER_INSTRUCTION``. Programs that state none leave the update's time out, as the
+        published 5300 cycles of a decision do.
+        """
 
     def memory(self, theta: Mapping[str, float], interface: Interface) -> Any:
         """Return its memory at the start of an episode, a NamedTuple that is registered."""

@@ -171,6 +171,10 @@ class RewardStdp(Settings):
             initial_weight(),
         )
 
+    def cycles(self, n_actions: int) -> int:
+        """State no time of an update."""
+        return 0
+
     def memory(self, theta: Mapping[str, float], interface: Interface) -> StdpMemory:
         """Return the memory at the start of an episode; the offsets are measured when it begins."""
         n_states, n_actions = interface.n_observations, interface.n_actions

@@ -73,6 +73,10 @@ class TdSettings(Settings):
         trace_decay = Real("trace_decay", 0, 1, self.trace_decay, description="λ")
         return (*published, trace_decay) if self.search_trace_decay else published
 
+    def cycles(self, n_actions: int) -> int:
+        """State no time of an update."""
+        return 0
+
     def common(self, theta: Mapping[str, float], interface: Interface) -> TdCommon:
         """Return what the programs keep at the start of an episode."""
         return TdCommon(

@@ -129,6 +129,10 @@ class TdAdvantage(Settings):
             Real("best_weight", 0, most, 0.75 * most, "code", description="of the best action"),
         )
 
+    def cycles(self, n_actions: int) -> int:
+        """State no time of an update."""
+        return 0
+
     def memory(self, theta: Mapping[str, float], interface: Interface) -> TdAdvantageMemory:
         """Return the memory at the start of an episode."""
         n_states, n_actions = interface.n_observations, interface.n_actions

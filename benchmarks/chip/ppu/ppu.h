@@ -14,7 +14,11 @@
 #define N_ACTIONS 8
 #endif
 #define N_PAIRS (N_STATES * N_ACTIONS)
+#ifdef N_UPDATES /* count.c */
+#define VECTOR(name) asm volatile("nop # " name ::: "memory")
+#else
 #define VECTOR(name) asm volatile(".long 0x14000000 # " name ::: "memory")
+#endif
 
 extern uint8_t mailbox_base[];
 #define ENVIRONMENT __attribute__((section(".environment,\"aw\",@nobits#")))

@@ -81,9 +81,10 @@ class ChipAgent(Settings):
         "describes, where it does",
     )
     circuit: Circuit = Field(default=Circuit(), description="analog settings")
-    coding: Literal["fired", "first", "count"] = Field(
+    coding: Literal["fired", "first", "count", "polled"] = Field(
         default="fired",
-        description="the action is drawn among the neurons that fired, fired first, or most often",
+        description="the action is drawn among the neurons that fired, fired first, or most often; "
+        "or among those that fired when a poll of the counters finds one",
     )
     opened: Literal["all"] | list[HardwareParameter] = Field(
         default=[], description="hardware hyperparameters that are searched too"
@@ -120,8 +121,8 @@ class ChipAgent(Settings):
 
     @property
     def interaction_s(self) -> float:
-        """Return seconds of chip time that one decision takes, with the stimulus of ``circuit``."""
-        return decision_s(self.circuit)
+        """Return seconds of chip time that one decision between two actions takes."""
+        return decision_s(self.circuit, self.program.cycles(n_actions=2))
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Return Θ: the program's part, the weight between actions, and the searched hardware.
@@ -163,7 +164,8 @@ class ChipAgent(Settings):
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
             prepared = self.network(theta, n_states, n_actions)
-            protocol = decision_protocol(self.circuit_of(theta))
+            cycles = self.program.cycles(n_actions)
+            protocol = decision_protocol(self.circuit_of(theta), cycles)
             for task, problem in enumerate(problems):
                 core = clone(prepared)
                 memory: Any = self.program.memory(theta, tables.interface)

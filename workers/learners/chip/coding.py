@@ -5,6 +5,8 @@
     first   the neuron that fired first, ties at random: the code of the published NEST variant, and
             the single-spike coding of Maass' talk
     count   the neuron that fired most often, ties at random: a rate code, for contrast
+    polled  uniformly among the neurons that fired before a poll of the counters finds one that did:
+            the published bandits (hardware/mab/mab.c); see ``episode``
 
 If no neuron fired, every code draws uniformly among all actions: a second time, since the published
 program has drawn a number by then, to divide it by the number of neurons that fired.
@@ -17,8 +19,8 @@ from spikeloop.workers.chip.ppu.scalar_unit import draw_by_byte
 from spikeloop.workers.chip.router import read_counter
 from spikeloop.workers.kernels import part
 
-CODINGS = ("fired", "first", "count")
-FIRST, COUNT = CODINGS.index("first"), CODINGS.index("count")
+CODINGS = ("fired", "first", "count", "polled")
+FIRST, COUNT, POLLED = (CODINGS.index(coding) for coding in ("first", "count", "polled"))
 
 
 @part
