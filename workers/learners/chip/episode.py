@@ -66,7 +66,7 @@ def decision_protocol(circuit: Circuit, update_cycles: int = 0) -> DecisionProto
         spike_interval=cycles_to_steps(SPIKE_INTERVAL_CYCLES, circuit.step_s),
         settle=cycles_to_steps(SETTLE_CYCLES, circuit.step_s),
         poll=cycles_to_steps(POLL_CYCLES, circuit.step_s),
-        update=cycles_to_steps(update_cycles, circuit.step_s),
+        update=cycles_to_steps(update_cycles, circuit.step_s) if update_cycles else 0,
         n_stimulus_spikes=circuit.n_stimulus_spikes,
     )
 

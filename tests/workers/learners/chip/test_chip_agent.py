@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from support.child_processes import printed
-from support.learner_cases import default_episodes, default_values
+from support.learner_cases import default_values
 from support.statistical_asserts import assert_better, assert_mean
 
 from spikeloop.tasks.base import Interface, SeedArray
@@ -146,9 +146,12 @@ def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
 def test_every_program_runs_and_gives_action_values(kind: str) -> None:
     learner = ChipAgent.model_validate({"program": {"kind": kind}})
     assert learner.program.kind == kind
-    episodes = default_episodes(learner, RandomMdp(n_steps=60), 2)
+    family = RandomMdp(n_states=4, n_steps=60)
+    space, rng = learner.space(family.interface), np.random.default_rng(1)
+    parameters = space.decode(space.sample(1, rng))
+    episodes = learner.run_episodes(parameters, family.sample(2, rng), seeds(1, 2))
     assert episodes.action_values is not None
-    assert episodes.action_values.shape == (1, 2, 6, 8)
+    assert episodes.action_values.shape == (1, 2, 4, 8)
     assert (episodes.action_values >= 0).all()
     assert np.ptp(episodes.action_values) > 0
 
@@ -277,7 +280,7 @@ for kind in sys.argv[1:]:
     else:
         program = TdPublished()
         theta = {p.name: p.default for p in program.parameters(family.interface)}
-        memory = program.memory(theta, Interface(2, 2, "discrete", 2000))
+        memory = program.memory(theta, family.interface)
     core = new_core(ideal_constants(neuron_codes(Circuit(), 2)))
     connect(core, 2, 2, 45)
     curve = np.zeros(5)

@@ -1,0 +1,290 @@
+"""Rules for bandits and the plasticity network: every bit against whole numbers of any size."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from spikeloop.tasks.base import Interface
+from spikeloop.workers.chip.capmem import ideal_constants
+from spikeloop.workers.chip.circuit import Circuit, neuron_codes
+from spikeloop.workers.chip.core import Core, new_core
+from spikeloop.workers.chip.limits import N_NEURONS
+from spikeloop.workers.kernels import routine
+from spikeloop.workers.plasticity import (
+    PROGRAMS,
+    Fictive,
+    Incremental,
+    PlasticityNetwork,
+    PosteriorMean,
+    hooks,
+)
+from spikeloop.workers.plasticity.plasticity_network import NetworkMemory, sigmoid_q15
+from spikeloop.workers.space import ParameterSpace
+
+S, A = 2, 3
+FACE = Interface(S, A, "discrete", 100)
+RULES = (Incremental(), Fictive(), PosteriorMean(), PlasticityNetwork(inputs="extended"))
+
+
+@routine
+def experience(
+    core: Core, memory: Any, states: NDArray[Any], actions: NDArray[Any], signals: NDArray[Any]
+) -> None:
+    """Let a program meet many decisions and their feedback."""
+    for i in range(states.size):
+        hooks.decided(core, memory, i, states[i], actions[i])
+        hooks.rewarded(core, memory, states[i], actions[i], signals[i])
+
+
+@routine
+def begin(core: Core, memory: Any) -> None:
+    """Let a program begin an episode."""
+    hooks.begin(core, memory)
+
+
+def start(program: Any, seed: int, interface: Interface = FACE) -> tuple[Core, Any]:
+    """A chip and the memory of a program with a random Θ."""
+    space = ParameterSpace(program.parameters(interface))
+    points = space.sample(1, np.random.default_rng(seed))
+    points[:, ~space.bounded()] *= 3.0
+    theta = dict(zip(space.columns, space.decode(points).values[0].tolist(), strict=True))
+    core = new_core(ideal_constants(neuron_codes(Circuit(), interface.n_observations)))
+    memory = program.memory(theta, interface)
+    begin(core, memory)
+    return core, memory
+
+
+def synapses(core: Core) -> list[int]:
+    return core.weight_u6.reshape(-1, N_NEURONS)[:S, S : S + A].ravel().tolist()
+
+
+def rounded(numerator: int, bits: int) -> int:
+    """A quotient by a power of two, halves up."""
+    return (numerator + (1 << bits >> 1)) // (1 << bits)
+
+
+def reward_of(signal_q7: int) -> int:
+    return min(max(signal_q7 * 517, 0), 65535)
+
+
+def moved(value: int, target: int, rate_q15: int) -> int:
+    return value + rounded(rate_q15 * (target - value), 15)
+
+
+def incremental(memory: Any) -> Callable[[int, int, int], list[int]]:
+    values, rates = memory.values.value_u16.tolist(), memory.rate_q15.tolist()
+
+    def learn(state: int, action: int, signal_q7: int) -> list[int]:
+        pair, reward = state * A + action, reward_of(signal_q7)
+        rate = rates[pair]
+        for other in range(state * A, state * A + A):
+            if other == pair:
+                values[other] = moved(values[other], reward, rate)
+            else:
+                fictive = rounded(rate * memory.fictive_q15, 15)
+                values[other] = moved(values[other], 65535 - reward, fictive)
+        rates[pair] = rounded(rate * memory.decay_q15, 15)
+        return [int(value) for value in values]
+
+    return learn
+
+
+def posterior_mean(memory: Any) -> Callable[[int, int, int], list[int]]:
+    values = memory.values.value_u16.tolist()
+    won, tried = memory.won_u32.tolist(), memory.tried_u32.tolist()
+
+    def learn(state: int, action: int, signal_q7: int) -> list[int]:
+        pair = state * A + action
+        won[pair] += rounded(reward_of(signal_q7), 8)
+        tried[pair] += 256
+        values[pair] = min(won[pair] * 65536 // tried[pair], 65535)
+        return [int(value) for value in values]
+
+    return learn
+
+
+def network(memory: NetworkMemory) -> Callable[[int, int, int], list[int]]:
+    """The network in Python's integers; also asserts that no sum leaves 32 bits."""
+    values, second = memory.values.value_u16.tolist(), memory.second_q15.tolist()
+    pulls, time = memory.pulls_u32.tolist(), 0
+    hidden_q12 = memory.hidden_q12.reshape(memory.n_hidden_u8, -1).tolist()
+    bias, table = memory.bias_q12.tolist(), memory.sigmoid_q15.tolist()
+    outputs = memory.output_q12.tolist(), memory.second_output_q12.tolist()
+
+    def fits(x: int) -> int:
+        assert -(2**31) <= x < 2**31
+        return x
+
+    def sigmoid(a: int) -> int:
+        above = min(max(a, -32768), 32767) + 32768
+        point, rest = divmod(above, 256)
+        return (table[point] + rounded((table[point + 1] - table[point]) * rest, 8)) // 8
+
+    def learn(state: int, action: int, signal_q7: int) -> list[int]:
+        nonlocal time
+        first, share = state * A, memory.share_q24
+        pulls[first + action] = min(pulls[first + action] + share, 2**24)
+        changes = []
+        for pair in range(first, first + A):
+            others = sum(values[first : first + A]) - values[pair]
+            x = [
+                time // 2**12,
+                reward_of(signal_q7) // 8 - 4096,
+                4096 if pair == first + action else -4096,
+                values[pair] // 16,
+                others * memory.others_q16 // 2**16 // 16,
+                pulls[pair] // 2**12,
+                second[pair] // 8,
+            ]
+            assert others * memory.others_q16 < 2**32
+            hidden = [
+                sigmoid(rounded(fits(4096 * b + sum(map(lambda p, q: p * q, x, row))), 12))
+                for b, row in zip(bias, hidden_q12, strict=True)
+            ]
+            sums = [sum(h * v for h, v in zip(hidden, out, strict=True)) for out in outputs]
+            changes.append((rounded(fits(sums[0]), 14), rounded(fits(sums[1]), 15)))
+        for pair, (change, second_change) in zip(range(first, first + A), changes, strict=True):
+            values[pair] = min(max(values[pair] + change, 0), 65535)
+            second[pair] = min(max(second[pair] + second_change, -32768), 32767)
+        time = min(time + share, 2**24)
+        return [int(value) for value in values]
+
+    return learn
+
+
+EXACT: dict[str, Callable[[Any], Callable[[int, int, int], list[int]]]] = {
+    "incremental": incremental,
+    "fictive": incremental,
+    "posterior_mean": posterior_mean,
+    "plasticity_network": network,
+}
+
+
+def assert_exact(program: Any, seed: int, n_updates: int, n_parts: int) -> None:
+    """All values after each part of an experience, and the codes that synapses have of them."""
+    core, memory = start(program, seed)
+    learn, rng = EXACT[program.kind](memory), np.random.default_rng(seed)
+    expected = memory.values.value_u16.tolist()
+    for _ in range(n_parts):
+        length = n_updates // n_parts
+        states, actions = rng.integers(S, size=length), rng.integers(A, size=length)
+        signals = rng.choice(np.array([0, 127, 0, 127, 50, -3, 255]), size=length)
+        experience(core, memory, states, actions, signals)
+        for state, action, signal in zip(
+            states.tolist(), actions.tolist(), signals.tolist(), strict=True
+        ):
+            expected = learn(state, action, signal)
+        assert memory.values.value_u16.tolist() == expected
+        low = memory.values.low_u6
+        assert synapses(core) == [low + rounded(v * (63 - low), 16) for v in expected]
+
+
+@pytest.mark.parametrize("program", RULES, ids=lambda program: program.kind)
+@pytest.mark.parametrize("seed", range(4))
+def test_rules_follow_whole_numbers_bit_for_bit(program: Any, seed: int) -> None:
+    assert_exact(program, seed, 500, 50)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("program", RULES, ids=lambda program: program.kind)
+def test_rules_follow_whole_numbers_in_a_million_updates(program: Any) -> None:
+    """From 100 hyperparameters: most rules settle within one experience."""
+    for seed in range(100):
+        assert_exact(program, seed, 10_000, 10)
+
+
+def test_incremental_by_hand() -> None:
+    """v = .75 → .75 + .5 (1 − .75) = .875, then with η = .25: .875 (1 − .25)."""
+    theta = {"learning_rate": 0.5, "rate_decay": 0.5, "initial_value": 0.75, "code_low": 31.0}
+    core = new_core(ideal_constants(neuron_codes(Circuit(), S)))
+    memory = Incremental().memory(theta, FACE)
+    begin(core, memory)
+    zero = np.zeros(1, dtype=np.int64)
+    experience(core, memory, zero, zero, zero + 127)
+    assert memory.values.value_u16[0] == pytest.approx(0.875 * 65536, abs=1)
+    experience(core, memory, zero, zero, zero)
+    assert memory.values.value_u16[0] == pytest.approx(0.875 * 0.75 * 65536, abs=1)
+    assert memory.values.value_u16[1] == 0.75 * 65536
+    assert synapses(core)[:2] == [31 + round(0.65625 * 32), 31 + 24]
+
+
+def test_a_network_of_zeros_changes_nothing() -> None:
+    program = PlasticityNetwork()
+    space = ParameterSpace(program.parameters(FACE))
+    theta = dict(
+        zip(space.columns, space.decode(space.default_point()[None]).values[0], strict=True)
+    )
+    core = new_core(ideal_constants(neuron_codes(Circuit(), S)))
+    memory = program.memory(theta, FACE)
+    begin(core, memory)
+    before, rng = synapses(core), np.random.default_rng(0)
+    experience(
+        core, memory, rng.integers(S, size=50), rng.integers(A, size=50), rng.integers(128, size=50)
+    )
+    assert synapses(core) == before
+    assert space.n_dim == 49 + 2  # the published number of weights
+
+
+def test_the_network_is_near_its_floating_point_twin() -> None:
+    """Each change within 3e-4 of a value of 1: inputs of 12 bits, a table of 257 points."""
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for seed in range(20):
+        core, memory = start(PlasticityNetwork(), seed, Interface(1, 2, "discrete", 100))
+        hidden, bias, output = (
+            weights / 4096.0
+            for weights in (memory.hidden_q12.reshape(7, 5), memory.bias_q12, memory.output_q12)
+        )
+        for step in range(20):
+            before = memory.values.value_u16 / 65536.0
+            action, reward = int(rng.integers(2)), int(rng.integers(2))
+            zero = np.zeros(1, dtype=np.int64)
+            experience(core, memory, zero, zero + action, zero + 127 * reward)
+            for k in range(2):
+                x = [step / 100, 2 * reward - 1, 1 if k == action else -1, before[k], before[1 - k]]
+                h = 1 / (1 + np.exp(-np.clip(hidden @ x + bias, -8, 8)))
+                exact = np.clip(before[k] + output @ h / 64, 0, 1)
+                worst = max(worst, abs(exact - memory.values.value_u16[k] / 65536))
+    assert worst < 3e-4
+
+
+@pytest.mark.parametrize("points", [33, 65, 129, 257])
+def test_tables_of_the_sigmoid_are_interpolated_within_their_bounds(points: int) -> None:
+    """|f''| ≤ 0.0962 for the logistic function, so a straight line errs by at most f'' d² / 8."""
+    program = PlasticityNetwork(table_points=points)  # type: ignore[arg-type]
+    table = sigmoid_q15(points)
+    at = np.linspace(-8, 8, 10_001)
+    between = np.interp(at, np.linspace(-8, 8, points), table / 32767)
+    error = np.abs(between - 1 / (1 + np.exp(-at))).max()
+    assert error < 0.0963 * (16 / (points - 1)) ** 2 / 8 + 2e-5
+    assert program.table_points == points
+
+
+def test_ablations_take_inputs_away() -> None:
+    """A network that sees only one input answers to it and, when that is silenced, to nothing."""
+    for i, name in enumerate(("time", "reward", "chosen", "own", "others")):
+        found = []
+        for silenced in ([], [name]):
+            _, memory = start(
+                PlasticityNetwork(n_hidden=1, silenced=silenced),  # type: ignore[arg-type]
+                0,
+                Interface(1, 2, "discrete", 4),
+            )
+            memory.hidden_q12[:] = 0
+            memory.hidden_q12[i] = 30_000
+            memory.output_q12[:] = 30_000
+            core = new_core(ideal_constants(neuron_codes(Circuit(), 1)))
+            zero = np.zeros(4, dtype=np.int64)
+            experience(core, memory, zero, zero, zero + 127)
+            found.append(memory.values.value_u16.tolist())
+        assert found[0] != found[1], name
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_updates_take_longer_the_more_they_compute(kind: str) -> None:
+    program = PROGRAMS[kind]()
+    assert 0 <= program.cycles(2) <= program.cycles(8) < 20_000
+    assert (program.cycles(2) > 0) == (program.kind in EXACT)
