@@ -121,7 +121,8 @@ def network(memory: NetworkMemory) -> Callable[[int, int, int], list[int]]:
     def sigmoid(a: int) -> int:
         above = min(max(a, -32768), 32767) + 32768
         point, rest = divmod(above, 256)
-        return (table[point] + rounded((table[point + 1] - table[point]) * rest, 8)) // 8
+        low, high = int(table[point]), int(table[point + 1])
+        return (low + rounded((high - low) * rest, 8)) // 8
 
     def learn(state: int, action: int, signal_q7: int) -> list[int]:
         nonlocal time
@@ -173,10 +174,8 @@ def assert_exact(program: Any, seed: int, n_updates: int, n_parts: int) -> None:
         states, actions = rng.integers(S, size=length), rng.integers(A, size=length)
         signals = rng.choice(np.array([0, 127, 0, 127, 50, -3, 255]), size=length)
         experience(core, memory, states, actions, signals)
-        for state, action, signal in zip(
-            states.tolist(), actions.tolist(), signals.tolist(), strict=True
-        ):
-            expected = learn(state, action, signal)
+        for experienced in np.column_stack([states, actions, signals]).tolist():
+            expected = learn(*experienced)
         assert memory.values.value_u16.tolist() == expected
         low = memory.values.low_u6
         assert synapses(core) == [low + rounded(v * (63 - low), 16) for v in expected]
@@ -214,9 +213,8 @@ def test_incremental_by_hand() -> None:
 def test_a_network_of_zeros_changes_nothing() -> None:
     program = PlasticityNetwork()
     space = ParameterSpace(program.parameters(FACE))
-    theta = dict(
-        zip(space.columns, space.decode(space.default_point()[None]).values[0], strict=True)
-    )
+    values = space.decode(space.default_point()[None]).values[0]
+    theta = dict(zip(space.columns, values, strict=True))
     core = new_core(ideal_constants(neuron_codes(Circuit(), S)))
     memory = program.memory(theta, FACE)
     begin(core, memory)
@@ -274,8 +272,8 @@ def test_ablations_take_inputs_away() -> None:
                 Interface(1, 2, "discrete", 4),
             )
             memory.hidden_q12[:] = 0
-            memory.hidden_q12[i] = 30_000
-            memory.output_q12[:] = 30_000
+            memory.bias_q12[:] = 0
+            memory.hidden_q12[i] = memory.output_q12[0] = 4096
             core = new_core(ideal_constants(neuron_codes(Circuit(), 1)))
             zero = np.zeros(4, dtype=np.int64)
             experience(core, memory, zero, zero, zero + 127)
