@@ -17,7 +17,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "ppu"
 PROGRAMS = (
     *("td_published", "td_lambda", "td_advantage", "reward_stdp"),
-    *("incremental", "posterior_mean", "plasticity_network"),
+    *("incremental", "posterior_mean", "plasticity_network", "plasticity_network_published"),
 )
 ENVIRONMENTS = ("mdp", "maze")
 LEVELS = ("-O0", "-Os", "-O2")
@@ -36,6 +36,7 @@ DEEPEST = {
     "incremental": ("start", "rewarded", "write_row", "read_weights"),
     "posterior_mean": ("start", "rewarded", "write_row", "read_weights"),
     "plasticity_network": ("start", "rewarded", "evaluate", "activation_q12", "clip"),
+    "plasticity_network_published": ("start", "rewarded", "change", "saturated"),
 }
 """The chain of calls with the largest frames, by program."""
 

@@ -18,6 +18,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "posterior_mean": (),
     "plasticity_network": ("-DN_INPUTS=5",),
     "plasticity_network extended": ("-DN_INPUTS=7",),
+    "plasticity_network_published": (),
     "td_advantage": (),
 }
 LEVELS = ("-O0", "-Os", "-O2")

@@ -7,6 +7,7 @@ and one in ``ChipAgent.program``; ``hooks`` documents its functions.
 from spikeloop.workers.plasticity.fictive import Fictive
 from spikeloop.workers.plasticity.incremental import Incremental
 from spikeloop.workers.plasticity.plasticity_network import PlasticityNetwork
+from spikeloop.workers.plasticity.plasticity_network_published import PlasticityNetworkPublished
 from spikeloop.workers.plasticity.posterior_mean import PosteriorMean
 from spikeloop.workers.plasticity.program import PlasticityProgram
 from spikeloop.workers.plasticity.reward_stdp import RewardStdp
@@ -18,6 +19,7 @@ PROGRAMS: dict[str, type[PlasticityProgram]] = {
     "fictive": Fictive,
     "incremental": Incremental,
     "plasticity_network": PlasticityNetwork,
+    "plasticity_network_published": PlasticityNetworkPublished,
     "posterior_mean": PosteriorMean,
     "reward_stdp": RewardStdp,
     "td_advantage": TdAdvantage,
@@ -30,6 +32,7 @@ __all__ = [
     "Fictive",
     "Incremental",
     "PlasticityNetwork",
+    "PlasticityNetworkPublished",
     "PlasticityProgram",
     "PosteriorMean",
     "RewardStdp",

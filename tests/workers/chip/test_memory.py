@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.external_tools import run_tool
+from support.program_hooks import family_for
 
-from spikeloop.tasks.base import Interface
 from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip import memory as memory_module
@@ -71,7 +71,8 @@ def of_mdp(n_states: int, n_actions: int, program: str = "td_published") -> Memo
 def test_sections_fill_the_memory_at_the_published_addresses() -> None:
     """The mailbox at 0x3000 to 0x4000, the stack below it, code from 0 (libnux: elf32nux.x)."""
     for kind in PROGRAMS:
-        layout = of_mdp(4, 8, kind)
+        learner = ChipAgent.model_validate({"program": {"kind": kind}})
+        layout = learner.memory_map(family_for(kind).interface)
         assert [s.name for s in layout.sections] == [
             *("code", "data", "environment", "free", "stack", "mailbox")
         ]
@@ -102,12 +103,10 @@ def test_the_rates_of_td_advantage_come_through_the_mailbox() -> None:
 
 @pytest.mark.parametrize("kind", PROGRAMS)
 def test_constant_arrays_are_arrays_of_the_programs_memory(kind: str) -> None:
-    program = PROGRAMS[kind]()
-    space = ParameterSpace(program.parameters(RandomMdp().interface))
+    program, interface = PROGRAMS[kind](), family_for(kind).interface
+    space = ParameterSpace(program.parameters(interface))
     values = space.decode(space.default_point()[None]).values[0]
-    memory = program.memory(
-        dict(zip(space.columns, values, strict=True)), Interface(6, 8, "discrete", 2000)
-    )
+    memory = program.memory(dict(zip(space.columns, values, strict=True)), interface)
     for name in program.constant_arrays:
         assert np.ndim(getattr(memory, name)) > 0
 

@@ -18,10 +18,15 @@ from spikeloop.workers.plasticity import (
     Fictive,
     Incremental,
     PlasticityNetwork,
+    PlasticityNetworkPublished,
     PosteriorMean,
     hooks,
 )
 from spikeloop.workers.plasticity.plasticity_network import NetworkMemory, sigmoid_q15
+from spikeloop.workers.plasticity.plasticity_network_published import (
+    PublishedNetworkMemory,
+    sigmoid_i32,
+)
 from spikeloop.workers.space import ParameterSpace
 
 S, A = 2, 3
@@ -156,6 +161,32 @@ def network(memory: NetworkMemory) -> Callable[[int, int, int], list[int]]:
     return learn
 
 
+def published(memory: PublishedNetworkMemory) -> Callable[[int, int, int], list[int]]:
+    """The published program in Python's integers; returns the weights of both arms."""
+    weights, step = memory.weight_u32.tolist(), 0
+    hidden = memory.hidden_i32.reshape(7, 5).tolist()
+    one, largest = 2**26, 2**31 - 1
+
+    def learn(arm: int, signal_q7: int) -> list[int]:
+        nonlocal step
+        for k in range(2):
+            flags = one if signal_q7 > 0 else -one, one if k == arm else -one
+            x = [step * 2**18, *flags, weights[k] // 64, weights[1 - k] // 64]
+            output = 0
+            for j in range(7):
+                total = int(memory.bias_i32[j])
+                total += sum(p * q // 2**26 for p, q in zip(x, hidden[j], strict=True))
+                point = (min(max(total, -largest), largest) // 2 + 2**30) // 2**22
+                output += int(memory.sigmoid_i32[point]) // 32 * int(memory.output_i32[j]) // one
+            limited = min(max(output, -largest), largest)
+            change = limited * memory.learning_rate_u32 // 2**32
+            weights[k] = min(max(weights[k] + change, 0), 2**32 - 1)
+        step += 1
+        return list(weights)
+
+    return learn
+
+
 EXACT: dict[str, Callable[[Any], Callable[[int, int, int], list[int]]]] = {
     "incremental": incremental,
     "fictive": incremental,
@@ -193,6 +224,39 @@ def test_rules_follow_whole_numbers_in_a_million_updates(program: Any) -> None:
     """From 100 hyperparameters: most rules settle within one experience."""
     for seed in range(100):
         assert_exact(program, seed, 10_000, 10)
+
+
+def assert_published(seed: int, n_updates: int) -> None:
+    """Both weights and both synapses after every update."""
+    core, memory = start(PlasticityNetworkPublished(), seed, Interface(1, 2, "discrete", 100))
+    learn, rng, codes = published(memory), np.random.default_rng(seed), [48, 48]
+    zero = np.zeros(1, dtype=np.int64)
+    for _ in range(n_updates):
+        arm, signal = int(rng.integers(2)), int(rng.choice([0, 127]))
+        experience(core, memory, zero, zero + arm, zero + signal)
+        expected = learn(arm, signal)
+        codes[arm] = expected[arm] // 2**27 + 32
+        assert memory.weight_u32.tolist() == expected
+        assert core.weight_u6[1:3].tolist() == codes
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_published_network_follows_its_program_bit_for_bit(seed: int) -> None:
+    assert_published(seed, 100)
+
+
+@pytest.mark.exhaustive
+def test_the_published_network_follows_its_program_in_a_million_updates() -> None:
+    for seed in range(10_000):
+        assert_published(seed, 100)
+
+
+def test_the_published_table_of_the_sigmoid() -> None:
+    """Entries of mab.c, the first, the middle and the last ones among them."""
+    table = sigmoid_i32()
+    assert table[:4].tolist() == [241, 257, 273, 291]
+    assert table[255:257].tolist() == [1056933148, 1090550498]
+    assert table[-2:].tolist() == [2147483389, 2147483405]
 
 
 def test_incremental_by_hand() -> None:
@@ -285,4 +349,4 @@ def test_ablations_take_inputs_away() -> None:
 def test_updates_take_longer_the_more_they_compute(kind: str) -> None:
     program = PROGRAMS[kind]()
     assert 0 <= program.cycles(2) <= program.cycles(8) < 20_000
-    assert (program.cycles(2) > 0) == (program.kind in EXACT)
+    assert (program.cycles(2) > 0) == (not program.kind.startswith(("td_", "reward_")))

@@ -34,6 +34,7 @@ from spikeloop.workers.plasticity import (
     Fictive,
     Incremental,
     PlasticityNetwork,
+    PlasticityNetworkPublished,
     PosteriorMean,
     RewardStdp,
     TdAdvantage,
@@ -100,6 +101,7 @@ class ChipAgent(Settings):
         Fictive
         | Incremental
         | PlasticityNetwork
+        | PlasticityNetworkPublished
         | PosteriorMean
         | RewardStdp
         | TdAdvantage

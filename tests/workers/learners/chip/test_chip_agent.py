@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.child_processes import printed
 from support.learner_cases import default_values
+from support.program_hooks import family_for
 from support.statistical_asserts import assert_better, assert_mean
 
 from spikeloop.tasks.base import Interface, SeedArray
@@ -146,12 +147,13 @@ def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
 def test_every_program_runs_and_gives_action_values(kind: str) -> None:
     learner = ChipAgent.model_validate({"program": {"kind": kind}})
     assert learner.program.kind == kind
-    family = RandomMdp(n_states=4, n_steps=60)
+    family = family_for(kind)
     space, rng = learner.space(family.interface), np.random.default_rng(1)
     parameters = space.decode(space.sample(1, rng))
     episodes = learner.run_episodes(parameters, family.sample(2, rng), seeds(1, 2))
     assert episodes.action_values is not None
-    assert episodes.action_values.shape == (1, 2, 4, 8)
+    shape = family.interface.n_observations, family.interface.n_actions
+    assert episodes.action_values.shape == (1, 2, *shape)
     assert (episodes.action_values >= 0).all()
     assert np.ptp(episodes.action_values) > 0
 
