@@ -57,6 +57,29 @@ class WorkerPool(Protocol):
         ...
 
 
+class SharablePool(WorkerPool, Protocol):
+    """A pool that has the jobs of several callers under way at a time, for ``SharedPool``.
+
+    One thread alone uses it. ``run`` is submit, collect until all is there, or else withdraw.
+    """
+
+    def submit(self, jobs: Sequence[Job]) -> int:
+        """Take jobs beside those that are under way, and return the number of this run of them."""
+        ...
+
+    def collect(self, timeout_s: float = ...) -> Sequence[tuple[int, Outcome]]:
+        """Return what has ended, each outcome with the number of its run.
+
+        Waits at most for the time given if nothing has, unless this process does the work itself.
+        Raises as ``run`` does.
+        """
+        ...
+
+    def withdraw(self, run: int) -> None:
+        """Ask for no more outcomes of a run; nothing happens if it has ended."""
+        ...
+
+
 class Target(Protocol):
     """Where a run's workers are. Implementations are frozen settings with a ``kind``."""
 
@@ -67,17 +90,17 @@ class Target(Protocol):
 
     def open(
         self,
-        warm_up: Job,
+        warm_up: Sequence[Job],
         stop: StopSignal,
         working_dir: Path | None,
         run: str = "",
         show_line: ShowLine = show_nothing,
-    ) -> AbstractContextManager[WorkerPool]:
+    ) -> AbstractContextManager[SharablePool]:
         """Starts the workers and stops them again at the end.
 
         Args:
-            warm_up: a small job that every worker does once before deadlines count, so that
-                compilation and imports are over; its outcome is thrown away.
+            warm_up: small jobs that every worker does once before deadlines count, so that
+                compilation and imports are over; their outcomes are thrown away.
             stop: makes ``WorkerPool.run`` raise ``Interrupted`` when set.
             working_dir: folder of the user's own classes, which workers must be able to import.
             run: what the work is called, for people who watch.

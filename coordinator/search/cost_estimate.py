@@ -153,7 +153,7 @@ def _measure(
         episodes as in the search and, if those need gradients, of as many without.
     """
     started = time.perf_counter()
-    with config.target.open(warm_up_job(config), stop, config.working_dir, "", show_line) as pool:
+    with config.target.open([warm_up_job(config)], stop, config.working_dir, "", show_line) as pool:
         rng = stream(config.run.seed, Purpose.RANDOM_POINTS, TaskSet.PLAN)
         points = config.space.sample(tile[0] * TILES_PER_WORKER * pool.n_workers, rng)
         start_s = time.perf_counter() - started

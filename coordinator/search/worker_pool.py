@@ -23,7 +23,7 @@ def open_workers(
     People who watch the cluster see a name, which is the run's own unless another is given.
     """
     name, classes = name or config.run.name, config.working_dir
-    with config.target.open(warm_up_job(config), stop, classes, name, reporter.note) as pool:
+    with config.target.open([warm_up_job(config)], stop, classes, name, reporter.note) as pool:
         reporter.pool(pool.description)
         yield watched(pool, config, reporter.note)
 

@@ -77,7 +77,7 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
         if name == "ray":
             settings["address"] = stack.enter_context(ray_cluster_of(1, 1)).address
         target = TARGETS[name](**settings)
-        yield Opened(stack.enter_context(target.open(warm_up, stop, OWN_CLASSES)), stop)
+        yield Opened(stack.enter_context(target.open([warm_up], stop, OWN_CLASSES)), stop)
 
 
 def assert_same_episodes(one: JobResult, other: JobResult) -> None:

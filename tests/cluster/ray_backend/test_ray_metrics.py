@@ -87,7 +87,7 @@ def test_the_metrics_of_a_run_are_its_rows(tmp_path: Path, monkeypatch: pytest.M
     )
     store, watching = RunStore.create(tmp_path / "run", {"config": {}}), Watching()
     began = time.time()
-    with config.target.open(warm_up_job(config), StopSignal(), config.working_dir, "small") as pool:
+    with config.target.open([warm_up_job(config)], StopSignal(), config.working_dir, "small") as pool:
         search(RunFolder(config, store), pool, watching)
         check_against_rows(watching.seen, store, began)
         ended = exported("last_commit_timestamp_seconds")
