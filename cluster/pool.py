@@ -61,7 +61,12 @@ class SharablePool(WorkerPool, Protocol):
     """A pool that has the jobs of several callers under way at a time, for ``SharedPool``.
 
     One thread alone uses it. ``run`` is submit, collect until all is there, or else withdraw.
+
+    Attributes:
+        in_process: whether ``collect`` does the work itself, in this process.
     """
+
+    in_process: bool
 
     def submit(self, jobs: Sequence[Job]) -> int:
         """Take jobs beside those that are under way, and return the number of this run of them."""
@@ -73,6 +78,10 @@ class SharablePool(WorkerPool, Protocol):
         Waits at most for the time given if nothing has, unless this process does the work itself.
         Raises as ``run`` does.
         """
+        ...
+
+    def publish(self, measures: Mapping[str, Measure], run: str = "") -> None:
+        """Publish numbers as ``WorkerPool`` does, under the name of a run of its own if given."""
         ...
 
     def withdraw(self, run: int) -> None:

@@ -221,9 +221,7 @@ class Ledger:
         self._workers[number].finish(message, now)
         return self._again(number, message, Status.RAISED, text, traceback)
 
-    def lost(
-        self, number: int, status: Status, text: str, with_node: bool = False
-    ) -> list[Ended]:
+    def lost(self, number: int, status: Status, text: str, with_node: bool = False) -> list[Ended]:
         """Remove a worker that is gone, or that never joined.
 
         Episodes that may not start again have this status, and this line as the reason. Where a

@@ -173,9 +173,7 @@ class WorkerGroup:
                 self._start_failed(worker, Status.TIMED_OUT, "took too long to start")
         return outcomes
 
-    def lose(
-        self, worker: int, status: Status, text: str, with_node: bool = False
-    ) -> list[Ended]:
+    def lose(self, worker: int, status: Status, text: str, with_node: bool = False) -> list[Ended]:
         """End a worker, if it has not ended; arguments and outcomes as of ``Ledger.lost``."""
         record = self._workers.pop(worker)
         self._actors.kill(record.actor)

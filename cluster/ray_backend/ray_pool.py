@@ -34,6 +34,8 @@ class RayPool:
         show_line: shows the user a line about workers that start, or missing cores.
     """
 
+    in_process = False
+
     def __init__(
         self,
         actors: Actors,
@@ -66,9 +68,9 @@ class RayPool:
         """Workers that died or were killed and were replaced since the pool was opened."""
         return self._group.n_replaced
 
-    def publish(self, measures: Mapping[str, Measure]) -> None:
-        """Publish numbers of the work beside the pool's own."""
-        self._metrics.publish(measures)
+    def publish(self, measures: Mapping[str, Measure], run: str = "") -> None:
+        """Publish numbers of the work beside the pool's own, or under the name of a run."""
+        self._metrics.publish(measures, run)
 
     def wait_until_ready(self) -> None:
         """Return when all workers have started and done their warm-up job, or some have.

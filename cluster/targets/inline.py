@@ -58,6 +58,7 @@ class InlinePool:
 
     n_workers = 1
     n_replaced = 0
+    in_process = True
     description = "in this process, one job after another"
 
     def __init__(self, stop: StopSignal) -> None:
@@ -101,5 +102,5 @@ class InlinePool:
         """Drop the jobs of a run that still wait."""
         self._waiting = deque(item for item in self._waiting if item[0] != run)
 
-    def publish(self, measures: Mapping[str, Measure]) -> None:
+    def publish(self, measures: Mapping[str, Measure], run: str = "") -> None:
         """Do nothing, because without Ray no metrics are exported."""
