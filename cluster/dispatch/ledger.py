@@ -22,8 +22,8 @@ gradients is never cut, because its objective is not that of its episodes: it co
 and its episodes fail together.
 
 Stragglers. A worker that is slow or frozen reports nothing. So when nothing waits any more, a unit
-that takes much longer than the others of its run is started a second time, on an idle worker. The first result
-counts; the second is the same by construction and is dropped.
+that takes much longer than the others of its run is started a second time, on an idle worker. The
+first result counts; the second is the same by construction and is dropped.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Tell runs and comparisons apart by the manifest in their folder."""
+"""Tell runs, comparisons and sweeps apart by the manifest in their folder."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from spikeloop.coordinator.errors import ConfigError
 
 RUN_MANIFEST = "run.json"
 COMPARISON_MANIFEST = "comparison.json"
+SWEEP_MANIFEST = "sweep.json"
 
 
 def is_run(folder: Path) -> bool:
@@ -16,6 +17,11 @@ def is_run(folder: Path) -> bool:
 def is_comparison(folder: Path) -> bool:
     """Whether a folder holds the manifest of a comparison."""
     return (folder / COMPARISON_MANIFEST).exists()
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder holds the manifest of a sweep."""
+    return (folder / SWEEP_MANIFEST).exists()
 
 
 def holds_comparison(folder: Path) -> bool:
