@@ -1,4 +1,4 @@
-"""Say how to continue a run or a comparison that was interrupted or failed from outside."""
+"""Say how to continue what was interrupted or failed from outside: a run, comparison or sweep."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,14 +21,14 @@ def resumable(
     """Handle signals, and add to interruptions and failures from outside that nothing is lost.
 
     Args:
-        folder: of the run or comparison, which may not exist yet.
+        folder: of the run, comparison or sweep, which may not exist yet.
         tables: of its configuration.
         command: what resumes it, if not the folder alone.
         reached: how far it came, such as " after generation 3".
     """
     from spikeloop.cluster.pool import PoolError
     from spikeloop.cluster.signals import Interrupted, StopSignal
-    from spikeloop.coordinator.store.folder_kind import is_comparison, is_run
+    from spikeloop.coordinator.store.folder_kind import is_comparison, is_run, is_sweep
 
     stop = StopSignal()
     stop.install()
@@ -38,7 +38,7 @@ def resumable(
         how = _how_to_continue(command or ["resume", folder], tables)
         raise Interrupted(f"interrupted{reached()}, everything committed; {how}") from error
     except (OSError, PoolError) as error:
-        if not (is_run(folder) or is_comparison(folder)):
+        if not (is_run(folder) or is_comparison(folder) or is_sweep(folder)):
             raise
         how = _how_to_continue(command or ["resume", folder], tables)
         raise PoolError(

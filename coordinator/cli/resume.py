@@ -11,6 +11,7 @@ import typer
 from spikeloop.coordinator.cli.compare import show_comparison
 from spikeloop.coordinator.cli.options import RUNS, Address, Inline, Trust, Workers
 from spikeloop.coordinator.cli.run import show_session
+from spikeloop.coordinator.cli.sweep import show_sweep
 from spikeloop.coordinator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ def resume(
     address: Address = None,
     trust: Trust = False,
 ) -> None:
-    """Go on from the last committed generation of a run, or wherever a comparison stands."""
+    """Go on with a run from its last committed generation, or with a comparison or a sweep."""
     from spikeloop.coordinator.api.configure import retarget
-    from spikeloop.coordinator.store.folder_kind import is_comparison
+    from spikeloop.coordinator.store.folder_kind import is_comparison, is_sweep
 
     on_target = partial(retarget, workers=workers, inline=inline, address=address)
     folder, upload_to = Path(run), ""
@@ -53,10 +54,12 @@ def resume(
             f"--out {out}: a run folder is resumed where it is; name a stored run by its URI, such "
             f"as {folder.absolute().as_uri()}, or leave --out away"
         )
-    if is_comparison(folder):
+    if is_comparison(folder) or is_sweep(folder):
         if after is not None:
-            raise ConfigError("--after is for a run folder; a comparison has no generations")
-        _resume_comparison(folder, on_target, trust)
+            what = "comparison" if is_comparison(folder) else "sweep"
+            raise ConfigError(f"--after is for a run folder; a {what} has no generations")
+        begin = _resume_comparison if is_comparison(folder) else _resume_sweep
+        begin(folder, on_target, trust)
     else:
         command = ("resume", run, "--out", out) if upload_to else ()
         _resume_run(folder, on_target, trust, after, upload_to, command)
@@ -101,5 +104,19 @@ def _resume_comparison(folder: Path, on_target: "OnTarget", trust: bool) -> None
     config = config.retarget(on_target(config.first).target)
     require(folder, reaches(config.tables()), trust)
     show_comparison(
+        config, folder, lambda reporter, stop: session.resume(config, folder, reporter, stop), False
+    )
+
+
+def _resume_sweep(folder: Path, on_target: "OnTarget", trust: bool) -> None:
+    from spikeloop.coordinator.store.run_folder import warn_of_code
+    from spikeloop.coordinator.store.trust import reaches, require
+    from spikeloop.coordinator.sweep import session
+
+    config = session.read_config(folder, trust)
+    warn_of_code(folder, session.changed_code(config, folder))
+    config = config.retarget(on_target(config.first).target)
+    require(folder, reaches(config.tables()), trust)
+    show_sweep(
         config, folder, lambda reporter, stop: session.resume(config, folder, reporter, stop), False
     )

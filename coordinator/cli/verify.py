@@ -10,13 +10,15 @@ from spikeloop.coordinator.formatting import printable
 
 
 def verify(run: RunPath, trust: Trust = False, as_json: Json = False) -> None:
-    """Check every file of a run or a comparison: checksums, columns, and that the numbers agree."""
-    from spikeloop.coordinator.store.folder_kind import is_comparison
+    """Check every file of a run, comparison or sweep: checksums, columns, and numbers."""
+    from spikeloop.coordinator.store.folder_kind import is_comparison, is_sweep
     from spikeloop.coordinator.store.run_store import RunStore
-    from spikeloop.coordinator.verification import verify_comparison, verify_run
+    from spikeloop.coordinator.verification import verify_comparison, verify_run, verify_sweep
 
     if is_comparison(run):
         report = verify_comparison.verify(run, trust)
+    elif is_sweep(run):
+        report = verify_sweep.verify(run, trust)
     else:
         report = verify_run.verify(RunStore.open(run), trust)
     if as_json:

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) 
         table, _, name = key.partition(".")
         if table not in names or not name:
             raise ConfigError(f"--set {key}: must be table.key with a table of {', '.join(names)}")
-        _set(tables, key.split("."), value, str(path))
+        set_value(tables, key.split("."), value, str(path))
     return tables
 
 
@@ -110,6 +110,10 @@ def _check_tables(tables: Mapping[str, Any], source: str) -> None:
             f"{source}: is a comparison, not a run; start it with: "
             f"{command_line('compare', source)} (on a Ray cluster with --address)"
         )
+    if "sweep" in tables:
+        raise ConfigError(
+            f"{source}: is a sweep, not a run; start it with: {command_line('sweep', source)}"
+        )
     for name, value in tables.items():
         if name not in TABLES and name not in COMMANDS:
             raise ConfigError(f"{source}: unknown table [{name}]{nearest(name, TABLES)}")
@@ -119,8 +123,8 @@ def _check_tables(tables: Mapping[str, Any], source: str) -> None:
             build(COMMANDS[name], value, source, name, folder=None)
 
 
-def _set(tables: dict[str, Any], path: list[str], value: Any, source: str) -> None:
-    """Put a value at the end of a path of nested tables."""
+def set_value(tables: dict[str, Any], path: Sequence[str], value: Any, source: str) -> None:
+    """Put a value at the end of a path of nested tables; ConfigError if one is no table."""
     *names, last = path
     inner = tables
     for name in names:

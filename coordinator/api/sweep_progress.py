@@ -1,0 +1,131 @@
+"""A sweep on a terminal: a line for each run that has ended, a bar for all, then the findings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from spikeloop.coordinator.api.progress import LineReporter, episodes_to_come
+from spikeloop.coordinator.comparison.findings.findings import Findings
+from spikeloop.coordinator.formatting import printable
+from spikeloop.coordinator.report.result_table import result_table
+from spikeloop.coordinator.search.reporter import GenerationReport
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.sweep.sweep_config import PlannedRun, SweepConfig
+
+
+class SweepConsole(LineReporter):
+    """Prints a line for each run that has ended, and shows a bar of all episodes on terminals."""
+
+    LEFT = "about {} left"
+
+    def __init__(self, config: SweepConfig, folder: Path, console: Console) -> None:
+        super().__init__(_episodes_left(config, folder), console)
+        self._n_runs = len(config.settings) * len(config.seeds)
+        self._n_ended = self._n_running = 0
+        self._warnings: set[str] = set()
+        self._bar: Progress | None = None
+        self._task: Any = None
+
+    def __enter__(self) -> "SweepConsole":
+        """Start the bar, if there is a terminal to show it on."""
+        if self._console.is_terminal:
+            self._bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=30),
+                TextColumn("{task.completed}/{task.total} episodes  {task.fields[rate]}"),
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._bar.add_task("sweep", total=self._n_episodes, rate="")
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def note(self, text: str) -> None:
+        """Print a line; what several runs warn of is printed for the first."""
+        _, warns, warning = text.partition("warning: ")
+        if warns and warning in self._warnings:
+            return
+        self._warnings.add(warning)
+        super().note(text)
+
+    def started(self, what: str, n_episodes: int) -> None:
+        """Print nothing: there are too many generations."""
+
+    def generation(self, report: GenerationReport) -> None:
+        """Print nothing: there are too many generations."""
+
+    def episodes_done(self, n_episodes: int) -> None:
+        """Move the bar."""
+        super().episodes_done(n_episodes)
+        if self._bar is not None:
+            self._bar.update(self._task, advance=n_episodes, rate=self._rate())
+
+    def run_started(self, planned: PlannedRun) -> None:
+        """Count the runs under way."""
+        self._n_running += 1
+        self._describe()
+
+    def run_ended(self, row: Mapping[str, Any]) -> None:
+        """Print the line of a run."""
+        self._n_running -= 1
+        self._n_ended += 1
+        self._describe()
+        score = "failed"
+        if not row["error"]:
+            score = f"{row['score']:.3f} [{row['score_low']:.3f}, {row['score_high']:.3f}]"
+        self.note(
+            f"{row['setting']}, seed {row['seed']}  held-out {score}  {row['episodes']} episodes  "
+            f"{self._rate()}{'  ' + row['error'] if row['error'] else ''}"
+        )
+
+    def _describe(self) -> None:
+        if self._bar is not None:
+            what = f"{self._n_running} runs under way, {self._n_ended} of {self._n_runs} ended"
+            self._bar.update(self._task, description=what)
+
+
+def print_findings(found: Findings, folder: Path, report: Path, console: Console) -> None:
+    """Print the table of settings, the sentences, and where the files are."""
+    table = result_table(
+        "Held-out score of the learned Θ (0 by chance, 1 at the optimum)",
+        *("setting", "runs", "failed", "mean", "95 % interval", "IQM", "episodes a run"),
+        left="setting",
+    )
+    for setting in found.variants:
+        table.add_row(
+            printable(setting.name),
+            str(setting.n_runs),
+            str(setting.n_failed),
+            f"{setting.mean.value:.3f}",
+            f"[{setting.mean.low:.3f}, {setting.mean.high:.3f}]",
+            f"{setting.iqm.value:.3f}",
+            f"{setting.episodes / setting.n_runs:.0f}",
+        )
+    console.print(table)
+    for sentence in (*found.sentences, *found.cautions):
+        console.out(printable(sentence))
+    console.out(f"results: {folder}")
+    console.out(f"report:  {report}")
+    console.out(
+        f"pandas:  pd.read_parquet({str(folder / 'results.parquet')!r})"
+        ".groupby('setting')['score'].describe()"
+    )
+
+
+def _episodes_left(config: SweepConfig, folder: Path) -> int:
+    """Count the episodes still to come, those of runs that have ended left out."""
+    left = 0
+    for planned in config.runs():
+        store = RunStore(folder / planned.path)
+        if not store.part_path("transfer", planned.config.transfer.seed).exists():
+            left += episodes_to_come(planned.config, max(store.generation(), 0))
+    return left
