@@ -4,7 +4,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -21,6 +21,8 @@ from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.search.transfer_design import transfer_size
+from spikeloop.coordinator.stats.scores import ends
+from spikeloop.coordinator.store.run_folder import RunFolder
 
 
 class LineReporter:
@@ -36,6 +38,13 @@ class LineReporter:
         self._n_episodes = n_episodes
         self._episodes_done = 0
         self._started = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        """Begins to show."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Ends."""
 
     def pool(self, description: str) -> None:
         """Says where the work is done."""
@@ -73,7 +82,7 @@ class ConsoleReporter(LineReporter):
         self._bar: Progress | None = None
         self._grid: Any = None
 
-    def __enter__(self) -> "ConsoleReporter":
+    def __enter__(self) -> Self:
         """Starts the bar, if there is a terminal to show it on."""
         if self._console.is_terminal:
             self._bar = Progress(
@@ -115,7 +124,7 @@ class ConsoleReporter(LineReporter):
         reasons = ", ".join(f"{n} {reason}" for reason, n in self._failures.items())
         failed = f"{self._failures.total()} ({reasons})" if reasons else "0"
         width = len(str(self._generations))
-        self._console.out(
+        self.note(
             f"generation {report.generation:{width}d}/{self._generations}"
             f"  best {report.best:.3f}  mean {report.mean:.3f}"
             f"  {self._rate()}  failed {failed}{held_out}"
@@ -151,6 +160,15 @@ def print_transfer(transfer: Transfer, scale: tuple[str, str], console: Console)
         console.out(f"{name}: {describe_difference(difference)}")
     for name, baseline in transfer.baselines.items():
         console.out(printable(f"learned - {name}: {describe_difference(baseline.learned_minus)}"))
+
+
+def print_results(run: RunFolder, transfer: Transfer, console: Console) -> None:
+    """Prints what a finished run has found, and where its files are."""
+    print_transfer(transfer, ends(run.config.family.interface), console)
+    console.out(f"results: {run.folder}")
+    for figure in sorted((run.folder / "figures").glob("*.png")):
+        console.out(f"figure:  {figure}")
+    how_to_read(run.store.part_path("transfer", run.config.transfer.seed), console)
 
 
 def how_to_read(transfer: Path, console: Console) -> None:
