@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
-    from spikeloop.coordinator.api.run_view import Run as Run
-    from spikeloop.coordinator.api.open import open as open
     from spikeloop.cluster.pool import PoolError as PoolError
-    from spikeloop.coordinator.api.run import run as run
     from spikeloop.cluster.signals import Interrupted as Interrupted
     from spikeloop.cluster.targets.inline import Inline as Inline
     from spikeloop.cluster.targets.local import Local as Local
     from spikeloop.cluster.targets.ray_cluster import RayCluster as RayCluster
+    from spikeloop.coordinator.api.open import open as open
+    from spikeloop.coordinator.api.run import run as run
+    from spikeloop.coordinator.api.run_view import Run as Run
     from spikeloop.coordinator.errors import ConfigError as ConfigError
     from spikeloop.coordinator.errors import RunFailed as RunFailed
     from spikeloop.coordinator.strategies.annealing import Annealing as Annealing
