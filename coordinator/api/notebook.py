@@ -134,7 +134,7 @@ class NotebookView:
     def run_results(self, run: RunFolder, transfer: Transfer) -> None:
         """Shows what a run has found as text; ``Run`` itself has the figures."""
         console = _text()
-        print_results(run, transfer, console)
+        print_results(run, transfer, console, files=False)
         _show(console)
 
     def comparison(self, n_episodes: int) -> _ComparisonInPlace:
@@ -151,7 +151,12 @@ class NotebookView:
 def _text() -> Console:
     """Give a console that collects text."""
     return Console(
-        file=io.StringIO(), width=WIDTH, markup=False, highlight=False, force_jupyter=False
+        file=io.StringIO(),
+        width=WIDTH,
+        markup=False,
+        highlight=False,
+        force_terminal=False,
+        force_jupyter=False,
     )
 
 

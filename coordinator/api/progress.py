@@ -162,10 +162,12 @@ def print_transfer(transfer: Transfer, scale: tuple[str, str], console: Console)
         console.out(printable(f"learned - {name}: {describe_difference(baseline.learned_minus)}"))
 
 
-def print_results(run: RunFolder, transfer: Transfer, console: Console) -> None:
-    """Prints what a finished run has found, and where its files are."""
+def print_results(run: RunFolder, transfer: Transfer, console: Console, files: bool = True) -> None:
+    """Prints what a finished run has found and where it is, and how to use its ``files``."""
     print_transfer(transfer, ends(run.config.family.interface), console)
     console.out(f"results: {run.folder}")
+    if not files:
+        return
     for figure in sorted((run.folder / "figures").glob("*.png")):
         console.out(f"figure:  {figure}")
     how_to_read(run.store.part_path("transfer", run.config.transfer.seed), console)
