@@ -63,6 +63,7 @@ def show_session(
     from spikeloop.coordinator.cli import progress
     from spikeloop.coordinator.cli.resumable import resumable
     from spikeloop.coordinator.stats.scores import ends
+    from spikeloop.coordinator.store.run_folder import RunFolder
     from spikeloop.coordinator.store.run_store import RunStore
 
     console, store = progress.stream(), RunStore(folder)
@@ -78,6 +79,7 @@ def show_session(
     ):
         transfer = session(reporter, stop)
     progress.print_transfer(transfer, ends(config.family.interface), console)
+    progress.print_theta(RunFolder(config, store), console)
     console.out(f"results: {folder}")
     for figure in sorted((folder / "figures").glob("*.png")):
         console.out(f"figure:  {figure}")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.search.learned_theta import follows
 from spikeloop.coordinator.stats.scores import held_out_of
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.commit_order import ONCE, PARTS
@@ -69,7 +70,8 @@ def verify(store: RunStore, trust: bool = False) -> Report:
         report.checked.append("numbers were not compared, because of the problems with files")
         return report
     _verify_states(run, report)
-    frames = {name: _read(run, name, report) for name in (*PARTS, *ONCE)}
+    frames = {name: _read(run, name, report) for name in (*PARTS, *ONCE) if name != "theta"}
+    _verify_theta(run, report)
     finished = _verify_numbers(run, frames, report)
     if not finished:
         report.checked.append(
@@ -98,6 +100,15 @@ def _verify_states(run: RunFolder, report: Report) -> None:
             report.problems.append(f"{run.store.state_path(generation)}: {error}")
     if committed:
         report.checked.append(f"state: {len(committed)} file(s)")
+
+
+def _verify_theta(run: RunFolder, report: Report) -> None:
+    """Check that the learned Θ on file is that of the point to deploy."""
+    for path, table in run.store.committed_parts("theta"):
+        if follows(run, table):
+            report.checked.append(f"theta: {table.num_columns} hyperparameters of the learned Θ")
+        else:
+            report.problems.append(f"{path}: does not hold the point that the states give")
 
 
 def _read(run: RunFolder, name: str, report: Report) -> pd.DataFrame | None:
