@@ -79,7 +79,7 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
         return
     scale = ends(config.family.interface)
     yield Drawing(
-        run_figures.search_figure(generations, curves, config.run.seed, scale, title=""),
+        run_figures.search_figure(generations, curves, config.run.seed, scale),
         "Fitness comes from fresh tasks in every generation, so its line moves with how "
         "hard they are; the held-out tasks are the same throughout.",
         f"Fitness of the population over {len(generations)} generations: the mean goes from "
