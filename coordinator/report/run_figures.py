@@ -24,14 +24,12 @@ def write_run_figures(run: RunFolder) -> list[Path]:
     """Draw every figure that the run has data for, and return their files."""
     config, store = run.config, run.store
     seed, scale = config.run.seed, ends(config.family.interface)
-    generations, curves, transfer = (
-        frame(store, name) for name in ("generations", "curves", "transfer")
-    )
+    generations, curves = frame(store, "generations"), frame(store, "curves")
+    transfer = own_transfer(run)
     drawn = {}
     if not generations.empty:
         drawn["search"] = search_figure(generations, curves, seed, scale, "The search")
     if not transfer.empty:
-        transfer = transfer[transfer["transfer_seed"] == config.transfer.seed]
         n_steps = config.family.interface.n_steps
         drawn["learning"] = learning_figure(transfer, n_steps, seed, scale)
     folder = store.folder / "figures"
@@ -138,6 +136,14 @@ def draw_learning(
         )
     axes.set(xlabel="step of an episode", ylabel="reward per step", xlim=(0, n_steps))
     figures.finish(axes, f"Learning {len(tasks)} tasks never seen by the search", ncols=3)
+
+
+def own_transfer(run: RunFolder) -> pd.DataFrame:
+    """Read the run's own held-out episodes; older programs kept others beside them."""
+    transfer = frame(run.store, "transfer")
+    if transfer.empty:
+        return transfer
+    return transfer[transfer["transfer_seed"] == run.config.transfer.seed]
 
 
 def frame(store: RunStore, name: str) -> pd.DataFrame:

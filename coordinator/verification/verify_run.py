@@ -49,10 +49,14 @@ def verify(store: RunStore, trust: bool = False) -> Report:
     """Read every file of a run, check its checksum, and then the run's invariants.
 
     Numbers are compared only if all files are undamaged, because nothing follows from a damaged
-    file.
+    file. ``trust`` is as of ``read_run``.
     """
+    return verify_opened(read_run(store.as_of_now(), trust))
+
+
+def verify_opened(run: RunFolder) -> Report:
+    """Do the same for a run as of now."""
     report = Report()
-    run = read_run(store.as_of_now(), trust)
     last = run.store.generation()
     found = examine(run)
     report.checked.append(
