@@ -76,6 +76,26 @@ class StopSignal:
         self._other_hook = earlier._other_hook if isinstance(earlier, StopSignal) else found
         sys.unraisablehook = self._unraisable
 
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Handle the signals for the time of a block, and put back who handled them before.
+
+        Only the main thread can; in another one the block runs without.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in ending_signals()}
+        hook = sys.unraisablehook
+        self.install()
+        try:
+            yield
+        finally:
+            sys.unraisablehook = hook
+            for number, handler in before.items():
+                # None is a handler that was not set from Python, and cannot be from there.
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
         self._number = number

@@ -4,7 +4,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -17,6 +17,7 @@ from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.search.transfer_design import transfer_size
+from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store.run_folder import RunFolder
 
 
@@ -33,6 +34,13 @@ class LineReporter:
         self._n_episodes = n_episodes
         self._episodes_done = 0
         self._started = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        """Begins to show."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Ends."""
 
     def pool(self, description: str) -> None:
         """Says where the work is done."""
@@ -70,7 +78,7 @@ class ConsoleReporter(LineReporter):
         self._bar: Progress | None = None
         self._grid: Any = None
 
-    def __enter__(self) -> "ConsoleReporter":
+    def __enter__(self) -> Self:
         """Starts the bar, if there is a terminal to show it on."""
         if self._console.is_terminal:
             self._bar = Progress(
@@ -112,7 +120,7 @@ class ConsoleReporter(LineReporter):
         reasons = ", ".join(f"{n} {reason}" for reason, n in self._failures.items())
         failed = f"{self._failures.total()} ({reasons})" if reasons else "0"
         width = len(str(self._generations))
-        self._console.out(
+        self.note(
             f"generation {report.generation:{width}d}/{self._generations}"
             f"  best {report.best:.3f}  mean {report.mean:.3f}"
             f"  {self._rate()}  failed {failed}{held_out}"
@@ -161,6 +169,16 @@ def print_theta(run: RunFolder, console: Console) -> None:
     where = f"also in {run.folder / 'theta'}, with the units in the metadata of its fields"
     rows = theta_table.theta_rows(run.config.space, deployed(run))
     console.print(theta_table.terminal_table(rows, where))
+
+
+def print_results(run: RunFolder, transfer: Transfer, console: Console) -> None:
+    """Prints what a finished run has found, and where its files are."""
+    print_transfer(transfer, ends(run.config.family.interface), console)
+    print_theta(run, console)
+    console.out(f"results: {run.folder}")
+    for figure in sorted((run.folder / "figures").glob("*.png")):
+        console.out(f"figure:  {figure}")
+    how_to_read(run.store.part_path("transfer", run.config.transfer.seed), console)
 
 
 def how_to_read(transfer: Path, console: Console) -> None:
