@@ -116,7 +116,7 @@ def _imported(name: str, kind: str, where: str, folder: Path | None) -> ModuleTy
     if folder is None:
         raise NeedsTrust(
             f"{where} kind: {shown(kind)} is a class of its author's own, whose code would run "
-            "with your rights; if you trust them, add --trust"
+            "with your rights; if you trust them, add --trust (in Python trust=True)"
         )
     if str(folder) not in sys.path:  # last, as on the workers, so that it shadows no library
         sys.path.append(str(folder))
