@@ -11,12 +11,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.formatting import duration, printable
-from spikeloop.coordinator.report.transfer_table import (
-    describe_difference,
-    terminal_table,
-    theta_rows,
-)
-from spikeloop.coordinator.search.deployment import race_size
+from spikeloop.coordinator.report import theta_table, transfer_table
+from spikeloop.coordinator.search.deployment import deployed, race_size
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
 from spikeloop.coordinator.search.transfer import Transfer
@@ -154,17 +150,31 @@ def print_transfer(transfer: Transfer, scale: tuple[str, str], console: Console)
     ``scale`` says what scores 0 and what scores 1.
     """
     baselines = [(name, *baseline.cells, "", "") for name, baseline in transfer.baselines.items()]
-    rows = theta_rows(transfer)
-    console.print(terminal_table(transfer.n_tasks, scale, rows, console.width, baselines))
+    rows = transfer_table.theta_rows(transfer)
+    console.print(
+        transfer_table.terminal_table(transfer.n_tasks, scale, rows, console.width, baselines)
+    )
     for name, difference in transfer.differences.items():
-        console.out(f"{name}: {describe_difference(difference)}")
+        console.out(f"{name}: {transfer_table.describe_difference(difference)}")
     for name, baseline in transfer.baselines.items():
-        console.out(printable(f"learned - {name}: {describe_difference(baseline.learned_minus)}"))
+        console.out(
+            printable(
+                f"learned - {name}: {transfer_table.describe_difference(baseline.learned_minus)}"
+            )
+        )
+
+
+def print_theta(run: RunFolder, console: Console) -> None:
+    """Prints the learned Θ of a run: names, values, units, ranges."""
+    where = f"also in {run.folder / 'theta'}, with the units in the metadata of its fields"
+    rows = theta_table.theta_rows(run.config.space, deployed(run))
+    console.print(theta_table.terminal_table(rows, where))
 
 
 def print_results(run: RunFolder, transfer: Transfer, console: Console, files: bool = True) -> None:
     """Prints what a finished run has found and where it is, and how to use its ``files``."""
     print_transfer(transfer, ends(run.config.family.interface), console)
+    print_theta(run, console)
     console.out(f"results: {run.folder}")
     if not files:
         return
