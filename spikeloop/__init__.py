@@ -13,10 +13,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
+    from spikeloop.cluster.pool import PoolError as PoolError
     from spikeloop.cluster.signals import Interrupted as Interrupted
     from spikeloop.cluster.targets.inline import Inline as Inline
     from spikeloop.cluster.targets.local import Local as Local
     from spikeloop.cluster.targets.ray_cluster import RayCluster as RayCluster
+    from spikeloop.coordinator.api.compare import compare as compare
+    from spikeloop.coordinator.api.comparison_view import Comparison as Comparison
+    from spikeloop.coordinator.api.open import open as open
+    from spikeloop.coordinator.api.run import run as run
+    from spikeloop.coordinator.api.run_view import Run as Run
+    from spikeloop.coordinator.api.sweep import sweep as sweep
+    from spikeloop.coordinator.api.sweep_view import Sweep as Sweep
     from spikeloop.coordinator.errors import ConfigError as ConfigError
     from spikeloop.coordinator.errors import RunFailed as RunFailed
     from spikeloop.coordinator.strategies.annealing import Annealing as Annealing
@@ -83,6 +91,8 @@ _HOMES = {
     "ChipAgent": "workers.learners.chip.agent",
     "Choice": "workers.space",
     "CmaEs": "coordinator.strategies.cma_es",
+    "compare": "coordinator.api.compare",
+    "Comparison": "coordinator.api.comparison_view",
     "ConfigError": "coordinator.errors",
     "CrossEntropy": "coordinator.strategies.cross_entropy",
     "CrossEntropyPublished": "coordinator.strategies.published.cross_entropy",
@@ -101,15 +111,21 @@ _HOMES = {
     "Lsnn": "workers.learners.lsnn.learner",
     "Maze": "tasks.maze",
     "NaturalEvolution": "coordinator.strategies.natural_evolution",
+    "open": "coordinator.api.open",
     "ParallelTempering": "coordinator.strategies.parallel_tempering",
     "ParameterSpace": "workers.space",
+    "PoolError": "cluster.pool",
     "Quadratic": "tasks.quadratic",
     "RandomMdp": "tasks.mdp",
     "RandomSearch": "coordinator.strategies.random_search",
     "RayCluster": "cluster.targets.ray_cluster",
     "Real": "workers.space",
     "RestlessBandit": "tasks.restless_bandit",
+    "Run": "coordinator.api.run_view",
+    "run": "coordinator.api.run",
+    "sweep": "coordinator.api.sweep",
     "RunFailed": "coordinator.errors",
+    "Sweep": "coordinator.api.sweep_view",
     "TabularTd": "workers.learners.tabular.learner",
     "TwoStep": "tasks.two_step",
     "Weights": "workers.space",

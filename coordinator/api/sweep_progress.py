@@ -7,13 +7,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from spikeloop.coordinator.api.progress import LineReporter, episodes_to_come
+from spikeloop.coordinator.api.progress import LineReporter
 from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.report.result_table import result_table
 from spikeloop.coordinator.search.reporter import GenerationReport
-from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.sweep.sweep_config import PlannedRun, SweepConfig
+from spikeloop.coordinator.sweep.sweep_config import PlannedRun
 
 
 class SweepConsole(LineReporter):
@@ -21,9 +20,9 @@ class SweepConsole(LineReporter):
 
     LEFT = "about {} left"
 
-    def __init__(self, config: SweepConfig, folder: Path, console: Console) -> None:
-        super().__init__(_episodes_left(config, folder), console)
-        self._n_runs = len(config.settings) * len(config.seeds)
+    def __init__(self, n_episodes: int, n_runs: int, console: Console) -> None:
+        super().__init__(n_episodes, console)
+        self._n_runs = n_runs
         self._n_ended = self._n_running = 0
         self._warnings: set[str] = set()
         self._bar: Progress | None = None
@@ -72,13 +71,13 @@ class SweepConsole(LineReporter):
     def run_started(self, planned: PlannedRun) -> None:
         """Count the runs under way."""
         self._n_running += 1
-        self._describe()
+        self.describe(self._words())
 
     def run_ended(self, row: Mapping[str, Any]) -> None:
         """Print the line of a run."""
         self._n_running -= 1
         self._n_ended += 1
-        self._describe()
+        self.describe(self._words())
         score = "failed"
         if not row["error"]:
             score = f"{row['score']:.3f} [{row['score_low']:.3f}, {row['score_high']:.3f}]"
@@ -87,10 +86,13 @@ class SweepConsole(LineReporter):
             f"{self._rate()}{'  ' + row['error'] if row['error'] else ''}"
         )
 
-    def _describe(self) -> None:
+    def describe(self, what: str) -> None:
+        """Name the bar."""
         if self._bar is not None:
-            what = f"{self._n_running} runs under way, {self._n_ended} of {self._n_runs} ended"
             self._bar.update(self._task, description=what)
+
+    def _words(self) -> str:
+        return f"{self._n_running} runs under way, {self._n_ended} of {self._n_runs} ended"
 
 
 def print_findings(found: Findings, folder: Path, report: Path, console: Console) -> None:
@@ -119,13 +121,3 @@ def print_findings(found: Findings, folder: Path, report: Path, console: Console
         f"pandas:  pd.read_parquet({str(folder / 'results.parquet')!r})"
         ".groupby('setting')['score'].describe()"
     )
-
-
-def _episodes_left(config: SweepConfig, folder: Path) -> int:
-    """Count the episodes still to come, those of runs that have ended left out."""
-    left = 0
-    for planned in config.runs():
-        store = RunStore(folder / planned.path)
-        if not store.part_path("transfer", planned.config.transfer.seed).exists():
-            left += episodes_to_come(planned.config, max(store.generation(), 0))
-    return left

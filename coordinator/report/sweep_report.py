@@ -11,8 +11,7 @@ from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import command_line, duration
-from spikeloop.coordinator.report.comparison_curves import draw_anytime
-from spikeloop.coordinator.report.comparison_figures import draw_differences, draw_scores
+from spikeloop.coordinator.report.comparison_figures import PLOTS
 from spikeloop.coordinator.report.comparison_report import differences_table
 from spikeloop.coordinator.report.page import (
     Block,
@@ -37,9 +36,8 @@ from spikeloop.coordinator.sweep.settings_grid import value_at
 from spikeloop.coordinator.sweep.sweep_config import SweepConfig
 
 
-def sweep_page(folder: Path, trust: bool = False) -> Page:
-    """Build the report of a sweep; own classes are loaded as by ``read_config``."""
-    config = session.read_config(folder, trust)
+def sweep_page(config: SweepConfig, folder: Path) -> Page:
+    """Build the report of a sweep; ConfigError if it is not finished."""
     if not (folder / results.MEASURED_SCORES).exists():
         raise ConfigError(
             f"{folder}: the sweep is not finished; continue it by: {command_line('resume', folder)}"
@@ -74,17 +72,19 @@ def _findings(config: SweepConfig, found: Findings, runs: pd.DataFrame) -> Itera
     )
 
 
-def _scores(config: SweepConfig, found: Findings) -> Iterator[Block]:
+def scores_table(config: SweepConfig, found: Findings) -> Table:
+    """Show each setting with its score."""
     tables = {setting.label: setting.config.tables() for setting in config.settings}
 
     def value_of(key: str) -> Callable[[VariantFinding], object]:
         return lambda setting: value_at(tables[setting.name], key)
 
-    yield table_of(
+    return table_of(
         "Held-out score of the learned Θ: mean over seeds with its 95 % interval (bootstrap over "
         "seeds), and interquartile mean (IQM)",
         found.variants,
         {
+            "setting": lambda setting: setting.name,
             **{key: value_of(key) for key in config.keys},
             "runs": lambda setting: setting.n_runs,
             "failed": lambda setting: setting.n_failed,
@@ -94,9 +94,13 @@ def _scores(config: SweepConfig, found: Findings) -> Iterator[Block]:
             "episodes a run": lambda setting: f"{setting.episodes / setting.n_runs:,.0f}",
         },
     )
+
+
+def _scores(config: SweepConfig, found: Findings) -> Iterator[Block]:
+    yield scores_table(config, found)
     if any(np.isfinite(setting.scores).any() for setting in found.variants):
         yield Drawing(
-            draw_scores(found),
+            PLOTS["scores"].figure(found),
             "Held-out scores at the end: small points are runs, one for each seed; large ones "
             "their interquartile mean with its 95 % interval.",
             "Scores of the settings: "
@@ -109,7 +113,7 @@ def _scores(config: SweepConfig, found: Findings) -> Iterator[Block]:
 def _differences(found: Findings) -> Iterator[Block]:
     if any(comparison.n for comparison in found.comparisons):
         yield Drawing(
-            draw_differences(found),
+            PLOTS["differences"].figure(found),
             "Small points are differences on one seed, large ones their mean with its 95 % BCa "
             "interval; p after Holm's correction.",
             f"Differences of the settings to {found.baseline}.",
@@ -121,7 +125,7 @@ def _differences(found: Findings) -> Iterator[Block]:
 def _search(found: Findings) -> Iterator[Block]:
     if any(np.isfinite(setting.anytime.value).any() for setting in found.variants):
         yield Drawing(
-            draw_anytime(found),
+            PLOTS["anytime"].figure(found),
             "Held-out score of the recommended point by episodes spent, as the interquartile mean "
             "over seeds; thin lines are single runs and bands 95 % intervals where they are drawn.",
             "Held-out scores during the searches.",

@@ -15,8 +15,12 @@ def write_report(folder: Path, out: Path | None = None, trust: bool = False) -> 
 
     With ``trust`` the own classes are loaded that its configuration names.
     """
-    path = out or folder / "report.html"
-    text = render(_page(folder, trust))
+    return write_page(_page(folder, trust), out or folder / "report.html")
+
+
+def write_page(page: Page, path: Path) -> Path:
+    """Write a page as an HTML file."""
+    text = render(page)
     try:
         atomic_files.write_bytes(path, text.encode())
     except OSError as error:
@@ -27,13 +31,15 @@ def write_report(folder: Path, out: Path | None = None, trust: bool = False) -> 
 def _page(folder: Path, trust: bool) -> Page:
     kind = kind_of(folder)
     if kind == "comparison":
+        from spikeloop.coordinator.comparison.session import read_config
         from spikeloop.coordinator.report.comparison_report import comparison_page
 
-        return comparison_page(folder, trust)
+        return comparison_page(read_config(folder, trust), folder)
     if kind == "sweep":
         from spikeloop.coordinator.report.sweep_report import sweep_page
+        from spikeloop.coordinator.sweep import session
 
-        return sweep_page(folder, trust)
+        return sweep_page(session.read_config(folder, trust), folder)
     from spikeloop.coordinator.report.run_report import run_page
 
     return run_page(read_run(RunStore.open(folder).as_of_now(), trust))

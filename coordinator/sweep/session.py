@@ -11,23 +11,24 @@ leave them: so settings are compared seed by seed. A kill costs each run that is
 the generations after its last commit, and changes no number.
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.comparison.findings.findings import Findings, findings
+from spikeloop.coordinator.config.own_classes import code_of
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search.worker_pool import open_shared_workers
-from spikeloop.coordinator.store import atomic_files, manifest, run_folder
+from spikeloop.coordinator.store import atomic_files, manifest
 from spikeloop.coordinator.store.folder_kind import SWEEP_MANIFEST, is_sweep
 from spikeloop.coordinator.store.lock import locked
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sweep import SCHEMA_VERSION, results
 from spikeloop.coordinator.sweep.side_by_side import SweepReporter, run_side_by_side
 from spikeloop.coordinator.sweep.sweep_config import PlannedRun, SweepConfig, from_json
-from spikeloop.workers.fingerprint import difference, fingerprint
+from spikeloop.workers.fingerprint import difference
 from spikeloop.workers.garbage_collection import RARELY, frozen
 from spikeloop.workers.seeding import Purpose, stream
 
@@ -53,25 +54,6 @@ def start(config: SweepConfig, folder: Path, reporter: SweepReporter, stop: Stop
         raise ConfigError(
             f"{folder}: cannot be written ({error.strerror}); choose another with --out"
         ) from error
-    return resume(config, folder, reporter, stop)
-
-
-def start_or_resume(
-    config: SweepConfig, folder: Path, reporter: SweepReporter, stop: StopSignal
-) -> Findings:
-    """Run a new sweep, or go on with it if it is in the folder; raises as ``start`` does.
-
-    Raises:
-        ConfigError: another sweep is in the folder.
-    """
-    if not is_sweep(folder):
-        return start(config, folder, reporter, stop)
-    begun: Any = atomic_files.read_json(folder / SWEEP_MANIFEST).get("sweep")
-    if _without_target(begun) != _without_target(config.as_json()):
-        raise ConfigError(
-            f"{folder}: holds a sweep of other settings or seeds; give this one another name "
-            "with --set sweep.name=NAME"
-        )
     return resume(config, folder, reporter, stop)
 
 
@@ -143,8 +125,26 @@ def read_config(folder: Path, trust: bool = False) -> SweepConfig:
     plan: Any = value.get("sweep")
     if not isinstance(plan, dict):
         raise ConfigError(f"{path}: damaged: no sweep in it")
-    own = run_folder.classes_folder(value, str(path))
-    return from_json(plan, str(path), own if trust else None)
+    return from_json(plan, str(path), {"working_dir": value.get("working_dir")}, trust)
+
+
+def require_same_config(config: SweepConfig, folder: Path) -> None:
+    """ConfigError unless the sweep in a folder has the same settings and seeds.
+
+    The target may differ, because it changes no result.
+    """
+    begun = read_config(folder, trust=config.first.working_dir is not None)
+    if begun.retarget(config.first.target).as_json() != config.as_json():
+        raise ConfigError(
+            f"{folder}: begun with other settings or seeds; give them again, or the sweep another "
+            "name with --set sweep.name=NAME"
+        )
+
+
+def has_ended(planned: PlannedRun, folder: Path) -> bool:
+    """Tell whether a run of a sweep has been scored."""
+    store = RunStore(folder / planned.path)
+    return store.part_path("transfer", planned.config.transfer.seed).exists()
 
 
 def find(config: SweepConfig, folder: Path) -> Findings:
@@ -165,18 +165,8 @@ def find(config: SweepConfig, folder: Path) -> Findings:
 def changed_code(config: SweepConfig, folder: Path) -> str:
     """Describe what differs between this code and the code that began a sweep, or give ""."""
     begun: Any = atomic_files.read_json(folder / SWEEP_MANIFEST)
-    return difference(fingerprint(_classes(config)), begun.get("fingerprint", {}))
-
-
-def _without_target(plan: Any) -> Any:
-    """Give a sweep as JSON without what changes no result."""
-    if not isinstance(plan, dict):
-        return None
-    settings = [
-        {**one, "config": {k: v for k, v in one["config"].items() if k != "target"}}
-        for one in plan["settings"]
-    ]
-    return json.loads(json.dumps({**plan, "settings": settings}))
+    code = code_of(replace(config.first, working_dir=_classes(config)))
+    return difference(code, begun.get("fingerprint", {}))
 
 
 def _classes(config: SweepConfig) -> Path | None:

@@ -1,7 +1,6 @@
 """The configuration of a sweep: the tables of a run, and what varies between its runs."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ from pydantic import Field
 from spikeloop.cluster.pool import Target
 from spikeloop.coordinator.config import load as runs
 from spikeloop.coordinator.config.limits import MAX_COUNT
-from spikeloop.coordinator.config.run_config import TABLES, FolderName, RunConfig, RunSettings
+from spikeloop.coordinator.config.run_config import FolderName, RunConfig, RunSettings
 from spikeloop.coordinator.config.setting_errors import nearest, shown
 from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.search_size import max_generations
+from spikeloop.coordinator.store.run_folder import read_manifest
 from spikeloop.coordinator.sweep import settings_grid
 from spikeloop.tasks.settings import Settings
 
@@ -28,7 +28,8 @@ class SweepSettings(Settings):
         default={}, description="values of each varied table.key; all are combined"
     )
     settings: list[dict[str, Any]] = Field(
-        default=[], description="changes of table.key, one list entry a setting; instead of over"
+        default=[],
+        description="instead of over: an entry a setting, with its changes of table.key, and name",
     )
     seeds: int = Field(
         default=5,
@@ -150,33 +151,6 @@ class SweepConfig:
         }
 
 
-def load(
-    path: Path,
-    overrides: Mapping[str, Any] | None = None,
-    over: Mapping[str, Sequence[Any]] | None = None,
-    seeds: int | None = None,
-) -> SweepConfig:
-    """Read a TOML file; a ConfigError names the file, table, key and what is allowed.
-
-    Args:
-        path: of the file, with the tables of a run and perhaps a table ``[sweep]``.
-        overrides: values by "table.key", as of ``--set``.
-        over: lists of values by "table.key", in place of those in the file.
-        seeds: in place of the number in the file.
-    """
-    tables = runs.read_tables(path, [*TABLES, *runs.COMMANDS, "sweep"], overrides or {})
-    sweep = tables.pop("sweep", {})
-    if not isinstance(sweep, dict):
-        raise ConfigError(f"{path}: sweep must be a table [sweep], got {shown(sweep)}")
-    if over:
-        sweep = {**sweep, "over": dict(over), "settings": []}
-    if seeds is not None:
-        sweep = {**sweep, "seeds": seeds}
-    sweep.setdefault("name", "")
-    sweep["name"] = sweep["name"] or re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
-    return parse(tables, sweep, str(path), path.resolve().parent)
-
-
 def parse(
     tables: Mapping[str, Any], sweep: Mapping[str, Any], source: str, folder: Path | None
 ) -> SweepConfig:
@@ -189,13 +163,14 @@ def parse(
         folder: where the user's own classes are, as for ``config.load.parse``.
     """
     plan, _ = build(SweepSettings, sweep, source, "sweep", folder)
-    changes = _all_changes(plan, f"{source}: [sweep]")
-    labels = [settings_grid.label(one) for one in changes]
+    named = _all_changes(plan, f"{source}: [sweep]")
+    changes = [one for _, one in named]
+    labels = [name or settings_grid.label(one) for name, one in named]
     if twice := next((name for name in labels if labels.count(name) > 1), None):
         raise ConfigError(f"{source}: [sweep] the setting {twice} is declared twice")
     run = tables.get("run", {})
-    named = {"name": plan.name, **run} if isinstance(run, Mapping) else run
-    base = {**tables, "run": named}
+    run = {"name": plan.name, **run} if isinstance(run, Mapping) else run
+    base = {**tables, "run": run}
     settings = []
     for one, name, its_folder in zip(
         changes, labels, settings_grid.folder_names(labels), strict=True
@@ -216,15 +191,26 @@ def parse(
     )
 
 
-def from_json(value: Mapping[str, Any], source: str, folder: Path | None) -> SweepConfig:
-    """Read what ``as_json`` gave; ConfigError if it is something else."""
+def from_json(
+    value: Mapping[str, Any], source: str, classes: Mapping[str, Any], trust: bool
+) -> SweepConfig:
+    """Read what ``as_json`` gave; ConfigError if it is something else.
+
+    Args:
+        value: what it gave.
+        source: where it comes from, for messages.
+        classes: a manifest that names the folder of the user's own classes.
+        trust: load those classes, which runs their code.
+    """
     try:
         settings = tuple(
             Setting(
                 str(one["label"]),
                 str(one["folder"]),
                 one["changes"],
-                runs.parse(one["config"], f"{source}: with {one['label']}", folder),
+                read_manifest(
+                    {**classes, "config": one["config"]}, f"{source}: with {one['label']}", trust
+                ),
             )
             for one in value["settings"]
         )
@@ -240,15 +226,15 @@ def from_json(value: Mapping[str, Any], source: str, folder: Path | None) -> Swe
     return SweepConfig(name, settings, seeds, baseline)
 
 
-def _all_changes(plan: SweepSettings, where: str) -> list[dict[str, Any]]:
-    """Give the changes of each setting; ConfigError unless there is a grid or a list of them."""
+def _all_changes(plan: SweepSettings, where: str) -> list[tuple[str, dict[str, Any]]]:
+    """Give name and changes of each setting; ConfigError unless there is a grid or a list."""
     if bool(plan.over) == bool(plan.settings):
         what = "over and settings exclude each other" if plan.over else "nothing varies"
         raise ConfigError(
             f"{where} {what}; give over = {{...}}, settings = [{{...}}, ...] or --over key=a,b"
         )
     if plan.settings:
-        return [settings_grid.flat(one, f"{where} settings") for one in plan.settings]
+        return [_declared(one, f"{where} settings") for one in plan.settings]
     over = settings_grid.flat(plan.over, f"{where} over")
     n_settings = 1
     for key, values in over.items():
@@ -260,7 +246,15 @@ def _all_changes(plan: SweepSettings, where: str) -> list[dict[str, Any]]:
             f"{where} over: must be at most {settings_grid.MOST_SETTINGS} settings and {MAX_COUNT} "
             f"runs, got {n_settings} settings and {n_settings * plan.seeds} runs"
         )
-    return settings_grid.grid(over)
+    return [("", changes) for changes in settings_grid.grid(over)]
+
+
+def _declared(setting: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any]]:
+    """Give the name, if it has one, and the changes of a setting of the list."""
+    name = setting.get("name", "")
+    if not isinstance(name, str) or not name.isprintable():
+        raise ConfigError(f"{where}: name must be a line of text, got {shown(name)}")
+    return name, settings_grid.flat({k: v for k, v in setting.items() if k != "name"}, where)
 
 
 def _check(config: RunConfig, where: str) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.comparison.findings.findings import Findings
+from spikeloop.coordinator.store.folder_kind import is_sweep
 from spikeloop.coordinator.sweep import session
 from spikeloop.coordinator.sweep.results import VOLATILE
 from spikeloop.coordinator.sweep.sweep_config import PlannedRun, SweepConfig, parse
@@ -39,7 +40,9 @@ def small_sweep(sweep: dict[str, Any] | None = None, **changes: dict[str, Any]) 
 
 
 def run_sweep(config: SweepConfig, folder: Path, reporter: Any = None) -> Findings:
-    return session.start_or_resume(config, folder, reporter or SweepRecorder(), StopSignal())
+    """Run a sweep, or go on with it."""
+    begin = session.resume if is_sweep(folder) else session.start
+    return begin(config, folder, reporter or SweepRecorder(), StopSignal())
 
 
 def assert_same_sweep(one: Path, other: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sweeps as a whole: the numbers of single runs, whatever interrupts them and however many at a time."""
+"""Sweeps have the numbers of single runs, whatever interrupts them, however many at a time."""
 
 import os
 from pathlib import Path
@@ -26,11 +26,10 @@ from spikeloop.coordinator.sweep import session
 from spikeloop.coordinator.verification.verify_sweep import verify
 
 pytestmark = pytest.mark.usefixtures("without_figures")
-N_FILES = 90
-"""Files that the small sweep writes, about."""
+N_FILES = 72
+"""The small sweep writes a few more files."""
 CRASHES = [
-    pytest.param(n, marks=() if n in (0, 20, 55, 80) else pytest.mark.exhaustive)
-    for n in range(N_FILES)
+    pytest.param(n, marks=() if n == 30 else pytest.mark.exhaustive) for n in range(N_FILES)
 ]
 
 
@@ -93,9 +92,12 @@ def test_findings_compare_every_setting_with_the_first_seed_by_seed(undisturbed:
         "population_size=12",
         "population_size=6",
     )
-    differences = frame.loc["population_size=12", "score"] - frame.loc["population_size=6", "score"]
+    differences = [
+        frame["score"]["population_size=12", seed] - frame["score"]["population_size=6", seed]
+        for seed in (7, 8)
+    ]
     assert comparison["seeds"] == [7, 8]
-    assert comparison["differences"] == pytest.approx(list(differences))
+    assert comparison["differences"] == pytest.approx(differences)
 
 
 class Killed:
@@ -247,10 +249,6 @@ def test_failed_runs_show_in_the_exit_code(tmp_path: Path) -> None:
         learner={"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0},
         run={"tasks": 2},
     )
-    text = config.read_text().replace(
-        'kind = "failing_learner:Echo"', 'kind = "failing_learner:Echo"'
-    )
-    config.write_text(text)
     said = run_command("sweep", config, "--over", "run.tasks=2", "--seeds", 1, "--out", tmp_path)
     assert said.code == 1
     assert "1 of 1 runs failed; the first (tasks=2, seed 7): generation 1" in said.errors

@@ -7,10 +7,11 @@ import pytest
 from support.small_run import small_toml
 from support.small_sweep import small_sweep
 
+from spikeloop.coordinator.api.configure_sweep import configure_sweep
 from spikeloop.coordinator.config.load import load as load_run
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.sweep.settings_grid import folder_names, is_folder_name, read_over
-from spikeloop.coordinator.sweep.sweep_config import from_json, load
+from spikeloop.coordinator.sweep.sweep_config import from_json
 
 
 @pytest.mark.parametrize(
@@ -48,9 +49,9 @@ def test_a_list_names_its_settings_and_may_change_a_kind() -> None:
             "settings": [
                 {},
                 {"strategy": {"kind": "random_search", "population_size": 8}},
-                {"strategy.sigma": 0.2, "transfer.tasks": 4},
+                {"strategy.sigma": 0.2, "transfer.tasks": 4, "name": "wide"},
             ],
-            "baseline": "sigma=0.2, tasks=4",
+            "baseline": "wide",
         }
     )
     as_given, other, wide = config.settings
@@ -72,7 +73,8 @@ def test_a_list_names_its_settings_and_may_change_a_kind() -> None:
 
 def test_a_run_has_the_configuration_that_set_gives(tmp_path: Path) -> None:
     path = small_toml(tmp_path / "small.toml")
-    config = load(path, {"run.tasks": 3}, {"strategy.sigma": [0.1, 0.25]}, seeds=2)
+    over = {"strategy.sigma": [0.1, 0.25]}
+    config = configure_sweep(path, over=over, seeds=2, sets=["run.tasks=3"])
     *_, last = config.runs()
     given = {
         "run.tasks": 3,
@@ -113,7 +115,7 @@ def test_a_budget_without_one_generation_is_refused_before_anything_runs() -> No
 
 def test_a_sweep_is_read_back_as_it_was_written() -> None:
     config = small_sweep()
-    again = from_json(config.as_json(), "sweep.json", None)
+    again = from_json(config.as_json(), "sweep.json", {}, trust=False)
     assert again.as_json() == config.as_json()
     assert [run.path for run in again.runs()] == [run.path for run in config.runs()]
 
@@ -123,7 +125,7 @@ def test_a_strangers_sweep_cannot_name_folders_elsewhere(folder: str) -> None:
     value = small_sweep().as_json()
     value["settings"][0]["folder"] = folder
     with pytest.raises(ConfigError, match="damaged"):
-        from_json(value, "sweep.json", None)
+        from_json(value, "sweep.json", {}, trust=False)
 
 
 def test_folders_have_names_of_their_own_on_every_system() -> None:
