@@ -99,7 +99,7 @@ class Comparison:
             ConfigError: there is no such search yet.
         """
         folder = self.folder / "runs" / variant / f"{seed:06d}"
-        return Run(read_run(RunStore.open(folder), self._trust))
+        return Run(read_run(RunStore.open(folder), self._trust), self._trust)
 
     def report(self, out: str | PathLike[str] | None = None) -> Path:
         """Write the report, one HTML file with all figures, and give its path.

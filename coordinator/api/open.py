@@ -27,4 +27,4 @@ def open(folder: str | PathLike[str], trust: bool = False) -> Run | Comparison:
     path = Path(folder)
     if holds_comparison(path):
         return Comparison(read_config(path, trust), path, trust)
-    return Run(read_run(RunStore.open(path), trust))
+    return Run(read_run(RunStore.open(path), trust), trust)

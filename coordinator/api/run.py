@@ -97,7 +97,9 @@ def run(
     folder = runs_folder() / chosen.run.name if out is None else Path(out)
     how = by_call(folder, "sl.run")
     with caller_undisturbed() as stop:
-        return Run(start_run(chosen, folder, choose_view(progress), stop, how, or_resume=True))
+        return Run(
+            start_run(chosen, folder, choose_view(progress), stop, how, or_resume=True), trust=True
+        )
 
 
 @contextmanager
