@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 import pytest
 from matplotlib import pyplot
 from matplotlib.axes import Axes
@@ -56,7 +57,7 @@ def test_the_search_is_drawn_on_a_figure_of_pyplot(run: sl.Run) -> None:
     assert pyplot.get_fignums() == [axes.figure.number]  # type: ignore[union-attr]
     assert pyplot.gca() is axes
     best = next(line for line in axes.lines if line.get_label() == "population: best")
-    assert list(best.get_ydata()) == list(run.generations["best"])
+    np.testing.assert_array_equal(best.get_ydata(), run.generations["best"])
     assert "recommended Θ, 4 held-out tasks (95 %)" in labels(axes)
 
 
@@ -72,7 +73,8 @@ def test_a_panel_for_each_hyperparameter(run: sl.Run) -> None:
 
 
 def test_a_panel_for_each_number_that_the_strategy_reports(run: sl.Run) -> None:
-    names = [name.removeprefix("strategy_") for name in run.generations if "strategy_" in str(name)]
+    columns = map(str, run.generations)
+    names = [name.removeprefix("strategy_") for name in columns if name.startswith("strategy_")]
     assert [axes.get_title(loc="left") for axes in run.plot.strategy()] == names
 
 
@@ -125,7 +127,7 @@ def test_reports_leave_backend_settings_and_figures_of_the_caller(
     work(tmp_path)
     assert matplotlib.get_backend() == "svg"
     assert dict(matplotlib.rcParams) == settings
-    assert pyplot.get_fignums() == [own.number]  # type: ignore[attr-defined]
+    assert pyplot.get_fignums() == [own.number]
 
 
 def test_a_report_does_not_even_import_pyplot(finished_run: Path, tmp_path: Path) -> None:
