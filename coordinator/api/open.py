@@ -32,4 +32,4 @@ def open(folder: str | PathLike[str], trust: bool = False) -> Run | Comparison |
         return Sweep(session.read_config(path, trust), path, trust)
     if kind == "comparison":
         return Comparison(read_config(path, trust), path, trust)
-    return Run(read_run(RunStore.open(path), trust))
+    return Run(read_run(RunStore.open(path), trust), trust)

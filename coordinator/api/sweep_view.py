@@ -66,7 +66,8 @@ class Sweep:
         where the run failed, and ``error`` says why.
         """
         if not (self.folder / results.RESULTS).exists():
-            return results.results_table(self._config, {}).to_pandas()
+            empty: pd.DataFrame = results.results_table(self._config, {}).to_pandas()
+            return empty
         return results.read(self.folder, results.RESULTS, results.RUN_COLUMNS)
 
     @property

@@ -52,10 +52,10 @@ def assert_same_sweep(one: Path, other: Path) -> None:
     for run in runs:
         assert_same_contents(one / run, other / run)
     for name in ("results", "measured"):
-        frames = [
+        found, expected = (
             pd.read_parquet(folder / f"{name}.parquet").drop(columns=[*VOLATILE], errors="ignore")
             for folder in (one, other)
-        ]
-        pd.testing.assert_frame_equal(*frames, check_exact=True)
+        )
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
     first, second = (json.loads((folder / "findings.json").read_text()) for folder in (one, other))
     assert first == second

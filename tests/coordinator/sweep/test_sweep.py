@@ -28,9 +28,7 @@ from spikeloop.coordinator.verification.verify_sweep import verify
 pytestmark = pytest.mark.usefixtures("without_figures")
 N_FILES = 72
 """The small sweep writes a few more files."""
-CRASHES = [
-    pytest.param(n, marks=() if n == 30 else pytest.mark.exhaustive) for n in range(N_FILES)
-]
+CRASHES = [pytest.param(n, marks=() if n == 30 else pytest.mark.exhaustive) for n in range(N_FILES)]
 
 
 @pytest.fixture(scope="module")
