@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support.command_line import cli, printed, refused, run_command
+from support.command_line import printed, refused, run_command
 from support.small_run import (
     Crash,
     assert_same_contents,
@@ -224,6 +224,7 @@ def test_the_command_line_runs_resumes_verifies_and_reports_a_sweep(tmp_path: Pa
     assert "tasks=3 and tasks=2 cannot be told apart at n = 1" in shown
     assert f"report:  {folder / 'report.html'}" in shown
     assert "resume" in refused(*begin)
+    assert "sweep.name" in refused(*begin, "--set", "run.seed=9", "--resume")
     assert "2 runs found, as written" in printed(*begin, "--resume")
     assert "2 runs found, as written" in printed("resume", folder)
     assert "2 run folders verified" in printed("verify", folder)
@@ -232,13 +233,6 @@ def test_the_command_line_runs_resumes_verifies_and_reports_a_sweep(tmp_path: Pa
     (folder / "report.html").unlink()
     printed("report", folder)
     assert (folder / "report.html").read_text() == page
-
-
-def test_another_sweep_in_the_folder_is_refused(tmp_path: Path) -> None:
-    config = small_toml(tmp_path / "small.toml")
-    begin = ("sweep", config, "--over", "run.tasks=2", "--out", tmp_path)
-    assert cli(*begin, "--seeds", 1) == 0
-    assert "sweep.name" in refused(*begin, "--seeds", 2, "--resume")
 
 
 def test_failed_runs_show_in_the_exit_code(tmp_path: Path) -> None:
@@ -250,10 +244,3 @@ def test_failed_runs_show_in_the_exit_code(tmp_path: Path) -> None:
     said = run_command("sweep", config, "--over", "run.tasks=2", "--seeds", 1, "--out", tmp_path)
     assert said.code == 1
     assert "1 of 1 runs failed; the first (tasks=2, seed 7): generation 1" in said.errors
-
-
-def test_a_file_with_a_sweep_is_no_run(tmp_path: Path) -> None:
-    config = small_toml(tmp_path / "small.toml")
-    config.write_text(config.read_text() + '\n[sweep]\nover = {"run.tasks" = [2]}\nseeds = 1\n')
-    assert "is a sweep" in refused("run", config)
-    assert cli("sweep", config, "--out", tmp_path) == 0

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.command_line import refused
 from support.small_run import small_toml
 from support.small_sweep import small_sweep
 
@@ -83,6 +84,22 @@ def test_a_run_has_the_configuration_that_set_gives(tmp_path: Path) -> None:
         "run.name": last.config.run.name,
     }
     assert last.config.tables() == load_run(path, given).tables()
+
+
+def test_a_file_with_a_sweep_is_no_run_and_the_command_line_comes_before_it(tmp_path: Path) -> None:
+    path = small_toml(tmp_path / "small.toml")
+    table = '\n[sweep]\nover = {"run.tasks" = [2], strategy.sigma = [0.1, 0.2]}\nseeds = 3\n'
+    path.write_text(path.read_text() + table)
+    assert "is a sweep" in refused("run", path)
+    config = configure_sweep(path)
+    assert [setting.label for setting in config.settings] == [
+        "tasks=2, sigma=0.1",
+        "tasks=2, sigma=0.2",
+    ]
+    assert (config.name, config.seeds) == ("small", (7, 8, 9))
+    other = configure_sweep(path, over={"run.tasks": [4]}, seeds=1, sets=["run.seed=2"])
+    assert [setting.label for setting in other.settings] == ["tasks=4"]
+    assert other.seeds == (2,)
 
 
 @pytest.mark.parametrize(
