@@ -80,7 +80,8 @@ def run_side_by_side(
             while waiting and has_room():
                 following = waiting.popleft()
                 reporter.run_started(following)
-                caller = shared.start(following.name, partial(_run, following, folder, reporter))
+                name = f"{folder.name}/{following.path.relative_to('runs').as_posix()}"
+                caller = shared.start(name, partial(_run, following, folder, reporter))
                 running[caller], jobs[caller] = following, generation_jobs(following.config)
             for caller in shared.turn():
                 done = running.pop(caller)
