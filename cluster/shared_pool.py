@@ -22,7 +22,7 @@ from spikeloop.cluster.pool import PoolError, SharablePool, WorkerPool
 from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.workers.job import Job, Outcome
 
-POLL_S = 0.005
+POLL_S = 0.01
 """How often the owner looks at the workers while a caller computes."""
 
 PATIENCE_S = 10.0

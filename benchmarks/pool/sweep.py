@@ -27,12 +27,12 @@ from spikeloop.coordinator.sweep.sweep_config import SweepConfig, parse
 from spikeloop.workers.garbage_collection import RARELY, frozen
 
 TABLES: dict[str, Any] = {
-    "run": {"generations": 15, "tasks": 20, "tile_candidates": 4},
+    "run": {"generations": 10, "tasks": 5, "tile_candidates": 4},
     "family": {"kind": "random_mdp"},
     "learner": {"kind": "chip"},
     "strategy": {"kind": "evolution", "population_size": 4},
     "target": {"kind": "local", "workers": 2, "dashboard": False},
-    "transfer": {"tasks": 40, "random_points": 4, "monitor_every": 0},
+    "transfer": {"tasks": 20, "random_points": 2, "random_tasks": 10, "monitor_every": 0},
 }
 SWEEP = {"name": "benchmark", "over": {"strategy.sigma": [0.1, 0.2, 0.4]}, "seeds": 4}
 N_TIMES = 3

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import Progress
 
-from spikeloop.coordinator.api.progress import LineReporter
+from spikeloop.coordinator.api.comparison_progress import print_conclusions
+from spikeloop.coordinator.api.progress import LineReporter, episode_bar
 from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.report.result_table import result_table
@@ -31,14 +32,7 @@ class SweepConsole(LineReporter):
     def __enter__(self) -> "SweepConsole":
         """Start the bar, if there is a terminal to show it on."""
         if self._console.is_terminal:
-            self._bar = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=30),
-                TextColumn("{task.completed}/{task.total} episodes  {task.fields[rate]}"),
-                console=self._console,
-                transient=True,
-            )
+            self._bar = episode_bar(self._console)
             self._task = self._bar.add_task("sweep", total=self._n_episodes, rate="")
             self._bar.start()
         return self
@@ -113,11 +107,4 @@ def print_findings(found: Findings, folder: Path, report: Path, console: Console
             f"{setting.episodes / setting.n_runs:.0f}",
         )
     console.print(table)
-    for sentence in (*found.sentences, *found.cautions):
-        console.out(printable(sentence))
-    console.out(f"results: {folder}")
-    console.out(f"report:  {report}")
-    console.out(
-        f"pandas:  pd.read_parquet({str(folder / 'results.parquet')!r})"
-        ".groupby('setting')['score'].describe()"
-    )
+    print_conclusions(found, folder, report, "setting", console)

@@ -21,8 +21,8 @@ from spikeloop.coordinator.config.own_classes import code_of
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search.worker_pool import open_shared_workers
-from spikeloop.coordinator.store import atomic_files, manifest
-from spikeloop.coordinator.store.folder_kind import SWEEP_MANIFEST, is_sweep
+from spikeloop.coordinator.store import atomic_files, manifest, new_folder
+from spikeloop.coordinator.store.folder_kind import SWEEP_MANIFEST
 from spikeloop.coordinator.store.lock import locked
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sweep import SCHEMA_VERSION, results
@@ -40,20 +40,7 @@ def start(config: SweepConfig, folder: Path, reporter: SweepReporter, stop: Stop
         ConfigError: the folder exists or cannot be written.
         PoolError, Interrupted: what was committed stays and can be resumed.
     """
-    if folder.exists() and any(folder.iterdir()):
-        hint = (
-            f"go on with: {command_line('resume', folder)}"
-            if is_sweep(folder)
-            else "choose another with --out"
-        )
-        raise ConfigError(f"{folder}: the folder exists already; {hint}")
-    try:
-        atomic_files.make_folder(folder)
-        atomic_files.write_json(folder / SWEEP_MANIFEST, _describe(config))
-    except OSError as error:
-        raise ConfigError(
-            f"{folder}: cannot be written ({error.strerror}); choose another with --out"
-        ) from error
+    new_folder.begin(folder, SWEEP_MANIFEST, _describe(config))
     return resume(config, folder, reporter, stop)
 
 
