@@ -80,7 +80,7 @@ def main() -> int:
     took: dict[str, list[float]] = {"one after another": [], "side by side": []}
     found: list[Any] = []
     with (
-        open_shared_workers([config.first], StopSignal(), Silent(), "benchmark") as pool,  # type: ignore[arg-type]
+        open_shared_workers([config.first], StopSignal(), Silent(), "benchmark") as pool,
         frozen(RARELY),
     ):
         for _ in range(N_TIMES):

@@ -25,7 +25,7 @@ def test_a_sweep_is_that_of_the_command_line_bit_for_bit(tmp_path: Path) -> None
     config = small_toml(tmp_path / "small.toml")
     arguments = ("--over", "strategy.sigma=0.2", "--seeds", 1, "--out", tmp_path)
     assert cli("sweep", config, *arguments) == 0
-    over = {"strategy": {"sigma": [0.2]}}
+    over = {"strategy.sigma": [0.2]}
     found = sl.sweep(TABLES, over=over, seeds=1, out=tmp_path / "other", progress=False)
     assert_same_sweep(found.folder, tmp_path / "small")
 
@@ -37,8 +37,8 @@ def test_an_opened_sweep_gives_results_runs_and_differences(swept: sl.Sweep) -> 
     pd.testing.assert_frame_equal(opened.results, swept.results)
     run = opened.runs["population_size=12", 8]
     assert (run.config.run.seed, len(run.generations)) == (8, 3)
-    row = opened.results.set_index(["setting", "seed"]).loc[("population_size=12", 8)]
-    assert run.score().value == row["score"]
+    scores = opened.results.set_index(["setting", "seed"])["score"]
+    assert run.score().value == scores["population_size=12", 8]
     (difference,) = opened.differences.to_dict("records")
     assert (difference["setting"], difference["n_seeds"]) == ("population_size=12", 2)
     means = opened.results.groupby("setting")["score"].mean()
