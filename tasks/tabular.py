@@ -6,9 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.base import Chooser, FloatArray, IntArray, Interface, References
 from spikeloop.tasks.program import Arrays, ProgramBatch, TaskProgram
-from spikeloop.tasks.references.finite_horizon import optimal_return, random_return
+from spikeloop.tasks.references.finite_horizon import (
+    optimal_actions,
+    optimal_return,
+    random_return,
+)
 
 
 def require_tables(interface: Interface, learner: str) -> None:
@@ -81,6 +85,11 @@ class TabularTasks(ProgramBatch):
         """Return exact expected returns of the uniform and the optimal policy over ``n_steps``."""
         tables = (self.transition, self.expected_reward(), self.start_state, self.n_steps)
         return References(random=random_return(*tables), optimal=optimal_return(*tables))
+
+    def optimal_policy(self) -> Chooser:
+        """Return the policy of the largest expected return over the steps that are left."""
+        actions = optimal_actions(self.transition, self.expected_reward(), self.n_steps)
+        return lambda step, task, observed: actions[step, task, observed]
 
     def program(self) -> "TabularProgram":
         """Return the rules."""
