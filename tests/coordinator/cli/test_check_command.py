@@ -1,4 +1,4 @@
-"""``spikeloop check``: what it prints, its exit code, and the examples, which keep every promise."""
+"""``spikeloop check`` prints promises and ends with a code; the examples keep every one."""
 
 import json
 from pathlib import Path
