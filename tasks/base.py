@@ -37,6 +37,9 @@ class Interface:
             read tables refuse the family before a run starts; None if that is not known.
         grid: height and width where states are the fields of a maze, given as a map too
             (``TabularTasks.map_u8``); None elsewhere.
+        optimum: "exact" where ``References.optimal`` is the highest expected return that there is;
+            "estimate" where it is another mark, such as that of a good policy, which learners may
+            exceed: then scores above 1 raise no warning.
         n_latents: how many numbers that define a task training may use as targets, although the
             learner does not see them: ``latents`` of a program's arrays (``tasks/program.py``).
     """
@@ -54,6 +57,7 @@ class Interface:
     tables: bool | None = None
     grid: tuple[int, int] | None = None
     n_latents: int = 0
+    optimum: Literal["exact", "estimate"] = "exact"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.tasks.base import Chooser, FloatArray, IntArray, Interface, References
+from spikeloop.tasks.base import (
+    Chooser,
+    FloatArray,
+    IntArray,
+    Interface,
+    References,
+    TaskBatch,
+)
 from spikeloop.tasks.program import Arrays, ProgramBatch, TaskProgram
 from spikeloop.tasks.references.finite_horizon import (
     optimal_actions,
@@ -19,6 +26,13 @@ def require_tables(interface: Interface, learner: str) -> None:
     """Raise ValueError if a family never gives its tasks as the tables that a learner reads."""
     if interface.tables is False:
         raise ValueError(f"{learner} needs tasks given as tables, as random_mdp and maze are")
+
+
+def tables_of(tasks: TaskBatch, learner: str) -> "TabularTasks":
+    """Return tasks given as tables as what they are; raise ValueError for any others."""
+    if not isinstance(tasks, TabularTasks):
+        raise ValueError(f"{learner} needs tasks given as tables, got {type(tasks).__name__}")
+    return tasks
 
 
 @dataclass(frozen=True)

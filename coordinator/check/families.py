@@ -9,13 +9,12 @@ import numpy as np
 from spikeloop.coordinator.check.playing import Script, Trace, trace
 from spikeloop.coordinator.check.promises import Promises, difference
 from spikeloop.coordinator.check.references import ReferenceCase, agreement, dominance
-from spikeloop.coordinator.config.members import missing_members
+from spikeloop.coordinator.config.members import BATCH_MEMBERS, missing_members
 from spikeloop.tasks.base import Interface, TaskBatch, TaskFamily
 from spikeloop.tasks.program import ProgrammedTasks
 
 N_TASKS = 16
 CUTS = (slice(0, 2), slice(1, 4), slice(N_TASKS - 3, None), slice(0, N_TASKS))
-BATCH_MEMBERS = ("n_tasks", "interface", "__getitem__", "references", "play")
 
 
 @dataclass

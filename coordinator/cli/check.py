@@ -17,9 +17,9 @@ SIGNS = {"kept": "✓", "broken": "✗", "not checked": "–"}
 
 def check(config: ConfigPath, sets: Sets = None, as_json: Json = False) -> None:
     """Check that family, learner and strategy keep the promises that a run relies on."""
+    from spikeloop.coordinator.api import progress
+    from spikeloop.coordinator.api.configure import load_config
     from spikeloop.coordinator.check.check_config import check as examine
-    from spikeloop.coordinator.cli import progress
-    from spikeloop.coordinator.cli.open import load_config
     from spikeloop.coordinator.errors import RunFailed
 
     console, results = progress.stream(), []

@@ -4,6 +4,9 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
+BATCH_MEMBERS = ("n_tasks", "interface", "__getitem__", "references", "play")
+"""What a run needs of a batch of tasks."""
+
 
 def missing_members(cls: type[Any], names: Iterable[str], instance: object = None) -> str:
     """Name all of ``names`` that a class lacks, or return "".

@@ -15,7 +15,7 @@ from spikeloop.coordinator.search.deployment import deploy, deployed_generation
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import SessionReporter
 from spikeloop.coordinator.search.search_size import max_generations
-from spikeloop.coordinator.search.transfer import Transfer
+from spikeloop.coordinator.search.transfer import Transfer, warn_of_impossible_scores
 from spikeloop.coordinator.search.transfer_session import score_and_write
 from spikeloop.coordinator.search.worker_pool import open_workers
 from spikeloop.coordinator.store import atomic_files, manifest
@@ -143,6 +143,7 @@ def _continue(
     else:
         _note_end(run, reporter)
         _note_deployed(run, reporter)
+        warn_of_impossible_scores(run.config, transfer)
     on_end(run)  # while it is locked, because a resumed run removes unfinished files
     return transfer
 
