@@ -24,7 +24,7 @@ from spikeloop.coordinator.search.search_size import (
     n_candidates,
 )
 from spikeloop.coordinator.search.transfer_design import transfer_size
-from spikeloop.coordinator.search.worker_pool import warm_up_job
+from spikeloop.coordinator.search.worker_pool import require_installed, warm_up_job
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.workers.job import Grid, cut
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
@@ -152,6 +152,7 @@ def _measure(
         The number of workers; seconds until they were ready, compilation included; timings of
         episodes as in the search and, if those need gradients, of as many without.
     """
+    require_installed(config)
     started = time.perf_counter()
     with config.target.open(warm_up_job(config), stop, config.working_dir, "", show_line) as pool:
         rng = stream(config.run.seed, Purpose.RANDOM_POINTS, TaskSet.PLAN)
