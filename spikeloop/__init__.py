@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.cluster.targets.inline import Inline as Inline
     from spikeloop.cluster.targets.local import Local as Local
     from spikeloop.cluster.targets.ray_cluster import RayCluster as RayCluster
+    from spikeloop.coordinator.api.compare import compare as compare
     from spikeloop.coordinator.api.comparison_view import Comparison as Comparison
     from spikeloop.coordinator.api.held_out import HeldOut as HeldOut
     from spikeloop.coordinator.api.held_out import Score as Score
@@ -91,6 +92,7 @@ _HOMES = {
     "ChipAgent": "workers.learners.chip.agent",
     "Choice": "workers.space",
     "CmaEs": "coordinator.strategies.cma_es",
+    "compare": "coordinator.api.compare",
     "Comparison": "coordinator.api.comparison_view",
     "ConfigError": "coordinator.errors",
     "CrossEntropy": "coordinator.strategies.cross_entropy",

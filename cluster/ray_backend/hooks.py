@@ -4,12 +4,17 @@
 that nothing catches. Both would last after ``ray.shutdown``.
 """
 
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from spikeloop.workers.environment import environment
+
+CHATTY = "ray.widgets.util"
+"""A logger of Ray's, which misses packages for widgets in every notebook."""
 
 VARIABLES = ("PYTHONBREAKPOINT", "RAY_CLIENT_MODE")
 
@@ -23,3 +28,12 @@ def hooks_kept() -> Iterator[None]:
             yield
     finally:
         sys.excepthook = hook
+
+
+@contextmanager
+def import_of_ray() -> Iterator[None]:
+    """Keep what Ray's import would say in a notebook, and the filters of warnings."""
+    logging.getLogger(CHATTY).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

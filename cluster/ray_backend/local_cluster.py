@@ -16,7 +16,7 @@ from typing import Any
 from spikeloop.cluster.error_lines import first_line
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.cleaner import cleaned_up
-from spikeloop.cluster.ray_backend.hooks import hooks_kept
+from spikeloop.cluster.ray_backend.hooks import hooks_kept, import_of_ray
 from spikeloop.cluster.ray_backend.private_folder import RAYS, private_folder
 from spikeloop.cluster.signals import Interrupted, StopSignal, ending_signals
 from spikeloop.workers.environment import environment
@@ -89,9 +89,10 @@ def local_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") ->
 
 def _start(n_cores: int, dashboard: bool, stop: StopSignal, run: str, folder: Path) -> str:
     """Start Ray in a folder, and return the address of its dashboard, or an empty text."""
-    import ray
+    with import_of_ray():
+        import ray
 
-    from spikeloop.cluster.ray_backend.private_api import silence_death_notices
+        from spikeloop.cluster.ray_backend.private_api import silence_death_notices
 
     silence_death_notices()
     try:

@@ -9,6 +9,7 @@ import io
 import sys
 import time
 from collections import deque
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,10 +52,8 @@ class Output:
 
     def draw(self, at_once: bool = False) -> None:
         """Show the present state, unless it was drawn a moment ago."""
-        from IPython.display import display
-
         if self._handle is None:
-            self._handle = display(self, display_id=True)
+            self._handle = import_module("IPython.display").display(self, display_id=True)
         elif at_once or time.perf_counter() > self._drawn + REDRAWN_S:
             self._handle.update(self)
         else:
@@ -134,7 +133,7 @@ class NotebookView:
     def run_results(self, run: RunFolder, transfer: Transfer) -> None:
         """Shows what a run has found as text; ``Run`` itself has the figures."""
         console = _text()
-        print_results(run, transfer, console)
+        print_results(run, transfer, console, files=False)
         _show(console)
 
     def comparison(self, n_episodes: int) -> _ComparisonInPlace:
@@ -151,7 +150,12 @@ class NotebookView:
 def _text() -> Console:
     """Give a console that collects text."""
     return Console(
-        file=io.StringIO(), width=WIDTH, markup=False, highlight=False, force_jupyter=False
+        file=io.StringIO(),
+        width=WIDTH,
+        markup=False,
+        highlight=False,
+        force_terminal=False,
+        force_jupyter=False,
     )
 
 

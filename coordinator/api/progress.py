@@ -171,11 +171,13 @@ def print_theta(run: RunFolder, console: Console) -> None:
     console.print(theta_table.terminal_table(rows, where))
 
 
-def print_results(run: RunFolder, transfer: Transfer, console: Console) -> None:
-    """Prints what a finished run has found, and where its files are."""
+def print_results(run: RunFolder, transfer: Transfer, console: Console, files: bool = True) -> None:
+    """Prints what a finished run has found and where it is, and how to use its ``files``."""
     print_transfer(transfer, ends(run.config.family.interface), console)
     print_theta(run, console)
     console.out(f"results: {run.folder}")
+    if not files:
+        return
     for figure in sorted((run.folder / "figures").glob("*.png")):
         console.out(f"figure:  {figure}")
     how_to_read(run.store.part_path("transfer", run.config.transfer.seed), console)

@@ -1,28 +1,25 @@
 """``sl.run``: one outer loop from a notebook or a script."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from spikeloop.cluster.pool import Target
 from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.api.brief_errors import brief_errors
 from spikeloop.coordinator.api.configure import configure
-from spikeloop.coordinator.api.given import Given
+from spikeloop.coordinator.api.given import Given, Table
 from spikeloop.coordinator.api.resumable import by_call
 from spikeloop.coordinator.api.run_folders import runs_folder
 from spikeloop.coordinator.api.run_view import Run
 from spikeloop.coordinator.api.sessions import start_run
 from spikeloop.coordinator.api.view import choose_view
-from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.strategies.base import Strategy
 from spikeloop.tasks.base import TaskFamily
 from spikeloop.workers.base import Learner
 
-Table: TypeAlias = Mapping[str, Any]
 
-
+@brief_errors
 def run(
     config: Given | None = None,
     *,
@@ -96,25 +93,6 @@ def run(
     )
     folder = runs_folder() / chosen.run.name if out is None else Path(out)
     how = by_call(folder, "sl.run")
-    with caller_undisturbed() as stop:
-        return Run(
-            start_run(chosen, folder, choose_view(progress), stop, how, or_resume=True), trust=True
-        )
-
-
-@contextmanager
-def caller_undisturbed() -> Iterator[StopSignal]:
-    """Handle signals within a block, and tell of its end as Python programs expect it.
-
-    A signal that comes while results are drawn, too late to stop the work, is passed on at the end,
-    so that a loop over many runs ends too.
-    """
-    stop = StopSignal()
-    try:
-        with stop.installed():
-            yield stop
-        stop.check()
-    except RunFailed as failure:
-        if failure.traceback:
-            failure.add_note(failure.traceback.rstrip())
-        raise
+    with StopSignal().installed() as stop:
+        found = start_run(chosen, folder, choose_view(progress), stop, how, or_resume=True)
+        return Run(found, trust=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.api.brief_errors import brief_errors
 from spikeloop.coordinator.api.held_out import HeldOut, Score
 from spikeloop.coordinator.api.held_out_session import (
     held_out_settings,
@@ -148,6 +149,7 @@ class Run:
         """Plots of the run, such as ``run.plot.search()``."""
         return RunPlots(self._opened.as_of_now())
 
+    @brief_errors
     def evaluate(
         self,
         *,
@@ -190,9 +192,9 @@ class Run:
         config = retarget(self.config, workers, inline, address, "run.evaluate(...)")
         require(self.folder, reaches(config.tables()), self._trust)
         settings = held_out_settings(config, tasks, seed, self.folder)
-        view, stop = choose_view(progress), StopSignal()
+        view = choose_view(progress)
         changes = {**(learner or {}), **({} if chip is None else {"chip": chip})}
-        with stop.installed():
+        with StopSignal().installed() as stop:
             if not changes:
                 return HeldOut(score_run(run, config, settings, view, stop))
             point = deployed(run)
