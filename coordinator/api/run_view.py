@@ -33,6 +33,7 @@ from spikeloop.coordinator.report.page import Text
 from spikeloop.coordinator.report.run_report import run_page
 from spikeloop.coordinator.report.write_report import write_page
 from spikeloop.coordinator.search.deployment import deployed
+from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.commit_order import REPORT
 from spikeloop.coordinator.store.run_folder import RunFolder, warn_of_changes
@@ -192,14 +193,14 @@ class Run:
         config = retarget(self.config, workers, inline, address, "run.evaluate(...)")
         require(self.folder, reaches(config.tables()), self._trust)
         settings = held_out_settings(config, tasks, seed, self.folder)
-        view = choose_view(progress)
+        view, scale = choose_view(progress), ends(config.family.interface)
         changes = {**(learner or {}), **({} if chip is None else {"chip": chip})}
         with StopSignal().installed() as stop:
             if not changes:
-                return HeldOut(score_run(run, config, settings, view, stop))
+                return HeldOut(score_run(run, config, settings, view, stop), scale)
             point = deployed(run)
             config = with_learner(config, changes, point)
-            return HeldOut(score_point(config, point, self.folder, settings, view, stop))
+            return HeldOut(score_point(config, point, self.folder, settings, view, stop), scale)
 
     def report(self, out: str | PathLike[str] | None = None) -> Path:
         """Write the report, one HTML file with all figures, and give its path.
@@ -226,7 +227,7 @@ class Run:
     def _held_out(self) -> HeldOut:
         if (transfer := measured_transfer(self._opened)) is None:
             raise ConfigError(f"{self.folder}: {NOT_MEASURED}")
-        return HeldOut(transfer)
+        return HeldOut(transfer, ends(self.config.family.interface))
 
     def _table(self, name: str) -> pd.DataFrame:
         table = self._opened.as_of_now().store.table(name)
