@@ -17,6 +17,7 @@ from spikeloop.coordinator.api.held_out_session import (
     with_learner,
 )
 from spikeloop.coordinator.api.html import fragment
+from spikeloop.coordinator.api.interpretation_view import Interpretation
 from spikeloop.coordinator.api.plots import NOT_MEASURED, RunPlots
 from spikeloop.coordinator.api.run_blocks import (
     describe_progress,
@@ -29,6 +30,8 @@ from spikeloop.coordinator.api.theta import Theta
 from spikeloop.coordinator.api.view import choose_view
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.export.weights import open_learned
+from spikeloop.coordinator.interpretation import interpret as interpretation
 from spikeloop.coordinator.report.page import Text
 from spikeloop.coordinator.report.run_report import run_page
 from spikeloop.coordinator.report.write_report import write_page
@@ -201,6 +204,25 @@ class Run:
             point = deployed(run)
             config = with_learner(config, changes, point)
             return HeldOut(score_point(config, point, self.folder, settings, view, stop), scale)
+
+    @brief_errors
+    def interpret(
+        self, *, tasks: int | None = None, steps: int | None = None, seed: int | None = None
+    ) -> Interpretation:
+        """Show what a learned spiking network (lsnn), or an agent in mazes, does in new tasks.
+
+        It is what ``spikeloop interpret`` does, but writes nothing.
+
+        Args:
+            tasks: new tasks; by default 1000, or 3 mazes.
+            steps: of each episode in a maze; by default 1000.
+            seed: which tasks; by default those of the run's transfer.
+
+        Raises:
+            ConfigError: the run is of another kind, or an option is for the other kind.
+        """
+        learned = open_learned(self.folder, self._trust)
+        return Interpretation(interpretation.interpret(learned, tasks, seed, steps))
 
     def report(self, out: str | PathLike[str] | None = None) -> Path:
         """Write the report, one HTML file with all figures, and give its path.
