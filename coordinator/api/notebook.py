@@ -78,6 +78,7 @@ class _InPlace(LineReporter):
     def __enter__(self) -> Self:
         """Begins the output."""
         self._output = Output(self._n_episodes)
+        self._output.caption = "starting"
         self._output.draw()
         return self
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from spikeloop.coordinator.cli import submit as remote
+from spikeloop.coordinator.cli.check import check
 from spikeloop.coordinator.cli.chip import app as chip_app
 from spikeloop.coordinator.cli.compare import compare
 from spikeloop.coordinator.cli.doctor import doctor
@@ -43,7 +44,7 @@ for command in (
     *(run, resume, compare, transfer),
     *(watch, report, export, verify, interpret),
     *(remote.submit, remote.status, remote.logs, remote.stop, fetch, slurm, kubernetes),
-    *(plan, list_, doctor),
+    *(plan, check, list_, doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(chip_app, name="chip")

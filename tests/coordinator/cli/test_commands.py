@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -19,7 +20,9 @@ from spikeloop.cluster.targets.local import Local
 from spikeloop.cluster.targets.ray_cluster import RayCluster
 from spikeloop.coordinator.api.target_choice import retarget
 from spikeloop.coordinator.store import manifest, run_folder
+from spikeloop.tasks import FAMILIES
 from spikeloop.workers.fingerprint import fingerprint
+from spikeloop.workers.learners import LEARNERS
 
 
 def test_run_prints_generations_table_and_where_the_results_are(tmp_path: Path) -> None:
@@ -211,6 +214,37 @@ def test_list_shows_every_kind_with_its_settings(what: str) -> None:
             or any(setting["key"] == "hyperparameters" for setting in entry["settings"])  # named
             for entry in entries
         )
+
+
+def test_list_shows_one_kind_alone() -> None:
+    assert [entry["kind"] for entry in answer("list", "learners", "tabular_td")] == ["tabular_td"]
+    shown = printed("list", "learners", "tabular_td")
+    assert shown.startswith("learners: tabular_td\n")
+    assert shown.count("learners: ") == 1
+    assert "did you mean 'tabular_td'?" in refused("list", "learners", "tabular")
+
+
+def test_list_pages_on_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    paged: list[str] = []
+    monkeypatch.setattr("rich.pager.SystemPager.show", lambda self, content: paged.append(content))
+    printed("list", "targets")
+    assert not paged
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    printed("list", "targets")
+    assert len(paged) == 1
+    assert "targets: inline" in paged[0]
+
+
+def test_list_of_compatibility_shows_every_pair_with_the_reason_of_a_refusal() -> None:
+    rows = {(row["learner"], row["family"]): row for row in answer("list", "compatibility")}
+    assert len(rows) == len(LEARNERS) * len(FAMILIES)
+    assert rows["chip", "maze"]["runs"]
+    assert not rows["chip", "bandit"]["runs"]
+    assert "chip needs tasks given as tables" in rows["chip", "bandit"]["reason"]
+    assert rows["brian_model", "maze"]["runs"] is None  # it has no default model
+    shown = printed("list", "compatibility")
+    assert "tabular_td on quadratic: needs discrete actions, got continuous ones\n" in shown
 
 
 def test_list_shows_what_may_be_chosen() -> None:
