@@ -22,10 +22,13 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.cluster.targets.ray_cluster import RayCluster as RayCluster
     from spikeloop.coordinator.api.compare import compare as compare
     from spikeloop.coordinator.api.comparison_view import Comparison as Comparison
+    from spikeloop.coordinator.api.held_out import HeldOut as HeldOut
+    from spikeloop.coordinator.api.held_out import Score as Score
     from spikeloop.coordinator.api.listing import list as list
     from spikeloop.coordinator.api.open import open as open
     from spikeloop.coordinator.api.run import run as run
     from spikeloop.coordinator.api.run_view import Run as Run
+    from spikeloop.coordinator.api.theta import Theta as Theta
     from spikeloop.coordinator.errors import ConfigError as ConfigError
     from spikeloop.coordinator.errors import RunFailed as RunFailed
     from spikeloop.coordinator.strategies.annealing import Annealing as Annealing
@@ -103,6 +106,7 @@ _HOMES = {
     "FiniteDifferences": "coordinator.strategies.finite_differences",
     "Genetic": "coordinator.strategies.genetic",
     "GridSearch": "coordinator.strategies.grid",
+    "HeldOut": "coordinator.api.held_out",
     "InformativeBandit": "tasks.informative_bandit",
     "Inline": "cluster.targets.inline",
     "Integer": "workers.space",
@@ -126,7 +130,9 @@ _HOMES = {
     "Run": "coordinator.api.run_view",
     "run": "coordinator.api.run",
     "RunFailed": "coordinator.errors",
+    "Score": "coordinator.api.held_out",
     "TabularTd": "workers.learners.tabular.learner",
+    "Theta": "coordinator.api.theta",
     "TwoStep": "tasks.two_step",
     "Weights": "workers.space",
 }
