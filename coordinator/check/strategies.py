@@ -56,7 +56,8 @@ class StrategyCase:
 
     def ask(self, state: Any, generation: int) -> Population:
         """Ask for the candidates of a generation."""
-        return self.strategy.ask(state, stream(SEED, Purpose.ASK, generation))
+        population: Population = self.strategy.ask(state, stream(SEED, Purpose.ASK, generation))
+        return population
 
     def evaluate(self, population: Population) -> Evaluation:
         """Smooth fitness, different for every point, and its gradient where it is wanted."""
