@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
+    from collections.abc import Sequence
+
     from spikeloop.cluster.pool import PoolError as PoolError
     from spikeloop.cluster.signals import Interrupted as Interrupted
     from spikeloop.cluster.targets.inline import Inline as Inline
@@ -22,6 +24,7 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.coordinator.api.comparison_view import Comparison as Comparison
     from spikeloop.coordinator.api.held_out import HeldOut as HeldOut
     from spikeloop.coordinator.api.held_out import Score as Score
+    from spikeloop.coordinator.api.listing import list as list
     from spikeloop.coordinator.api.open import open as open
     from spikeloop.coordinator.api.run import run as run
     from spikeloop.coordinator.api.run_view import Run as Run
@@ -111,6 +114,7 @@ _HOMES = {
     "Integer": "workers.space",
     "Interface": "tasks.base",
     "Interrupted": "cluster.signals",
+    "list": "coordinator.api.listing",
     "Local": "cluster.targets.local",
     "Lsnn": "workers.learners.lsnn.learner",
     "Maze": "tasks.maze",
@@ -152,6 +156,6 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-def __dir__() -> list[str]:
+def __dir__() -> "Sequence[str]":
     """List the public names."""
     return sorted(__all__)

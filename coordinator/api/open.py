@@ -3,6 +3,7 @@
 from os import PathLike
 from pathlib import Path
 
+from spikeloop.coordinator.api.brief_errors import brief_errors
 from spikeloop.coordinator.api.comparison_view import Comparison
 from spikeloop.coordinator.api.run_view import Run
 from spikeloop.coordinator.api.sweep_view import Sweep
@@ -13,6 +14,7 @@ from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sweep import session
 
 
+@brief_errors
 def open(folder: str | PathLike[str], trust: bool = False) -> Run | Comparison | Sweep:
     """Open the folder of a run, a comparison or a sweep, finished or still going on.
 

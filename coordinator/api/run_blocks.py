@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.report import run_figures, theta_table, transfer_table
+from spikeloop.coordinator.api.held_out import score_table
+from spikeloop.coordinator.api.theta import theta_block
+from spikeloop.coordinator.report import run_figures
 from spikeloop.coordinator.report.page import Drawing, Table, Text
 from spikeloop.coordinator.search.baselines import OtherTasks
 from spikeloop.coordinator.search.deployment import deployed
@@ -54,14 +55,12 @@ def run_blocks(run: RunFolder) -> Iterator[Text | Table | Drawing]:
     if generations.empty:
         yield Text("No generation is committed yet.")
         return
+    scale, seed = ends(config.family.interface), config.run.seed
     transfer = measured_transfer(run)
     if transfer is not None:
-        yield _scores(config, transfer)
-    rows = theta_table.theta_rows(config.space, deployed(run))
+        yield score_table(transfer, scale)
     which = "Θ as of now" if transfer is None else "The learned Θ"
-    shown = [row.cells for row in rows[: theta_table.MOST_ROWS]]
-    yield Table(which, theta_table.COLUMNS, shown, "lrrll")
-    scale, seed = ends(config.family.interface), config.run.seed
+    yield theta_block(which, config.space, deployed(run))
     curves = run_figures.frame(run.store, "curves")
     yield Drawing(
         run_figures.search_figure(generations, curves, seed, scale, "The search"),
@@ -75,13 +74,3 @@ def run_blocks(run: RunFolder) -> Iterator[Text | Table | Drawing]:
             "",
             "Reward per step within held-out episodes of default, random and learned Θ",
         )
-
-
-def _scores(config: RunConfig, transfer: Transfer) -> Table:
-    zero, one = ends(config.family.interface)
-    policies = [(name, *own.cells, "", "") for name, own in transfer.baselines.items()]
-    return Table(
-        f"Score on {transfer.n_tasks} held-out tasks (0 {zero}, 1 {one})",
-        transfer_table.COLUMNS,
-        [*transfer_table.theta_rows(transfer, " Θ"), *policies],
-    )

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.api.brief_errors import brief_errors
 from spikeloop.coordinator.api.held_out import HeldOut, Score
 from spikeloop.coordinator.api.held_out_session import (
     held_out_settings,
@@ -16,6 +17,7 @@ from spikeloop.coordinator.api.held_out_session import (
     with_learner,
 )
 from spikeloop.coordinator.api.html import fragment
+from spikeloop.coordinator.api.interpretation_view import Interpretation
 from spikeloop.coordinator.api.plots import NOT_MEASURED, RunPlots
 from spikeloop.coordinator.api.run_blocks import (
     describe_progress,
@@ -28,10 +30,13 @@ from spikeloop.coordinator.api.theta import Theta
 from spikeloop.coordinator.api.view import choose_view
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.export.weights import open_learned
+from spikeloop.coordinator.interpretation import interpret as interpretation
 from spikeloop.coordinator.report.page import Text
 from spikeloop.coordinator.report.run_report import run_page
 from spikeloop.coordinator.report.write_report import write_page
 from spikeloop.coordinator.search.deployment import deployed
+from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.commit_order import REPORT
 from spikeloop.coordinator.store.run_folder import RunFolder, warn_of_changes
@@ -148,6 +153,7 @@ class Run:
         """Plots of the run, such as ``run.plot.search()``."""
         return RunPlots(self._opened.as_of_now())
 
+    @brief_errors
     def evaluate(
         self,
         *,
@@ -190,14 +196,33 @@ class Run:
         config = retarget(self.config, workers, inline, address, "run.evaluate(...)")
         require(self.folder, reaches(config.tables()), self._trust)
         settings = held_out_settings(config, tasks, seed, self.folder)
-        view, stop = choose_view(progress), StopSignal()
+        view, scale = choose_view(progress), ends(config.family.interface)
         changes = {**(learner or {}), **({} if chip is None else {"chip": chip})}
-        with stop.installed():
+        with StopSignal().installed() as stop:
             if not changes:
-                return HeldOut(score_run(run, config, settings, view, stop))
+                return HeldOut(score_run(run, config, settings, view, stop), scale)
             point = deployed(run)
             config = with_learner(config, changes, point)
-            return HeldOut(score_point(config, point, self.folder, settings, view, stop))
+            return HeldOut(score_point(config, point, self.folder, settings, view, stop), scale)
+
+    @brief_errors
+    def interpret(
+        self, *, tasks: int | None = None, steps: int | None = None, seed: int | None = None
+    ) -> Interpretation:
+        """Show what a learned spiking network (lsnn), or an agent in mazes, does in new tasks.
+
+        It is what ``spikeloop interpret`` does, but writes nothing.
+
+        Args:
+            tasks: new tasks; by default 1000, or 3 mazes.
+            steps: of each episode in a maze; by default 1000.
+            seed: which tasks; by default those of the run's transfer.
+
+        Raises:
+            ConfigError: the run is of another kind, or an option is for the other kind.
+        """
+        learned = open_learned(self.folder, self._trust)
+        return Interpretation(interpretation.interpret(learned, tasks, seed, steps))
 
     def report(self, out: str | PathLike[str] | None = None) -> Path:
         """Write the report, one HTML file with all figures, and give its path.
@@ -224,7 +249,7 @@ class Run:
     def _held_out(self) -> HeldOut:
         if (transfer := measured_transfer(self._opened)) is None:
             raise ConfigError(f"{self.folder}: {NOT_MEASURED}")
-        return HeldOut(transfer)
+        return HeldOut(transfer, ends(self.config.family.interface))
 
     def _table(self, name: str) -> pd.DataFrame:
         table = self._opened.as_of_now().store.table(name)

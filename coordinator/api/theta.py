@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from spikeloop.coordinator.report.theta_table import COLUMNS, theta_rows
+from spikeloop.coordinator.api.html import fragment
+from spikeloop.coordinator.report.page import Table
+from spikeloop.coordinator.report.theta_table import COLUMNS, MOST_ROWS, theta_rows
 from spikeloop.coordinator.search.learned_theta import Value, named_values
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import ParameterSpace, Real
@@ -70,11 +72,16 @@ class Theta(Mapping[str, Value]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        return self._shown().to_string(index=False)
+        table = theta_block("", self.space, self.point)
+        return pd.DataFrame(table.rows, columns=list(table.head)).to_string(index=False)
 
     def _repr_html_(self) -> str:
-        return str(self._shown().to_html(index=False))
+        return fragment([theta_block("Θ", self.space, self.point)])
 
-    def _shown(self) -> pd.DataFrame:
-        cells = [row.cells for row in theta_rows(self.space, self.point)]
-        return pd.DataFrame(cells, columns=list(COLUMNS))
+
+def theta_block(caption: str, space: ParameterSpace, point: FloatArray) -> Table:
+    """Lay out a point, (n_dim,): values beside defaults, units and ranges."""
+    rows = [row.cells for row in theta_rows(space, point)]
+    if (n := len(rows)) > MOST_ROWS:
+        caption = f"{caption}, the first {MOST_ROWS} of {n} hyperparameters"
+    return Table(caption, COLUMNS, rows[:MOST_ROWS], "lrrll")

@@ -38,4 +38,17 @@ Trust = Annotated[
     bool,
     typer.Option("--trust", help="let it use its author's own classes, cluster and database"),
 ]
+Over = Annotated[
+    list[str] | None,
+    typer.Option("--over", metavar="TABLE.KEY=VALUES", help="values to try, such as 0.1,0.2"),
+]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", min=1, help="runs of each setting, paired by seed")
+]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+
+
+def help_without_command(context: typer.Context) -> None:
+    """Show the help of a group of commands that was called without one."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

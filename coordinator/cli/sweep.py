@@ -6,18 +6,22 @@ from typing import Annotated
 import typer
 
 from spikeloop.coordinator.api.run_folders import RUNS
-from spikeloop.coordinator.cli.options import Address, ConfigPath, Inline, Json, Sets, Workers
+from spikeloop.coordinator.cli.options import (
+    Address,
+    ConfigPath,
+    Inline,
+    Json,
+    Over,
+    Seeds,
+    Sets,
+    Workers,
+)
 
 
 def sweep(
     config: ConfigPath,
-    over: Annotated[
-        list[str] | None,
-        typer.Option("--over", metavar="TABLE.KEY=VALUES", help="values to try, such as 0.1,0.2"),
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option("--seeds", min=1, help="runs of each setting, paired by seed")
-    ] = None,
+    over: Over = None,
+    seeds: Seeds = None,
     sets: Sets = None,
     out: Annotated[Path, typer.Option("--out", envvar=RUNS, help="folder for sweeps")] = Path(
         "sweeps"

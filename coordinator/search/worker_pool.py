@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from spikeloop.cluster.pool import SharablePool, WorkerPool
+from spikeloop.cluster.pool import PoolError, SharablePool, WorkerPool
 from spikeloop.cluster.signals import StopSignal
+from spikeloop.cluster.targets.ray_cluster import RayCluster
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.search.evaluation import grid_of
 from spikeloop.coordinator.search.processor_mix import watched
 from spikeloop.coordinator.search.reporter import SessionReporter
 from spikeloop.coordinator.strategies.base import wants_gradient
+from spikeloop.workers.base import Unavailable, require_packages
 from spikeloop.workers.garbage_collection import RARELY, frozen
 from spikeloop.workers.job import Job, Tile
 from spikeloop.workers.seeding import TaskSet
@@ -22,6 +24,9 @@ def open_workers(
     """Open the target of a run and give its pool, which warns of workers on other processors.
 
     People who watch the cluster see a name, which is the run's own unless another is given.
+
+    Raises:
+        PoolError: no workers, or a package that the learner needs is missing.
     """
     with open_shared_workers([config], stop, reporter, name or config.run.name) as pool:
         yield watched(pool, config, reporter.note)
@@ -42,8 +47,11 @@ def open_shared_workers(
 ) -> Iterator[SharablePool]:
     """Open the target of the first of several runs for all of them.
 
-    Each worker is warmed up for every learner on every family that there is among the runs.
+    Each worker is warmed up for every learner on every family that there is among the runs. Raises
+    as ``open_workers``.
     """
+    for config in configs:
+        require_installed(config)
     target = configs[0].target
     classes = next((c.working_dir for c in configs if c.working_dir is not None), None)
     with target.open(warm_up_jobs(configs), stop, classes, name, reporter.note) as pool:
@@ -61,6 +69,19 @@ def warm_up_jobs(configs: Sequence[RunConfig]) -> list[Job]:
             kinds.append(kind)
             different.append(config)
     return [warm_up_job(config) for config in different]
+
+
+def require_installed(config: RunConfig) -> None:
+    """Raise PoolError, before anything is started, if the learner lacks a package.
+
+    Workers of a Ray cluster may be on machines that have more than this one.
+    """
+    if isinstance(config.target, RayCluster):
+        return
+    try:
+        require_packages(config.learner)
+    except Unavailable as error:
+        raise PoolError(str(error)) from error
 
 
 def warm_up_job(config: RunConfig) -> Job:

@@ -267,6 +267,16 @@ def test_texts_from_a_folder_are_escaped(copied_run: Path) -> None:
     assert "&lt;script&gt;alert(1)&lt;" in shown
 
 
+def test_a_run_that_another_process_writes_is_going_on(copied_run: Path) -> None:
+    next((copied_run / "transfer").iterdir()).unlink()
+    with RunStore(copied_run).locked():
+        run = opened(copied_run)
+        assert "3 of 3 generations, going on" in repr(run)
+        page = HtmlPage(run._repr_html_())
+    assert list(page.tables) == ["Θ as of now"]
+    assert "going on" in page.text
+
+
 # --- open -------------------------------------------------------------------------------------
 
 
