@@ -3,7 +3,8 @@
 Run ``python benchmarks/pool/sweep.py``. Each generation is one job, fewer than there are workers,
 so a run alone leaves a worker idle. Both ways use one pool that is open already, so the start of
 Ray and compilation count for neither, and take turns; the least time of each counts. The numbers of
-all runs must be the same.
+all runs must be the same. With ``--sleeping`` episodes sleep instead of running on the chip, which
+measures the order of the work alone, on a machine that is busy with something else.
 """
 
 import shutil
@@ -34,6 +35,8 @@ TABLES: dict[str, Any] = {
     "target": {"kind": "local", "workers": 2, "dashboard": False},
     "transfer": {"tasks": 20, "random_points": 2, "random_tasks": 10, "monitor_every": 0},
 }
+SLEEPING = {"kind": "scale_search:Sleeping", "episode_s": 0.01}
+SCALE = Path(__file__).parents[1] / "scale"
 SWEEP = {"name": "benchmark", "over": {"strategy.sigma": [0.1, 0.2, 0.4]}, "seeds": 4}
 N_TIMES = 3
 
@@ -75,7 +78,8 @@ def numbers(folder: Path) -> list[Any]:
 
 
 def main() -> int:
-    config = parse(TABLES, SWEEP, "benchmark", None)
+    learner = SLEEPING if "--sleeping" in sys.argv else TABLES["learner"]
+    config = parse({**TABLES, "learner": learner}, SWEEP, "benchmark", SCALE)
     n_runs = len(config.settings) * len(config.seeds)
     took: dict[str, list[float]] = {"one after another": [], "side by side": []}
     found: list[Any] = []

@@ -86,7 +86,7 @@ class SweepConsole(LineReporter):
             self._bar.update(self._task, description=what)
 
     def _words(self) -> str:
-        return f"{self._n_running} runs under way, {self._n_ended} of {self._n_runs} ended"
+        return f"{self._n_running} under way, {self._n_ended} of {self._n_runs} runs ended"
 
 
 def print_findings(found: Findings, folder: Path, report: Path, console: Console) -> None:
