@@ -41,10 +41,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(run, resume, compare, transfer),
+    *(new, plan, run, resume, compare, transfer),
     *(watch, report, export, verify, interpret),
     *(remote.submit, remote.status, remote.logs, remote.stop, fetch, slurm, kubernetes),
-    *(new, plan, list_, doctor),
+    *(list_, doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(chip_app, name="chip")
@@ -69,7 +69,10 @@ Version = Annotated[
 
 @app.callback()
 def options(debug: Debug = False, version: Version = False) -> None:
-    """Learning to learn with spiking networks."""
+    """Teach spiking networks and neuromorphic chips to learn.
+
+    To begin: spikeloop new my_search, then the command that it prints.
+    """
 
 
 def main(arguments: list[str] | None = None) -> None:

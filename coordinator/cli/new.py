@@ -19,7 +19,10 @@ def new(
     show: Annotated[bool, typer.Option("--list", help="show the examples and end")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a first configuration, a copy of an example, and say the next command."""
+    """Write a first configuration, and say the next command.
+
+    It is a copy of an example; --list shows them all.
+    """
     from spikeloop.coordinator.cli import example_files
     from spikeloop.coordinator.errors import ConfigError
     from spikeloop.coordinator.formatting import command_line

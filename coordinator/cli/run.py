@@ -28,7 +28,7 @@ def run(
     inline: Inline = False,
     address: Address = None,
 ) -> None:
-    """Run one outer loop and end with its transfer to held-out tasks."""
+    """Run a search, then score what it learned on held-out tasks."""
     from spikeloop.coordinator.api.configure import load_config
     from spikeloop.coordinator.report.run_figures import write_run_figures
     from spikeloop.coordinator.search import run_session

@@ -1,4 +1,4 @@
-"""Shells complete commands and options, and ``--version`` says which Spikeloop this is."""
+"""What a newcomer asks first: help, version, and what the shell completes."""
 
 import os
 import sys
@@ -29,3 +29,12 @@ def test_shell_gets_the_commands_that_begin_with_a_word(shell: str) -> None:
 
 def test_version_is_that_of_the_package() -> None:
     assert printed("--version") == f"spikeloop {spikeloop.__version__}\n"
+
+
+def test_every_command_says_what_it_does_in_one_line_of_help(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = printed("--help").partition("Commands:\n")[2].splitlines()
+    assert lines
+    assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
