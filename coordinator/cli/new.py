@@ -10,7 +10,7 @@ from spikeloop.coordinator.cli.options import Json
 
 
 def new(
-    folder: Annotated[
+    project: Annotated[
         Path | None, typer.Argument(metavar="FOLDER", help="a new or empty folder")
     ] = None,
     example: Annotated[
@@ -33,9 +33,9 @@ def new(
         lines = [f"{name:{width}}  {about}" for name, about in examples.items()]
         typer.echo(json.dumps(examples) if as_json else "\n".join(lines))
         return
-    if folder is None:
+    if project is None:
         raise ConfigError("new: needs a FOLDER, such as spikeloop new my_search")
-    config, *others = example_files.copy_example(example or example_files.FIRST, folder)
+    config, *others = example_files.copy_example(example or example_files.FIRST, project)
     weights = [file for file in others if file.suffix == ".npz"]
     command = "compare" if example_files.is_comparison(config) else "run"
     following = [command_line(command, config), *(command_line("transfer", w) for w in weights)]
