@@ -9,19 +9,33 @@ import typer
 from spikeloop.coordinator.cli.options import Json
 
 
+def _example_names() -> list[str]:
+    """Return what a shell may complete."""
+    from spikeloop.coordinator.cli import example_files
+
+    return list(example_files.describe_examples())
+
+
 def new(
     project: Annotated[
         Path | None, typer.Argument(metavar="FOLDER", help="a new or empty folder")
     ] = None,
     example: Annotated[
-        str, typer.Option("--example", metavar="NAME", help="an example other than the first one")
+        str,
+        typer.Option(
+            "--example",
+            metavar="NAME",
+            help="an example other than the first one",
+            autocompletion=_example_names,
+        ),
     ] = "",
     show: Annotated[bool, typer.Option("--list", help="show the examples and end")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a first configuration, and say the next command.
 
-    It is a copy of an example; --list shows them all.
+    It is a copy of an example; --list shows them all. Those that begin with own_ have classes or
+    models of your own to start from.
     """
     from spikeloop.coordinator.cli import example_files
     from spikeloop.coordinator.errors import ConfigError
