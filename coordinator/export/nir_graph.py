@@ -7,7 +7,7 @@ fixed in its code. A trained network is a map from one time step to the next. So
 written for such a reader: one step of the network is one step of ``STEP_S``, and the time constants
 are those with which Euler's method has the network's own decays,
 
-    τ_mem = dt / (1 − α)     τ_syn = dt     R = τ_mem / dt     w_in = 1     v_threshold = θ₀ / (1 − α)
+    τ_mem = dt / (1 − α)    τ_syn = dt    R = τ_mem / dt    w_in = 1    v_threshold = θ₀ / (1 − α)
 
 with which a CubaLIF is, in units of (1 − α) of the network's potential,
 
@@ -111,7 +111,7 @@ def graph(network: FrozenNetwork) -> Any:
         "readout": nir.Linear(network.readout.T.copy()),
         "output": nir.Output({"output": np.array([n_readouts])}),
     }
-    edges = [  # the loop before the way out: Norse gives what the node computes that it comes to last
+    edges = [  # the loop before the way out, because Norse's output is that of the last node
         *_chain("input", "input_weights", "neurons", "axons", "recurrent_weights", "neurons"),
         *_chain("neurons", "readout", "output"),
     ]

@@ -1,4 +1,4 @@
-"""An exported graph spikes as the network does: by the definitions of NIR, in snnTorch, in Norse."""
+"""An exported graph spikes as the network does: by NIR's definitions, in snnTorch, in Norse."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -91,7 +91,7 @@ class AdaptiveNeurons:
         return self._spiking(state, current)
 
     def _potential(self, state: NeuronState, current: Any) -> tuple[Any, Any, Any, Any]:
-        """Return v and b after (1) to (3) or (3'), the normalised potential u and the threshold θ."""
+        """Return v and b after (1) to (3) or (3'), normalised potential u and threshold θ."""
         xp = jax().numpy
         # Constants of Python and of NumPy take the program's own precision.
         rho, beta = (xp.asarray(array, current.dtype) for array in (self.rho, self.beta))
