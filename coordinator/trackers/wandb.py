@@ -4,8 +4,9 @@
 it later. Key, host and entity are those of ``wandb login`` and of the environment.
 """
 
-import os
+import io
 from collections.abc import Mapping
+from contextlib import redirect_stderr
 from datetime import datetime
 
 from spikeloop.coordinator.trackers.base import TrackedRun, require_package
@@ -26,9 +27,15 @@ class WeightsAndBiases:
             dir=str(run.folder),
             config=dict(run.parameters),
             resume="allow",
-            # It leaves the process as it is: no copies of code, no capture of what is printed.
+            # It leaves the process as it is: no copies of code, no capture of what is printed. And
+            # no link beside the runs, because nothing is written to a run folder that has links.
             settings=wandb.Settings(
-                console="off", silent=True, disable_code=True, disable_git=True, x_disable_stats=True
+                console="off",
+                silent=True,
+                symlink=False,
+                disable_code=True,
+                disable_git=True,
+                x_disable_stats=True,
             ),
         )
 
@@ -36,11 +43,13 @@ class WeightsAndBiases:
     def require() -> None:
         """Raise Unavailable without the package, or where it would have to ask for a key."""
         require_package("wandb", "wandb")
-        if os.environ.get("WANDB_MODE", "online") != "online":
-            return
         import wandb
 
-        if not wandb.login(prompt=False, verify=False):
+        if wandb.setup().settings.mode != "online":
+            return
+        with redirect_stderr(io.StringIO()):  # a run has lines of its own
+            has_key = wandb.login(prompt=False, verify=False)
+        if not has_key:
             raise Unavailable(
                 "the tracker wandb has no key: give it one with `wandb login`, or set "
                 "WANDB_MODE=offline"
