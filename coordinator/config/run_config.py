@@ -178,7 +178,7 @@ class RunConfig:
     transfer: TransferSettings
     deploy: DeploySettings
     stop: StopSettings
-    tracking: TrackingSettings = TrackingSettings()
+    tracking: TrackingSettings
     working_dir: Path | None = None
     """Folder of the user's own classes, where there are any."""
     stages: tuple[TaskFamily, ...] = ()

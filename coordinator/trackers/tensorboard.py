@@ -22,9 +22,7 @@ class TensorBoard:
         suffix = f".{len(list(folder.glob('*tfevents*'))):06d}"
         # TensorBoard drops what earlier files have from the step on at which this one begins: what
         # a process wrote that was killed before it could note so, or what the run went back from.
-        self._writer = SummaryWriter(
-            str(folder), purge_step=last + 1, filename_suffix=suffix
-        )
+        self._writer = SummaryWriter(str(folder), purge_step=last + 1, filename_suffix=suffix)
         if last < 0:
             experiment, start, _ = hparams(dict(run.parameters), {"transfer/learned": 0.0})
             for summary in (experiment, start):

@@ -1,7 +1,7 @@
 """Weights & Biases, online or offline, as its own variables and files say.
 
-``WANDB_MODE=offline`` writes into the folder ``wandb`` of the run, from where ``wandb sync`` uploads
-it later. Key, host and entity are those of ``wandb login`` and of the environment.
+With ``WANDB_MODE=offline`` all is in the folder ``wandb`` of the run, and ``wandb sync`` uploads it
+later. Key, host and entity are those of ``wandb login`` and of the environment.
 """
 
 import io
