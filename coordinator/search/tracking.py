@@ -222,7 +222,7 @@ def results(transfer: Transfer) -> Numbers:
         numbers[f"transfer/{name}"] = score.value
         numbers[f"transfer/{name}_low"], numbers[f"transfer/{name}_high"] = score.low, score.high
     for name, baseline in transfer.baselines.items():
-        numbers[f"baseline/{name}"] = baseline.score.value
+        numbers[f"transfer/baseline/{name}"] = baseline.score.value
     return _finite(numbers)
 
 

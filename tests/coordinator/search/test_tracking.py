@@ -98,7 +98,11 @@ def test_every_generation_is_logged_once_and_the_results_at_the_end(tmp_path: Pa
     assert found == {f"theta/{name}": value for name, value in theta.items()}
     ends = kept[3][2]
     assert ends["transfer/learned_low"] <= ends["transfer/learned"] <= ends["transfer/learned_high"]
-    assert {"transfer/default", "transfer/random", "baseline/bandit per state"} <= ends.keys()
+    assert {
+        "transfer/default",
+        "transfer/random",
+        "transfer/baseline/bandit per state",
+    } <= ends.keys()
 
 
 def test_a_tracker_is_told_the_configuration_without_what_changes_no_result(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_mlflow_has_the_configuration_every_generation_and_the_results(tmp_path:
     history = client.get_metric_history(run.info.run_id, "fitness/mean")
     found = {metric.step: metric.value for metric in history}
     assert found == {row["generation"]: row["mean"] for row in RunStore(folder).rows()}
-    assert "baseline/myopic_ knows task" in run.data.metrics
+    assert "transfer/baseline/myopic_ knows task" in run.data.metrics
     assert steps(client, run, "transfer/learned") == [3]
 
 

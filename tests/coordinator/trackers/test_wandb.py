@@ -90,7 +90,11 @@ def test_an_offline_run_has_every_generation_the_configuration_and_the_results(
         if record.WhichOneof("record_type") == "summary"
         for item in record.summary.update
     }
-    assert {"transfer/learned", "transfer/learned_low", "baseline/bandit per state"} <= summary
+    assert {
+        "transfer/learned",
+        "transfer/learned_low",
+        "transfer/baseline/bandit per state",
+    } <= summary
 
 
 def test_an_interrupted_run_goes_on_under_the_same_id(tmp_path: Path) -> None:
