@@ -1,5 +1,6 @@
 """Trackers see each committed generation once, whatever happens, and change no bit of a run."""
 
+import threading
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -180,7 +181,7 @@ class Stuck(Memory):
         release.wait()
 
 
-release = tracking.threading.Event()
+release = threading.Event()
 
 
 def test_a_tracker_that_hangs_holds_no_run_up(
