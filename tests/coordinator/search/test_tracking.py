@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from support.command_line import cli, printed, refused
+from support.command_line import cli, refused
 from support.small_run import (
     RecordingReporter,
     SilentReporter,
@@ -20,6 +20,7 @@ from support.small_run import (
 )
 
 from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.api import catalogue
 from spikeloop.coordinator.comparison import comparison_config
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session, tracking
@@ -254,7 +255,8 @@ def test_a_comparison_is_not_tracked(tmp_path: Path) -> None:
 
 
 def test_the_list_has_the_table() -> None:
-    assert "[tracking]" in printed("list")
+    (about,) = [entry for entry in catalogue.entries() if entry["kind"] == "[tracking]"]
+    assert [setting["key"] for setting in about["settings"]] == ["kinds", "project"]
 
 
 def test_no_tracker_opens_a_run_that_never_begins(tmp_path: Path) -> None:
