@@ -14,9 +14,10 @@ from spikeloop.coordinator.api.target_choice import retarget
 from spikeloop.coordinator.config.load import COMMANDS, folder_name, overrides, parse
 from spikeloop.coordinator.config.own_classes import import_folder, own_kinds, source
 from spikeloop.coordinator.config.run_config import TABLES, RunConfig, RunSettings
+from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 
-OPTIONS = ("config", "out", "workers", "address", "inline", "progress")
+OPTIONS = ("config", "out", "workers", "address", "inline", "track", "progress")
 """Keywords of ``sl.run`` that are no settings."""
 
 
@@ -27,6 +28,7 @@ def configure(
     workers: int | None = None,
     address: str | None = None,
     inline: bool = False,
+    track: Sequence[str] | None = None,
     sets: Sequence[str] | None = None,
     caller: str = "sl.run(...)",
     **settings: Any,
@@ -43,6 +45,7 @@ def configure(
         workers: processes on this machine.
         address: of a Ray cluster, with at most ``workers`` workers.
         inline: whether to do without Ray.
+        track: trackers that show the run.
         sets: overrides of a file, as ``--set`` gives them.
         caller: what messages name where no file is given.
         settings: tables as objects or dictionaries, and keys of ``[run]``.
@@ -67,7 +70,20 @@ def configure(
     found = with_import_folder(found, tables, settings)
     if not found.run.name:
         found = replace(found, run=_called(found, _content_name(found)))
-    return retarget(found, workers, inline, address, caller)
+    return retarget(track_with(found, track), workers, inline, address, caller)
+
+
+def track_with(config: RunConfig, kinds: Sequence[str] | None) -> RunConfig:
+    """Give a run the trackers that its caller names, if any; they change no result.
+
+    Raises:
+        ConfigError: there is no such tracker.
+    """
+    if not kinds:
+        return config
+    chosen = {**config.tracking.model_dump(), "kinds": list(kinds)}
+    tracking, _ = build(TABLES["tracking"], chosen, "--track", "tracking", None)
+    return replace(config, tracking=tracking)
 
 
 def _called(config: RunConfig, name: str) -> RunSettings:
@@ -78,7 +94,7 @@ def _content_name(config: RunConfig) -> str:
     """Name a run by what it is, for example "chip_random_mdp_evolution_1f3a99e2"."""
     tables = config.tables()
     kinds = [tables[name]["kind"].rpartition(":")[2] for name in ("learner", "family", "strategy")]
-    del tables["target"], tables["run"]["upload_to"]
+    del tables["target"], tables["tracking"], tables["run"]["upload_to"]
     return folder_name("_".join((*kinds, digest(tables, own_kinds(config).values()))))
 
 

@@ -105,4 +105,4 @@ def sweep(
     how = by_call(folder, "sl.sweep")
     with StopSignal().installed() as stop:
         start_sweep(chosen, folder, choose_view(progress), stop, how, or_resume=True)
-    return Sweep(chosen, folder)
+    return Sweep(chosen, folder, trust=True)

@@ -39,7 +39,10 @@ def plan(
     address: Address = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a run, comparison or sweep would evaluate and how long, measuring a few tiles."""
+    """Say what a run would evaluate and how long it will take.
+
+    A few tiles are measured; nothing is written. Comparisons and sweeps are planned too.
+    """
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api import progress
     from spikeloop.coordinator.config.load import kind_of_file

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spikeloop.coordinator.cli.options import Address, ConfigPath, Inline, Out, Sets, Workers
+from spikeloop.coordinator.cli.options import Address, ConfigPath, Inline, Out, Sets, Track, Workers
 
 
 def run(
@@ -18,8 +18,9 @@ def run(
     workers: Workers = None,
     inline: Inline = False,
     address: Address = None,
+    track: Track = None,
 ) -> None:
-    """Run one outer loop and end with its transfer to held-out tasks."""
+    """Run a search, then score what it learned on held-out tasks."""
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api.configure import configure
     from spikeloop.coordinator.api.progress import stream
@@ -28,7 +29,13 @@ def run(
     from spikeloop.coordinator.api.view import ConsoleView
 
     settings = configure(
-        config, sets=sets, workers=workers, inline=inline, address=address, caller="command line"
+        config,
+        sets=sets,
+        workers=workers,
+        inline=inline,
+        address=address,
+        track=track,
+        caller="command line",
     )
     folder = out / settings.run.name
     stop = StopSignal()

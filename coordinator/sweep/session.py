@@ -26,6 +26,7 @@ from spikeloop.coordinator.store.folder_kind import SWEEP_MANIFEST
 from spikeloop.coordinator.store.lock import locked
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sweep import SCHEMA_VERSION, results
+from spikeloop.coordinator.sweep.settings_grid import SAME_FOR_ALL
 from spikeloop.coordinator.sweep.side_by_side import SweepReporter, run_side_by_side
 from spikeloop.coordinator.sweep.sweep_config import PlannedRun, SweepConfig, from_json
 from spikeloop.workers.fingerprint import difference
@@ -118,14 +119,23 @@ def read_config(folder: Path, trust: bool = False) -> SweepConfig:
 def require_same_config(config: SweepConfig, folder: Path) -> None:
     """ConfigError unless the sweep in a folder has the same settings and seeds.
 
-    The target may differ, because it changes no result.
+    Target and trackers may differ, because they change no result.
     """
     begun = read_config(folder, trust=config.first.working_dir is not None)
-    if begun.retarget(config.first.target).as_json() != config.as_json():
+    if _what_counts(begun) != _what_counts(config):
         raise ConfigError(
             f"{folder}: begun with other settings or seeds; give them again, or the sweep another "
             "name with --set sweep.name=NAME"
         )
+
+
+def _what_counts(config: SweepConfig) -> dict[str, Any]:
+    """Give a sweep as JSON without the tables that change no result."""
+    plan = config.as_json()
+    for setting in plan["settings"]:
+        for table in SAME_FOR_ALL:
+            del setting["config"][table]
+    return plan
 
 
 def has_ended(planned: PlannedRun, folder: Path) -> bool:

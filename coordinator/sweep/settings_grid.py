@@ -16,7 +16,10 @@ NOT_SWEPT = {
     "run.name": "runs are named after their settings",
     "run.upload_to": "a sweep is not uploaded while it runs",
 }
-"""Keys that no setting changes, with the reason; nor does any change the table ``[target]``."""
+"""Keys that no setting changes, with the reason."""
+
+SAME_FOR_ALL = ("target", "tracking")
+"""Tables that no setting changes, because they change no result."""
 
 MOST_SETTINGS = 10_000
 LONGEST_FOLDER = 80
@@ -56,8 +59,8 @@ def flat(tables: Mapping[str, Any], where: str) -> dict[str, Any]:
     found = dict(_leaves(tables, ""))
     for key in found:
         table, _, name = key.partition(".")
-        if table == "target":
-            raise ConfigError(f"{where}: {key}: a sweep has one target for all its runs")
+        if table in SAME_FOR_ALL:
+            raise ConfigError(f"{where}: {key}: a sweep has one [{table}] for all its runs")
         if table not in TABLES or not name:
             raise ConfigError(
                 f"{where}: {key}: must be table.key with a table of {', '.join(TABLES)}"

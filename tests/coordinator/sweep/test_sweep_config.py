@@ -111,7 +111,7 @@ def test_a_file_with_a_sweep_is_no_run_and_the_command_line_comes_before_it(tmp_
         ({"over": {"strategy.sgma": [0.1]}}, "with sgma=0.1.*did you mean 'sigma'"),
         ({"over": {"strtegy.sigma": [0.1]}}, "strtegy.sigma.*did you mean 'strategy'"),
         ({"over": {"run.seed": [1, 2]}}, "run.seed cannot be changed.*sweep.seeds"),
-        ({"over": {"target.kind": ["inline"]}}, "one target"),
+        ({"over": {"target.kind": ["inline"]}}, "one \\[target\\]"),
         ({"over": {"run.tasks": [2, 2]}}, "tasks=2 is declared twice"),
         ({"over": {"run.tasks": [2, 3]}, "baseline": "tasks=4"}, "baseline.*is not among"),
         ({"over": {"run.tasks": list(range(1, 102)), "run.seed": []}}, "run.seed"),
