@@ -10,13 +10,13 @@ import numpy as np
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.simulator import LOCK
 from spikeloop.workers.brian.targets import require_target
 from spikeloop.workers.learners.brian_model.check import check_model
 from spikeloop.workers.learners.brian_model.compile import CompiledModel, compile_model
 from spikeloop.workers.learners.brian_model.episode import DecisionView, ModelAgents, PythonRule
 from spikeloop.workers.learners.brian_model.settings import Model
+from spikeloop.workers.rollout import Rollout
 from spikeloop.workers.space import Parameters, ParameterSpace, Real, Weights
 
 __all__ = ["BrianModel", "DecisionView", "PythonRule"]

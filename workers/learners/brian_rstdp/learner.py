@@ -31,9 +31,9 @@ from spikeloop.workers.brian.blueprint import (
     all_to_all,
 )
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.targets import BrianTarget
 from spikeloop.workers.learners.brian_rstdp import equations
+from spikeloop.workers.rollout import Rollout
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 from spikeloop.workers.time_steps import Windowed
 

@@ -21,7 +21,6 @@ from pydantic import Field, model_validator
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
-from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.targets import OpenLoopTarget
 from spikeloop.workers.hyperparameter_fields import searchable, searchables
 from spikeloop.workers.input_channels import InputChannels
@@ -29,6 +28,7 @@ from spikeloop.workers.learners.reservoir.batch import lesson, reservoirs
 from spikeloop.workers.learners.reservoir.liquid import Liquid
 from spikeloop.workers.learners.reservoir.network import Reservoir
 from spikeloop.workers.learners.reservoir.sample_order import curriculum_order
+from spikeloop.workers.rollout import Rollout
 from spikeloop.workers.space import Integer, Parameter, Parameters, ParameterSpace, Real
 from spikeloop.workers.time_steps import Windowed
 

@@ -22,7 +22,6 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.targets import OpenLoopTarget
 from spikeloop.workers.input_channels import InputChannels
 from spikeloop.workers.learners.reservoir.batch import SPIKE_SUM, lesson, reservoirs
@@ -34,6 +33,7 @@ from spikeloop.workers.learners.reservoir.network import (
     weighted,
 )
 from spikeloop.workers.philox import Stream
+from spikeloop.workers.rollout import Rollout
 from spikeloop.workers.space import Parameter, Parameters, ParameterSpace, Real, Weights
 from spikeloop.workers.time_steps import whole_steps
 
