@@ -74,7 +74,7 @@ class Search(Protocol):
 @cache
 def box(n_dim: int) -> ParameterSpace:
     """The unit box as a space of bounded parameters."""
-    return ParameterSpace(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(n_dim)))
+    return ParameterSpace(tuple(Real(0.0, 1.0, 0.5, name=f"x{i}") for i in range(n_dim)))
 
 
 class Ours:

@@ -31,7 +31,7 @@ DISTANCES = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Of the centre from the bound, in σ."""
 
 N_DIM = 7
-BOX = ParameterSpace(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(N_DIM)))
+BOX = ParameterSpace(tuple(Real(0.0, 1.0, 0.5, name=f"x{i}") for i in range(N_DIM)))
 NOISE = 0.06
 GENERATIONS = (10, 30)
 

@@ -73,16 +73,16 @@ class Annealing(PopulationSettings):
         accepted: float
 
     invariance: ClassVar[Invariance] = "affine"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("step", 0.02, 1.0, 0.3, scale="log"),
-            Choice("step_follows_temperature", ("true", "false"), "true"),
-            Choice("schedule", get_args(Schedule), "linear_additive"),
-            Real("temperature_first", 0.1, 3.0, 0.1, scale="log"),
-            Real("temperature_last", 0.003, 0.1, 0.03, scale="log"),
-            Choice("n_steps", ("15", "30", "60"), "30"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "step": Real(0.02, 1.0, 0.3, scale="log"),
+            "step_follows_temperature": Choice(("true", "false"), "true"),
+            "schedule": Choice(get_args(Schedule), "linear_additive"),
+            "temperature_first": Real(0.1, 3.0, 0.1, scale="log"),
+            "temperature_last": Real(0.003, 0.1, 0.03, scale="log"),
+            "n_steps": Choice(("15", "30", "60"), "30"),
+        }
     )
 
     kind: Literal["annealing"] = "annealing"

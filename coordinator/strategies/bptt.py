@@ -81,12 +81,12 @@ class Bptt(Settings):
 
     wants_gradient: ClassVar[bool] = True
     invariance: ClassVar[Invariance] = "none"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Real("learning_rate", 0.001, 0.1, 0.01, scale="log"),
-            Real("clip_norm", 0.1, 10.0, 1.0, scale="log"),
-            Choice("beta2", ("0.9", "0.99", "0.999"), "0.999"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "learning_rate": Real(0.001, 0.1, 0.01, scale="log"),
+            "clip_norm": Real(0.1, 10.0, 1.0, scale="log"),
+            "beta2": Choice(("0.9", "0.99", "0.999"), "0.999"),
+        }
     )
 
     kind: Literal["bptt"] = "bptt"

@@ -82,12 +82,12 @@ class CmaEs(PopulationSettings):
         bounded: NDArray[np.bool_]
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("sigma", 0.05, 0.5, 0.15, scale="log"),
-            Choice("covariance", ("full", "diagonal"), "diagonal"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "sigma": Real(0.05, 0.5, 0.15, scale="log"),
+            "covariance": Choice(("full", "diagonal"), "diagonal"),
+        }
     )
 
     kind: Literal["cma_es"] = "cma_es"

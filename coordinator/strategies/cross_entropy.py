@@ -71,14 +71,14 @@ class CrossEntropy(PopulationSettings):
         bounded: NDArray[np.bool_]
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("elite_share", 0.05, 0.5, 0.2),
-            Choice("covariance", ("full", "diagonal"), "diagonal"),
-            Real("covariance_smoothing", 0.0, 0.9, 0.5),
-            Real("noise", 0.001, 0.5, 0.1, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "elite_share": Real(0.05, 0.5, 0.2),
+            "covariance": Choice(("full", "diagonal"), "diagonal"),
+            "covariance_smoothing": Real(0.0, 0.9, 0.5),
+            "noise": Real(0.001, 0.5, 0.1, scale="log"),
+        }
     )
 
     kind: Literal["cross_entropy"] = "cross_entropy"

@@ -99,13 +99,13 @@ class Evolution(PopulationSettings):
         step_norm: float
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("sigma", 0.05, 0.4, 0.15, scale="log"),
-            Real("learning_rate", 0.03, 0.6, 0.2, scale="log"),
-            Real("sigma_rate", 0.1, 3.0, 1.0, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "sigma": Real(0.05, 0.4, 0.15, scale="log"),
+            "learning_rate": Real(0.03, 0.6, 0.2, scale="log"),
+            "sigma_rate": Real(0.1, 3.0, 1.0, scale="log"),
+        }
     )
 
     kind: Literal["evolution"] = "evolution"

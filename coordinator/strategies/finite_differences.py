@@ -70,12 +70,12 @@ class FiniteDifferences(PopulationSettings):
         step_norm: float
 
     invariance: ClassVar[Invariance] = "affine"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("sigma", 0.02, 0.5, 0.15, scale="log"),
-            Real("learning_rate", 0.005, 0.5, 0.05, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "sigma": Real(0.02, 0.5, 0.15, scale="log"),
+            "learning_rate": Real(0.005, 0.5, 0.05, scale="log"),
+        }
     )
 
     kind: Literal["finite_differences"] = "finite_differences"

@@ -60,14 +60,14 @@ class Genetic(PopulationSettings):
         n_options: NDArray[np.int64]
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Integer("tournament_size", 2, 8, 5),
-            Choice("crossover", ("blend", "uniform"), "blend"),
-            Real("mutation_rate", 0.05, 1.0, 0.3, scale="log"),
-            Real("sigma", 0.02, 0.5, 0.1, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "tournament_size": Integer(2, 8, 5),
+            "crossover": Choice(("blend", "uniform"), "blend"),
+            "mutation_rate": Real(0.05, 1.0, 0.3, scale="log"),
+            "sigma": Real(0.02, 0.5, 0.1, scale="log"),
+        }
     )
 
     kind: Literal["genetic"] = "genetic"

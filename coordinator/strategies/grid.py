@@ -72,11 +72,11 @@ class GridSearch(Settings):
         bounded: NDArray[np.bool_]
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Choice("points_per_axis", ("2", "3"), "3"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "points_per_axis": Choice(("2", "3"), "3"),
+        }
     )
 
     kind: Literal["grid"] = "grid"

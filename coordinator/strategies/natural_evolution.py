@@ -60,13 +60,13 @@ class NaturalEvolution(PopulationSettings):
         bounded: NDArray[np.bool_]
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("sigma", 0.05, 0.5, 0.15, scale="log"),
-            Real("learning_rate", 0.1, 2.0, 1.0, scale="log"),
-            Real("sigma_rate", 0.1, 2.0, 1.0, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "sigma": Real(0.05, 0.5, 0.15, scale="log"),
+            "learning_rate": Real(0.1, 2.0, 1.0, scale="log"),
+            "sigma_rate": Real(0.1, 2.0, 1.0, scale="log"),
+        }
     )
 
     kind: Literal["natural_evolution"] = "natural_evolution"

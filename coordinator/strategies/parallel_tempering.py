@@ -72,14 +72,14 @@ class ParallelTempering(PopulationSettings):
         exchanged: float
 
     invariance: ClassVar[Invariance] = "affine"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("step", 0.05, 1.0, 0.5, scale="log"),
-            Real("temperature_cold", 0.001, 0.1, 0.01, scale="log"),
-            Real("temperature_hot", 0.1, 3.0, 0.3, scale="log"),
-            Choice("exchange_rounds", ("1", "2", "4", "8"), "4"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "step": Real(0.05, 1.0, 0.5, scale="log"),
+            "temperature_cold": Real(0.001, 0.1, 0.01, scale="log"),
+            "temperature_hot": Real(0.1, 3.0, 0.3, scale="log"),
+            "exchange_rounds": Choice(("1", "2", "4", "8"), "4"),
+        }
     )
 
     kind: Literal["parallel_tempering"] = "parallel_tempering"

@@ -48,8 +48,10 @@ class RandomSearch(PopulationSettings):
         incumbent_age: int
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (Choice("population_size", ("12", "24", "48", "96"), "48"),)
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+        }
     )
 
     kind: Literal["random_search"] = "random_search"

@@ -26,15 +26,15 @@ from spikeloop.workers.job import Population
 from spikeloop.workers.seeding import Purpose, stream
 from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
 
-SPACE = ParameterSpace(
-    (
-        Real("low", 0.0, 1.0, 0.3),
-        Real("high", "low", 1.0, 0.8),
-        Real("rate", 1e-4, 1.0, 0.01, scale="log"),
-        Integer("weight_u6", 0, 63, 35),
-        Choice("rule", ("a", "b", "c"), "b"),
-        Weights("readout", (2, 3), 0.5),
-    )
+SPACE = ParameterSpace.of(
+    {
+        "low": Real(0.0, 1.0, 0.3),
+        "high": Real("low", 1.0, 0.8),
+        "rate": Real(1e-4, 1.0, 0.01, scale="log"),
+        "weight_u6": Integer(0, 63, 35),
+        "rule": Choice(("a", "b", "c"), "b"),
+        "readout": Weights((2, 3), 0.5),
+    }
 )
 
 
@@ -277,7 +277,11 @@ SMALL_SPACES = {"grid", "cross_entropy_published"}
 def test_a_hundred_thousand_weights_cost_no_square_array(kind: str) -> None:
     """It would have 80 GB."""
     cls: Any = STRATEGIES[kind]
-    space = ParameterSpace((Weights("w", (100_000,), 1.0),))
+    space = ParameterSpace.of(
+        {
+            "w": Weights((100_000,), 1.0),
+        }
+    )
     few = {"population_size": 12, "n_pairs": 6}
     strategy = cls(**{name: n for name, n in few.items() if name in cls.model_fields})
     state = advance(strategy, begin(strategy, space), 0, 2)
@@ -411,7 +415,7 @@ def test_state_with_other_fields_is_refused(strategy: Strategy[Any]) -> None:
         from_arrays(strategy.State, arrays)
 
 
-BOX = ParameterSpace(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(7)))
+BOX = ParameterSpace(tuple(Real(0.0, 1.0, 0.5, name=f"x{i}") for i in range(7)))
 
 
 def reached(strategy: Strategy[Any], seed: int, n_generations: int) -> float:

@@ -28,7 +28,11 @@ class Slope(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         del interface
-        return ParameterSpace((Weights("w", (self.n,), 2.0, seed=3),))
+        return ParameterSpace.of(
+            {
+                "w": Weights((self.n,), 2.0, seed=3),
+            }
+        )
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         references = tasks.references()
@@ -63,7 +67,11 @@ class Sized(Slope):
     """The same with as many weights as an episode has steps."""
 
     def space(self, interface: Interface) -> ParameterSpace:
-        return ParameterSpace((Weights("w", (interface.n_steps,), 2.0),))
+        return ParameterSpace.of(
+            {
+                "w": Weights((interface.n_steps,), 2.0),
+            }
+        )
 
 
 class Ascent(Settings):

@@ -11,7 +11,7 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import ParameterSpace, Real, Weights
 
-BOX_AND_WEIGHTS = ParameterSpace((Real("a", 0.0, 1.0, 0.25), Weights("w", (3,), 1.0)))
+BOX_AND_WEIGHTS = ParameterSpace.of({"a": Real(0.0, 1.0, 0.25), "w": Weights((3,), 1.0)})
 """A bounded coordinate and three that are not."""
 
 TOP = np.array([1.0, 1.0, 0.0, -1.0])

@@ -92,14 +92,13 @@ class BrianTd(Windowed):
                 f"actions and {interface.observations} observations"
             )
         most = self.largest_weight_pA
-        return ParameterSpace(
-            (
-                Real("gamma", 0, 1, 0.1, description="discount"),
-                Real("trace_decay", 0, 1, 0.5, description="λ"),
-                Real("eta", 0, 1, 0.3, description="learning rate at first"),
-                Real("eta_decay", 0, 1, 0.2, description="of it: η / t^decay at update t"),
-                Real(
-                    "scale",
+        return ParameterSpace.of(
+            {
+                "gamma": Real(0, 1, 0.1, description="discount"),
+                "trace_decay": Real(0, 1, 0.5, description="λ"),
+                "eta": Real(0, 1, 0.3, description="learning rate at first"),
+                "eta_decay": Real(0, 1, 0.2, description="of it: η / t^decay at update t"),
+                "scale": Real(
                     0.4 * most,
                     8 * most,
                     0.6 * most,
@@ -107,9 +106,9 @@ class BrianTd(Windowed):
                     "log",
                     "weight of a reward of 1",
                 ),
-                Real("prior", 0.3 * most, most, 0.6 * most, "pA", description="weights at first"),
-                Real("epsilon", 0, 1, 0.1, description="ε-greedy: ε_t = epsilon / ln(t + 2)"),
-            )
+                "prior": Real(0.3 * most, most, 0.6 * most, "pA", description="weights at first"),
+                "epsilon": Real(0, 1, 0.1, description="ε-greedy: ε_t = epsilon / ln(t + 2)"),
+            }
         )
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:

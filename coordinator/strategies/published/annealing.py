@@ -107,11 +107,11 @@ class AnnealingPublished(PopulationSettings):
         accepted: float
 
     invariance: ClassVar[Invariance] = "none"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "25", "50", "100"), "50"),
-            Real("step", 0.003, 0.3, 0.03, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "25", "50", "100"), "50"),
+            "step": Real(0.003, 0.3, 0.03, scale="log"),
+        }
     )
 
     kind: Literal["annealing_published"] = "annealing_published"

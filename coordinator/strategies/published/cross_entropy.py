@@ -72,13 +72,13 @@ class CrossEntropyPublished(PopulationSettings):
         best: FloatArray
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "25", "50", "100"), "50"),
-            Real("elite_fraction", 0.1, 0.5, 0.2),
-            Real("noise_magnitude", 0.001, 1.0, 1.0, scale="log"),
-            Real("noise_decay", 0.7, 1.0, 0.95),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "25", "50", "100"), "50"),
+            "elite_fraction": Real(0.1, 0.5, 0.2),
+            "noise_magnitude": Real(0.001, 1.0, 1.0, scale="log"),
+            "noise_decay": Real(0.7, 1.0, 0.95),
+        }
     )
 
     kind: Literal["cross_entropy_published"] = "cross_entropy_published"

@@ -77,12 +77,12 @@ class EvolutionPublished(Settings):
         current_place: float
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("n_pairs", ("6", "12", "25", "50"), "25"),
-            Real("sigma", 0.02, 0.5, 0.1, scale="log"),
-            Real("learning_rate", 0.05, 5.0, 0.5, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "n_pairs": Choice(("6", "12", "25", "50"), "25"),
+            "sigma": Real(0.02, 0.5, 0.1, scale="log"),
+            "learning_rate": Real(0.05, 5.0, 0.5, scale="log"),
+        }
     )
 
     kind: Literal["evolution_published"] = "evolution_published"

@@ -50,8 +50,8 @@ def recommended(store: RunStore, config: RunConfig, generation: int) -> FloatArr
 
 
 def test_average_folds_first_and_leaves_choices_alone() -> None:
-    space = ParameterSpace(
-        (Real("a", 0, 1, 0.5), Choice("c", ("x", "y", "z"), "y"), Weights("w", (1,), 2.0))
+    space = ParameterSpace.of(
+        {"a": Real(0, 1, 0.5), "c": Choice(("x", "y", "z"), "y"), "w": Weights((1,), 2.0)}
     )
     points = np.array([[0.9, 0.1, 3.0], [1.1, 0.2, -2.0], [0.6, 0.9, 5.0]])
     np.testing.assert_allclose(deployment.average(points, space), [0.8, 0.9, 2.0], rtol=1e-12)

@@ -42,7 +42,7 @@ class BrianModel(Model):
             check_model(self, compiled, interface)
         try:
             searched = [
-                Real(name, table.low, table.high, table.default, table.unit, table.scale)
+                Real(table.low, table.high, table.default, table.unit, table.scale, name=name)
                 for name, table in self.hyperparameters.items()
             ]
             return ParameterSpace((*searched, *self._weights(compiled)))
@@ -83,5 +83,5 @@ class BrianModel(Model):
         for name, table in self.weights.items():
             neurons = blueprint.neurons.get(table.group)
             n = neurons.n if neurons else blueprint.synapses[table.group].connections.pre.size
-            found.append(Weights(name, (n,), table.scale, table.unit, table.description))
+            found.append(Weights((n,), table.scale, table.unit, table.description, name=name))
         return found

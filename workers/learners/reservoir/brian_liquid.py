@@ -263,9 +263,11 @@ class BrianLiquid(Windowed):
     def _parameter(self, name: str, how: dict[str, Any]) -> Parameter:
         default = getattr(self, name)
         if name == "n_neurons":
-            return Integer(name, 1, self.largest_n, default, description=how["description"])
+            return Integer(1, self.largest_n, default, name=name, description=how["description"])
         high = self.largest_connectivity if name == "connectivity" else how["high"]
-        return Real(name, how["low"], high, default, how["unit"], how["scale"], how["description"])
+        return Real(
+            how["low"], high, default, how["unit"], how["scale"], how["description"], name=name
+        )
 
     @property
     def adapts(self) -> bool:

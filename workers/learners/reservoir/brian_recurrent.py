@@ -116,10 +116,10 @@ class BrianRecurrent(Settings):
         ]
         found += [
             Real(
-                f"{name}_factor",
                 1 / LARGEST_FACTOR,
                 LARGEST_FACTOR,
                 1.0,
+                name=f"{name}_factor",
                 scale="log",
                 description=f"{name} of all neurons, times this",
             )
@@ -165,7 +165,7 @@ class BrianRecurrent(Settings):
             "readout_weights": ((n, interface.n_actions), self.readout_gain / n**0.5),
         }
         return {
-            name: Weights(name, shape, scale, description=f"deviations of {name}")
+            name: Weights(shape, scale, name=name, description=f"deviations of {name}")
             for name, (shape, scale) in arrays.items()
         }
 
