@@ -283,7 +283,7 @@ def test_a_dictionary_names_its_parameters_in_its_order() -> None:
 
 
 def test_a_parameter_without_name_or_default_is_refused_where_it_needs_one() -> None:
-    with pytest.raises(ValueError, match="must have a name, by name=.* or in a dictionary"):
+    with pytest.raises(ValueError, match=r"must have a name, by name=.* or in a dictionary"):
         space(Real(0, 1))
     with pytest.raises(ValueError, match="default is missing"):
         Real("tau", 100.0)

@@ -1,1 +1,1 @@
-"""Learners of one's own, written for one episode: a Python function, or ``begin``, ``act``, ``observe``."""
+"""Learners that are written for one episode: a function, or methods begin, act and observe."""

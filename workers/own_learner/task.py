@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.rollout import Rollout
 
 
@@ -15,6 +16,14 @@ class Task:
     What happens by chance in the task is a function of the episode's seed and of the step alone, so
     the random numbers that a learner draws for itself change nothing here.
 
+    >>> from spikeloop.tasks.bandit import Bandit
+    >>> batch = Bandit(n_steps=3).sample(1, np.random.default_rng(1))
+    >>> task = Task("example", batch, np.array([[7]], dtype=np.uint64))
+    >>> [task.step(observation) for observation in task]
+    [1.0, 0.0, 0.0]
+    >>> task.done
+    True
+
     Attributes:
         batch: the task as a batch of one, for learners that read its tables or arrays.
         interface: what a learner may know of every task of the family.
@@ -23,32 +32,24 @@ class Task:
 
     def __init__(self, kind: str, batch: TaskBatch, seed: SeedArray) -> None:
         """Start the episode; ``seed`` is (1, 1), ``kind`` the learner's name in messages."""
+        self._rollout = Rollout(kind, batch, seed)
         self.batch = batch
-        self.interface: Interface = batch.interface
+        self.interface: Interface = self._rollout.interface
         self.n_steps = self.interface.n_steps
-        self._kind = kind
-        self._seed = seed
-        self._rollout: Rollout | None = None
-        self._rewards: list[float] = []
 
     @property
     def n_taken(self) -> int:
         """Steps taken so far."""
-        return len(self._rewards)
+        return self._rollout.n_taken
 
     @property
     def done(self) -> bool:
         """Whether the last step is taken."""
         return self.n_taken == self.n_steps
 
-    @property
-    def rewards(self) -> FloatArray:
-        """(n_taken,) the rewards so far, whose sum is the return."""
-        return np.array(self._rewards)
-
     def observe(self) -> Any:
         """Return the observation of now: an index, or an (n_observations,) vector."""
-        seen = self._play().observe()[0]
+        seen = self._rollout.observe()[0]
         return int(seen) if self.interface.observations == "discrete" else np.array(seen)
 
     def step(self, action: Any) -> float:
@@ -61,11 +62,8 @@ class Task:
             ValueError: the episode is over, or there is no such action.
         """
         if self.done:
-            raise ValueError(f"an episode has {self.n_steps} steps, all are taken")
-        rollout = self._play()
-        feedback = rollout.step(self._action(action))
-        self._rewards.append(float(rollout.reward[0]))
-        return float(feedback[0])
+            raise ValueError(f"the episode is over: all of its {self.n_steps} steps are taken")
+        return float(self._rollout.step(self._action(action))[0])
 
     def __iter__(self) -> Iterator[Any]:
         """Yield each step's observation; the body of the loop takes the step.
@@ -78,25 +76,21 @@ class Task:
             yield self.observe()
             if self.n_taken != before + 1:
                 raise RuntimeError(
-                    f"each turn of a loop over a task must call task.step once, got "
+                    "each turn of a loop over a task must call task.step once, got "
                     f"{self.n_taken - before} calls"
                 )
 
-    def _play(self) -> Rollout:
-        """Return the episode under way, begun when it is needed: some learners read tables only."""
-        if self._rollout is None:
-            self._rollout = Rollout(self._kind, self.batch, self._seed)
-        return self._rollout
+    def rewarded(self) -> Episodes:
+        """Return the rewards of the steps so far as the results of one candidate on one task."""
+        return self._rollout.episodes()
 
     def _action(self, action: Any) -> Any:
         """Return a (1,) index or a (1, n_actions) vector."""
-        n = self.interface.n_actions
+        given, n = np.asarray(action), self.interface.n_actions
         if self.interface.actions == "discrete":
-            index = np.asarray(action).item() if np.size(action) == 1 else None
-            if index is None or index != int(index) or not 0 <= index < n:
+            if given.size != 1 or given.item() not in range(n):
                 raise ValueError(f"action must be an index in [0, {n}), got {action!r}")
-            return np.array([int(index)])
-        vector = np.asarray(action, dtype=np.float64).reshape(-1)
-        if vector.shape != (n,):
+            return given.reshape(1).astype(np.int64)
+        if given.size != n:
             raise ValueError(f"action must be a vector of {n} numbers, got {action!r}")
-        return vector[None, :]
+        return given.reshape(1, n).astype(np.float64)
