@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from episode_learners import DeltaRule, delta_rule
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch, TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
@@ -15,6 +16,13 @@ from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Episodes, Learner
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import Parameters
+
+CASES: dict[str, type[Learner]] = {
+    **LEARNERS,
+    "delta_rule": delta_rule,
+    "DeltaRule": DeltaRule,
+}
+"""The learners of the table, and two that are written for one episode."""
 
 N_STEPS = 80
 N_CANDIDATES, N_TASKS = 3, 4
@@ -78,7 +86,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def quick(kind: str, **changes: Any) -> Learner:
     """The learner of that kind, with its row of ``SETTINGS`` and then these changes."""
-    return LEARNERS[kind](**{**SETTINGS.get(kind, {}), **changes})
+    return CASES[kind](**{**SETTINGS.get(kind, {}), **changes})
 
 
 def family_of(kind: str, n_steps: int = N_STEPS) -> TaskFamily:
