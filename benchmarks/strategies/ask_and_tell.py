@@ -93,7 +93,7 @@ def measure(strategy: Strategy[Any], n_dim: int, repeats: int) -> Cost:
             "w": Weights((n_dim,), 1.0),
         }
     )
-    state = strategy.init(space, space.default_point(), stream(1, Purpose.INIT))
+    state = strategy.init(space, stream(1, Purpose.INIT))
 
     resident = peak_resident_bytes()
     state = generation(strategy, state, 0)

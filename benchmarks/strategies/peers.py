@@ -84,12 +84,12 @@ class Ours:
         space = box(task.n_dim)
         self.strategy = strategy
         self.rng = np.random.default_rng(task.seed)
-        self.state = strategy.init(space, space.default_point(), self.rng)
+        self.state = strategy.init(space, self.rng)
         self.population: Population | None = None
 
     def ask(self) -> FloatArray:
         self.population = self.strategy.ask(self.state, self.rng)
-        return self.population.rows(0, self.population.n_candidates)
+        return self.population.rows()
 
     def tell(self, loss: FloatArray) -> None:
         assert self.population is not None

@@ -87,12 +87,12 @@ def heights(bounds: Bounds, place: str, seed: int) -> FloatArray:
     height = bump(tops[place], width)
 
     strategy = Evolution(bounds=bounds)
-    state = strategy.init(BOX, start, rng)
+    state = strategy.init(BOX, rng, start)
     reached = []
     for generation in range(1, GENERATIONS[-1] + 1):
         pop = strategy.ask(state, rng)
         noise = NOISE * rng.standard_normal(pop.n_candidates)
-        fitness = height(pop.rows(0, pop.n_candidates)) + noise
+        fitness = height(pop.rows()) + noise
         state = strategy.tell(state, pop, Evaluation(fitness), rng)
         if generation in GENERATIONS:
             reached.append(height(strategy.recommend(state)[None])[0])

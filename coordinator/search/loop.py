@@ -104,7 +104,7 @@ def _ask_evaluate_tell(
     )
     width = float("nan")
     if space.n_dim <= MAX_STORED_DIM:
-        width = population_spread(population.rows(0, population.n_candidates), space.bounded())
+        width = population_spread(population.rows(), space.bounded())
     return Generation(
         number,
         epoch,

@@ -25,7 +25,12 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from spikeloop.coordinator.strategies.annealing_schedule import Schedule, temperature
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.metropolis import (
     acceptance,
     accepted_moves,
@@ -124,12 +129,14 @@ class Annealing(PopulationSettings):
             )
         return self
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put chain 0 at the starting point, the others at draws of the initial law."""
         n_chains = self._n_chains()
         bounded = space.bounded()
         points = space.sample(n_chains, rng)
-        points[0] = fold(start, bounded)
+        points[0] = fold(starting_point(space, start), bounded)
         return self.State(
             generation=0,
             points=points,

@@ -28,7 +28,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.optimizers import Adam, Optimizer
 from spikeloop.coordinator.strategies.population import BLOCK, MirroredGaussian, draw_seed, own
 from spikeloop.coordinator.strategies.settings import (
@@ -97,10 +102,12 @@ class FiniteDifferences(PopulationSettings):
     )
     learning_rate_decay: LearningRateDecay = 0.97
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put the centre at the start, without moments."""
         zeros = np.zeros(space.n_dim)
-        return self.State(0, start, first=zeros, second=zeros, step_norm=0.0)
+        return self.State(0, starting_point(space, start), first=zeros, second=zeros, step_norm=0.0)
 
     def ask(self, state: State, rng: np.random.Generator) -> MirroredGaussian:
         """Propose mirrored pairs of probes around the centre."""

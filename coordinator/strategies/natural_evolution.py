@@ -23,7 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.population import MirroredGaussian, draw_seed, own
 from spikeloop.coordinator.strategies.settings import FirstSigma, PopulationSettings
 from spikeloop.coordinator.strategies.shaping import log_rank_utilities, whole_pairs
@@ -82,11 +87,13 @@ class NaturalEvolution(PopulationSettings):
         default=1.0, ge=0, description="η_σ in units of the published one, (3 + ln d) / (5 √d)"
     )
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put the centre at the start, with equal widths in all coordinates."""
         bounded = space.bounded()
         sigma = np.where(bounded, min(self.sigma, MAX_SIGMA), self.sigma)
-        return self.State(0, fold(start, bounded), sigma, bounded)
+        return self.State(0, fold(starting_point(space, start), bounded), sigma, bounded)
 
     def ask(self, state: State, rng: np.random.Generator) -> MirroredGaussian:
         """Propose mirrored pairs around the centre."""

@@ -53,12 +53,12 @@ def gradient_of(points: FloatArray) -> FloatArray:
 
 
 def begin(strategy: Strategy[Any], space: ParameterSpace = SPACE) -> Any:
-    return strategy.init(space, space.default_point(), stream(5, Purpose.INIT))
+    return strategy.init(space, stream(5, Purpose.INIT))
 
 
 def generation(strategy: Strategy[Any], state: Any, g: int) -> tuple[Population, Evaluation]:
     pop = strategy.ask(state, stream(5, Purpose.ASK, g))
-    points = pop.rows(0, pop.n_candidates)
+    points = pop.rows()
     return pop, Evaluation(
         fitness_of(points), gradient_of(points) if wants_gradient(strategy) else None
     )
@@ -104,9 +104,7 @@ def reorder(
         fitness = fitness.reshape(-1, 2)[order].ravel()
     else:
         slots = pop.slots if isinstance(pop, Explicit) else None
-        some = Explicit(
-            pop.rows(0, pop.n_candidates)[order], None if slots is None else slots[order]
-        )
+        some = Explicit(pop.rows()[order], None if slots is None else slots[order])
         fitness = fitness[order]
     return some, Evaluation(fitness)
 
@@ -132,6 +130,16 @@ def test_a_strategy_without_the_method_is_asked_for_its_number_of_candidates() -
     assert n_candidates(old, None) == 3
 
 
+def test_a_search_begins_at_the_default_point_unless_told_otherwise(
+    strategy: Strategy[Any],
+) -> None:
+    state = strategy.init(SPACE, stream(5, Purpose.INIT))
+    given = strategy.init(SPACE, stream(5, Purpose.INIT), SPACE.default_point())
+    for one, other in zip(to_arrays(state).values(), to_arrays(given).values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(strategy.recommend(state), SPACE.default_point())
+
+
 def test_populations_have_the_shape_of_the_space_and_values_in_bounds(
     strategy: Strategy[Any],
 ) -> None:
@@ -141,7 +149,7 @@ def test_populations_have_the_shape_of_the_space_and_values_in_bounds(
         assert recommended.shape == (SPACE.n_dim,)
         pop, _ = generation(strategy, state, g)
         assert strategy.n_candidates(state) == n_candidates(strategy, state) == pop.n_candidates
-        rows = pop.rows(0, pop.n_candidates)
+        rows = pop.rows()
         assert rows.shape == (pop.n_candidates, SPACE.n_dim)
         assert np.isfinite(rows).all()
         assert all(np.isfinite(value) for value in strategy.summary(state).values())
@@ -165,13 +173,13 @@ def test_ask_and_tell_are_pure(strategy: Strategy[Any]) -> None:
             array.flags.writeable = False
     pop, evaluation = generation(strategy, state, 3)
     again, _ = generation(strategy, state, 3)
-    points = pop.rows(0, pop.n_candidates).copy()
-    np.testing.assert_array_equal(points, again.rows(0, again.n_candidates))
+    points = pop.rows().copy()
+    np.testing.assert_array_equal(points, again.rows())
 
     evaluation.fitness.flags.writeable = False
     feedback = [strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, 3)) for _ in range(2)]
     assert_same(feedback[0], feedback[1])
-    np.testing.assert_array_equal(points, pop.rows(0, pop.n_candidates))
+    np.testing.assert_array_equal(points, pop.rows())
     for name, array in to_arrays(state).items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
     assert (
@@ -293,9 +301,9 @@ def test_a_hundred_thousand_weights_cost_no_square_array(kind: str) -> None:
 def test_the_first_generation_holds_the_start_or_is_mirrored_about_it(kind: str) -> None:
     strategy, start = STRATEGIES[kind](), SPACE.default_point() + 0.01
     population = strategy.ask(
-        strategy.init(SPACE, start, stream(5, Purpose.INIT)), stream(5, Purpose.ASK)
+        strategy.init(SPACE, stream(5, Purpose.INIT), start), stream(5, Purpose.ASK)
     )
-    points = population.rows(0, population.n_candidates)
+    points = population.rows()
     if isinstance(population, MirroredGaussian):
         np.testing.assert_allclose(population.center, start)
     else:
@@ -403,7 +411,7 @@ def test_all_values_that_may_be_tuned_give_valid_settings(strategy: Strategy[Any
     cls: Any = type(strategy)
     for values in named_values(cls.tunable, 50):
         settings = cls.model_validate(settings_of(values))
-        state = settings.init(SPACE, SPACE.default_point(), stream(5, Purpose.INIT))
+        state = settings.init(SPACE, stream(5, Purpose.INIT))
         assert settings.ask(state, stream(5, Purpose.ASK)).n_candidates >= 1
     assert cls.model_validate(settings_of(defaults(cls.tunable))) == strategy
 
@@ -433,10 +441,10 @@ def reached(strategy: Strategy[Any], seed: int, n_generations: int) -> float:
     def slope(points: FloatArray) -> FloatArray:  # inside the box
         return -height(points)[:, None] * (points - top) / width**2
 
-    state = strategy.init(BOX, BOX.default_point(), rng)
+    state = strategy.init(BOX, rng)
     for _ in range(n_generations):
         pop = strategy.ask(state, rng)
-        points = pop.rows(0, pop.n_candidates)
+        points = pop.rows()
         fitness = height(points) + 0.06 * rng.standard_normal(pop.n_candidates)
         gradient = slope(points) if wants_gradient(strategy) else None
         state = strategy.tell(state, pop, Evaluation(fitness, gradient), rng)

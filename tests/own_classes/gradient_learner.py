@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, require_any_fitness
+from spikeloop.coordinator.strategies.base import Evaluation, require_any_fitness, starting_point
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
@@ -90,9 +90,11 @@ class Ascent(Settings):
     kind: Literal["ascent"] = "ascent"
     step: float = Field(default=0.1, gt=0, description="times the gradient")
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
-        del space, rng
-        return self.State(start)
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
+        del rng
+        return self.State(starting_point(space, start))
 
     def ask(self, state: State, rng: np.random.Generator) -> Population:
         del rng

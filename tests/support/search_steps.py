@@ -24,7 +24,7 @@ def begin(
 ) -> Any:
     """The state before the first generation of a search from the default point or another one."""
     point = space.default_point() if start is None else np.asarray(start, dtype=np.float64)
-    return strategy.init(space, point, np.random.default_rng(0))
+    return strategy.init(space, np.random.default_rng(0), point)
 
 
 def quadratic(points: FloatArray) -> FloatArray:
@@ -33,7 +33,7 @@ def quadratic(points: FloatArray) -> FloatArray:
 
 
 def points_of(population: Population) -> FloatArray:
-    return population.rows(0, population.n_candidates)
+    return population.rows()
 
 
 def ask_points(strategy: Any, state: Any, seed: Seed = 1) -> FloatArray:

@@ -36,7 +36,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.population import Explicit, own_slots
 from spikeloop.coordinator.strategies.published.clipping import clip
 from spikeloop.coordinator.strategies.settings import PopulationSettings
@@ -136,10 +141,12 @@ class AnnealingPublished(PopulationSettings):
         "to returns as published (about 690 for MDPs of 6 states and 8 actions, 2000 steps)",
     )
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put chain 0 at the starting point and draw the others from the initial law."""
         points = space.sample(self.population_size, rng)
-        points[0] = start
+        points[0] = starting_point(space, start)
         bounded = space.bounded()
         return self.State(
             generation=0,

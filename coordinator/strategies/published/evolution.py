@@ -21,7 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.population import Explicit, own_slots
 from spikeloop.coordinator.strategies.published.clipping import clip
 from spikeloop.tasks.base import FloatArray
@@ -98,8 +103,11 @@ class EvolutionPublished(Settings):
         default=0.95, gt=0, le=1, description="factor on α after each generation"
     )
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put the centre at the start and draw the first noise."""
+        start = starting_point(space, start)
         bounded = space.bounded()
         return self.State(
             generation=0,

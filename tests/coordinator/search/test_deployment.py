@@ -255,7 +255,7 @@ def test_the_race_takes_back_a_point_on_a_cliff(tmp_path: Path) -> None:
     )
     store = RunStore.create(tmp_path / "small", {"config": config.tables()})
     a = [0.5, 0.6, 0.7, 0.8, 0.6, 0.85, 0.95]
-    state: Any = config.strategy.init(config.space, config.space.default_point(), None)  # type: ignore[arg-type]
+    state: Any = config.strategy.init(config.space, None)  # type: ignore[arg-type]
     for generation, value in enumerate(a):
         arrays = {**to_arrays(state), "center": np.array([value, 0.5])}
         row = pa.table({"generation": [generation], "epoch": [0]})
