@@ -141,8 +141,8 @@ class ParameterSpace:
     """An ordered set of parameters, one coordinate each, or one per weight of an array.
 
     >>> space = ParameterSpace.of({"tau": Real(1, 100, unit="ms", scale="log")})
-    >>> float(space.decode(space.default_point()[None])["tau"][0])
-    10.0
+    >>> space.decode(np.array([[0.0], [0.5], [1.0]]))["tau"].round(3)
+    array([  1.,  10., 100.])
     """
 
     parameters: tuple[Parameter, ...]

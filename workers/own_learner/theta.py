@@ -16,7 +16,7 @@ class Theta(Mapping[str, Any]):
     >>> from spikeloop.workers.space import ParameterSpace, Real
     >>> space = ParameterSpace.of({"tau": Real(1, 100, 20, unit="ms")})
     >>> Theta.of(space.decode(space.default_point()[None]))
-    Theta(tau=20.0 ms)
+    Theta(tau=20 ms)
     """
 
     def __init__(self, values: Mapping[str, Any], units: Mapping[str, str]) -> None:
@@ -50,11 +50,12 @@ class Theta(Mapping[str, Any]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        shown = (f"{name}={value!r}{self._unit(name)}" for name, value in self.items())
-        return f"Theta({', '.join(shown)})"
+        return f"Theta({', '.join(map(self._shown, self))})"
 
-    def _unit(self, name: str) -> str:
-        return "" if self.units[name] == "1" else f" {self.units[name]}"
+    def _shown(self, name: str) -> str:
+        value, unit = self[name], self.units[name]
+        text = f"{value:.6g}" if isinstance(value, float) else repr(value)
+        return f"{name}={text}" if unit == "1" else f"{name}={text} {unit}"
 
     def _missing(self, name: str) -> str:
         return f"no hyperparameter {name!r}; there are {', '.join(self._values)}"

@@ -152,7 +152,7 @@ def test_theta_has_physical_values_by_attribute_and_by_name() -> None:
     assert list(theta) == ["tau", "n", "rule", "w", "optimizer.rate"]
     theta.w[:] = 0  # a copy: what an episode does to it reaches no other
     assert parameters["w"].any()
-    assert "tau=50.0 ms, n=4, rule='anti'" in repr(theta)
+    assert "tau=50 ms, n=4, rule='anti'" in repr(theta)
     with pytest.raises(AttributeError, match="no hyperparameter 'taw'; there are tau, n"):
         _ = theta.taw
     with pytest.raises(KeyError, match="taw"):
