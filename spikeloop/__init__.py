@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.cluster.targets.inline import Inline as Inline
     from spikeloop.cluster.targets.local import Local as Local
     from spikeloop.cluster.targets.ray_cluster import RayCluster as RayCluster
+    from spikeloop.coordinator.api.minimize import minimize as minimize
+    from spikeloop.coordinator.api.optimum import Optimum as Optimum
     from spikeloop.coordinator.errors import ConfigError as ConfigError
     from spikeloop.coordinator.errors import RunFailed as RunFailed
     from spikeloop.coordinator.strategies.annealing import Annealing as Annealing
@@ -64,6 +66,11 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
         BrianRecurrent as BrianRecurrent,
     )
     from spikeloop.workers.learners.tabular.learner import TabularTd as TabularTd
+    from spikeloop.workers.own_learner.episode import Episode as Episode
+    from spikeloop.workers.own_learner.function_learner import learner as learner
+    from spikeloop.workers.own_learner.step_learner import StepLearner as StepLearner
+    from spikeloop.workers.own_learner.task import Task as Task
+    from spikeloop.workers.own_learner.theta import Theta as Theta
     from spikeloop.workers.space import Choice as Choice
     from spikeloop.workers.space import Integer as Integer
     from spikeloop.workers.space import ParameterSpace as ParameterSpace
@@ -86,6 +93,7 @@ _HOMES = {
     "ConfigError": "coordinator.errors",
     "CrossEntropy": "coordinator.strategies.cross_entropy",
     "CrossEntropyPublished": "coordinator.strategies.published.cross_entropy",
+    "Episode": "workers.own_learner.episode",
     "Evaluation": "coordinator.strategies.base",
     "Evolution": "coordinator.strategies.evolution",
     "EvolutionPublished": "coordinator.strategies.published.evolution",
@@ -101,6 +109,7 @@ _HOMES = {
     "Lsnn": "workers.learners.lsnn.learner",
     "Maze": "tasks.maze",
     "NaturalEvolution": "coordinator.strategies.natural_evolution",
+    "Optimum": "coordinator.api.optimum",
     "ParallelTempering": "coordinator.strategies.parallel_tempering",
     "ParameterSpace": "workers.space",
     "Quadratic": "tasks.quadratic",
@@ -110,13 +119,18 @@ _HOMES = {
     "Real": "workers.space",
     "RestlessBandit": "tasks.restless_bandit",
     "RunFailed": "coordinator.errors",
+    "StepLearner": "workers.own_learner.step_learner",
     "TabularTd": "workers.learners.tabular.learner",
+    "Task": "workers.own_learner.task",
+    "Theta": "workers.own_learner.theta",
     "TwoStep": "tasks.two_step",
     "Weights": "workers.space",
+    "learner": "workers.own_learner.function_learner",
+    "minimize": "coordinator.api.minimize",
 }
 """Where each public name is defined, below this package."""
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

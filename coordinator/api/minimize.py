@@ -90,6 +90,9 @@ def minimize(
         PoolError: there are no workers.
         RunFailed: too many evaluations failed; it quotes the first.
     """
+    _require_whole("episodes", episodes, 1)
+    _require_whole("repeats", repeats, 1)
+    _require_whole("held_out", held_out, 2)
     sign = 1.0 if maximize else -1.0
     run = {
         "name": re.sub(r"[^A-Za-z0-9_]", "_", _name(function)),
@@ -102,6 +105,13 @@ def minimize(
     objective = _as_learner(function, as_space(space), sign)
     config = _configure(run, transfer, objective, strategy or Evolution(), episodes)
     return _search(retarget(config, workers, inline, address), sign, progress)
+
+
+def _require_whole(name: str, count: int, least: int) -> None:
+    if not isinstance(count, int) or count < least:
+        raise ConfigError(
+            f"{CALLER}: {name} must be a whole number of at least {least}, got {count}"
+        )
 
 
 def _name(function: Function) -> str:

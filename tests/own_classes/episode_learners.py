@@ -1,5 +1,7 @@
-"""The same rule written for one episode, as a function and as begin, act and observe."""
+"""Learners of one episode: one rule as a function and as methods, and one that ends its process."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,16 @@ def delta_rule(theta: Theta, task: Task, rng: np.random.Generator, *, prior: flo
         random = rng.random() < theta.epsilon
         action = int(rng.integers(worth.size) if random else worth.argmax())
         worth[action] += theta.eta * (task.step(action) - worth[action])
+
+
+@learner(space={"a": Real(0, 1)})
+def fragile(theta: Theta, task: Task, rng: np.random.Generator, *, once_in: str = "") -> None:
+    """Act at random; one episode of all that share a folder ends its process in the middle."""
+    for _ in task:
+        if once_in and task.n_taken == task.n_steps // 2 and not list(Path(once_in).iterdir()):
+            (Path(once_in) / "died").touch()
+            os._exit(3)
+        task.step(int(rng.integers(task.interface.n_actions)))
 
 
 class DeltaRule(StepLearner):
