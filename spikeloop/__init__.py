@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
+    from spikeloop.cluster.pool import PoolError as PoolError
     from spikeloop.cluster.signals import Interrupted as Interrupted
     from spikeloop.cluster.targets.inline import Inline as Inline
     from spikeloop.cluster.targets.local import Local as Local
     from spikeloop.cluster.targets.ray_cluster import RayCluster as RayCluster
     from spikeloop.coordinator.api.minimize import minimize as minimize
+    from spikeloop.coordinator.api.open import open as open
     from spikeloop.coordinator.api.optimum import Optimum as Optimum
+    from spikeloop.coordinator.api.run import run as run
+    from spikeloop.coordinator.api.run_view import Run as Run
     from spikeloop.coordinator.errors import ConfigError as ConfigError
     from spikeloop.coordinator.errors import RunFailed as RunFailed
     from spikeloop.coordinator.strategies.annealing import Annealing as Annealing
@@ -105,19 +109,25 @@ _HOMES = {
     "Integer": "workers.space",
     "Interface": "tasks.base",
     "Interrupted": "cluster.signals",
+    "learner": "workers.own_learner.function_learner",
     "Local": "cluster.targets.local",
     "Lsnn": "workers.learners.lsnn.learner",
     "Maze": "tasks.maze",
+    "minimize": "coordinator.api.minimize",
     "NaturalEvolution": "coordinator.strategies.natural_evolution",
+    "open": "coordinator.api.open",
     "Optimum": "coordinator.api.optimum",
     "ParallelTempering": "coordinator.strategies.parallel_tempering",
     "ParameterSpace": "workers.space",
+    "PoolError": "cluster.pool",
     "Quadratic": "tasks.quadratic",
     "RandomMdp": "tasks.mdp",
     "RandomSearch": "coordinator.strategies.random_search",
     "RayCluster": "cluster.targets.ray_cluster",
     "Real": "workers.space",
     "RestlessBandit": "tasks.restless_bandit",
+    "Run": "coordinator.api.run_view",
+    "run": "coordinator.api.run",
     "RunFailed": "coordinator.errors",
     "StepLearner": "workers.own_learner.step_learner",
     "TabularTd": "workers.learners.tabular.learner",
@@ -125,8 +135,6 @@ _HOMES = {
     "Theta": "workers.own_learner.theta",
     "TwoStep": "tasks.two_step",
     "Weights": "workers.space",
-    "learner": "workers.own_learner.function_learner",
-    "minimize": "coordinator.api.minimize",
 }
 """Where each public name is defined, below this package."""
 

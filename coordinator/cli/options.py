@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-RUNS = "SPIKELOOP_RUNS"
-"""Environment variable that names the folder for run folders, in place of ``--out``."""
+from spikeloop.coordinator.api.run_folders import RUNS
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]

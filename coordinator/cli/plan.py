@@ -27,10 +27,12 @@ def plan(
     """Say what a run would evaluate and how long it will take, by measuring a few tiles."""
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api import progress
-    from spikeloop.coordinator.api.configure import load_config
+    from spikeloop.coordinator.api.configure import configure
     from spikeloop.coordinator.search.cost_estimate import estimate
 
-    settings = load_config(config, sets, workers, inline, address)
+    settings = configure(
+        config, sets=sets, workers=workers, inline=inline, address=address, caller="command line"
+    )
     stop = StopSignal()
     stop.install()
     result = estimate(settings, stop, partial(typer.echo, err=True))

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from spikeloop.coordinator.cli.compare import show_comparison
-from spikeloop.coordinator.cli.options import RUNS, Address, Inline, Trust, Workers
-from spikeloop.coordinator.cli.run import show_session
+from spikeloop.coordinator.api.run_folders import RUNS
+from spikeloop.coordinator.cli.options import Address, Inline, Trust, Workers
 from spikeloop.coordinator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def resume(
     trust: Trust = False,
 ) -> None:
     """Go on from the last committed generation of a run, or wherever a comparison stands."""
-    from spikeloop.coordinator.api.configure import retarget
+    from spikeloop.coordinator.api.target_choice import retarget
     from spikeloop.coordinator.store.folder_kind import is_comparison
 
     on_target = partial(retarget, workers=workers, inline=inline, address=address)
@@ -70,8 +69,11 @@ def _resume_run(
     upload_to: str,
     command: tuple[object, ...],
 ) -> None:
-    from spikeloop.coordinator.report.run_figures import write_run_figures
-    from spikeloop.coordinator.search import run_session
+    from spikeloop.cluster.signals import StopSignal
+    from spikeloop.coordinator.api.progress import stream
+    from spikeloop.coordinator.api.resumable import by_command
+    from spikeloop.coordinator.api.sessions import resume_run
+    from spikeloop.coordinator.api.view import ConsoleView
     from spikeloop.coordinator.store.run_folder import open_run
     from spikeloop.coordinator.store.trust import reaches, require
 
@@ -81,17 +83,18 @@ def _resume_run(
     named = config.uploaded_to("") if upload_to else config
     require(folder, reaches(named.tables()), trust)
     config = config.uploaded_to(upload_to) if upload_to else config
-    run = replace(run, config=config)
-    show_session(
-        config,
-        folder,
-        lambda reporter, stop: run_session.resume(run, reporter, stop, after, write_run_figures),
-        after,
-        command,
-    )
+    stop = StopSignal()
+    stop.install()
+    how = by_command(folder, named.tables(), command)
+    resume_run(replace(run, config=config), ConsoleView(stream()), stop, how, after)
 
 
 def _resume_comparison(folder: Path, on_target: "OnTarget", trust: bool) -> None:
+    from spikeloop.cluster.signals import StopSignal
+    from spikeloop.coordinator.api.progress import stream
+    from spikeloop.coordinator.api.resumable import by_command
+    from spikeloop.coordinator.api.sessions import resume_comparison
+    from spikeloop.coordinator.api.view import ConsoleView
     from spikeloop.coordinator.comparison import session
     from spikeloop.coordinator.store.run_folder import warn_of_code
     from spikeloop.coordinator.store.trust import reaches, require
@@ -100,6 +103,7 @@ def _resume_comparison(folder: Path, on_target: "OnTarget", trust: bool) -> None
     warn_of_code(folder, session.changed_code(config, folder))
     config = config.retarget(on_target(config.first).target)
     require(folder, reaches(config.tables()), trust)
-    show_comparison(
-        config, folder, lambda reporter, stop: session.resume(config, folder, reporter, stop), False
-    )
+    stop = StopSignal()
+    stop.install()
+    how = by_command(folder, config.tables())
+    resume_comparison(config, folder, ConsoleView(stream()), stop, how)

@@ -32,6 +32,7 @@ from spikeloop.coordinator.comparison import (
 from spikeloop.coordinator.comparison.comparison import ComparisonReporter, OpenComparison
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig, parse
 from spikeloop.coordinator.comparison.findings.findings import Findings, findings
+from spikeloop.coordinator.config.own_classes import code_of
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search.worker_pool import open_workers
@@ -39,7 +40,7 @@ from spikeloop.coordinator.store import atomic_files, manifest, run_folder
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST as MANIFEST
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.lock import locked
-from spikeloop.workers.fingerprint import difference, fingerprint
+from spikeloop.workers.fingerprint import difference
 from spikeloop.workers.seeding import Purpose, stream
 
 
@@ -150,7 +151,7 @@ def episodes_to_come(config: ComparisonConfig, folder: Path) -> int:
 def changed_code(config: ComparisonConfig, folder: Path) -> str:
     """Describe what differs between this code and the code that began a comparison, or give ""."""
     begun: Any = atomic_files.read_json(folder / MANIFEST)
-    return difference(fingerprint(config.first.working_dir), begun.get("fingerprint", {}))
+    return difference(code_of(config.first), begun.get("fingerprint", {}))
 
 
 @contextmanager

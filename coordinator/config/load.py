@@ -31,7 +31,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
     tables = read_tables(path, [*TABLES, *COMMANDS], overrides or {})
     run = tables.get("run")
     if isinstance(run, dict) and run.get("name", "") == "":
-        run["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
+        run["name"] = folder_name(path.stem)
     return parse(tables, str(path), path.resolve().parent)
 
 
@@ -80,6 +80,11 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunCon
     config = RunConfig(**parts, working_dir=folder if own else None, stages=stages)
     validation.require_consistent(config, source)
     return config
+
+
+def folder_name(text: str) -> str:
+    """Give a text as the name of a run or comparison, other characters as "_"."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", text)
 
 
 def overrides(texts: Iterable[str] | None) -> dict[str, Any]:

@@ -232,4 +232,11 @@ TABLES: dict[str, Kinds | type[Settings]] = {
     "deploy": DeploySettings,
     "stop": StopSettings,
 }
-OPTIONAL = {"target": {"kind": "local"}, "transfer": {}, "deploy": {}, "stop": {}}
+OPTIONAL = {
+    "strategy": {"kind": "evolution"},
+    "target": {"kind": "local"},
+    "transfer": {},
+    "deploy": {},
+    "stop": {},
+}
+"""What stands for a table that is left out."""

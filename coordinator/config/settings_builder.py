@@ -13,6 +13,9 @@ from pydantic import BaseModel, ValidationError
 from spikeloop.coordinator.config.setting_errors import describe, nearest, shown
 from spikeloop.coordinator.errors import ConfigError, NeedsTrust
 
+MAIN = "__main__"
+"""The module that Python runs: a script, or the cells of a notebook."""
+
 
 @dataclass(frozen=True)
 class Kinds:
@@ -91,6 +94,12 @@ def _own_class(
     module_name, _, class_name = kind.partition(":")
     module = _imported(module_name, kind, where, folder)
     cls = getattr(module, class_name, None)
+    if cls is None and module_name == MAIN:
+        raise ConfigError(
+            f"{where} kind: {class_name!r} was defined in the script or notebook that began this, "
+            "and can be used there only; to use it elsewhere, move it into a module of its own and "
+            "import it from there"
+        )
     if not (isinstance(cls, type) and issubclass(cls, BaseModel) and hasattr(cls, rule.needs)):
         raise ConfigError(
             f"{where} kind: {kind!r} must name a settings class with a method {rule.needs!r}"
@@ -102,12 +111,12 @@ def _own_class(
 
 def _imported(name: str, kind: str, where: str, folder: Path | None) -> ModuleType:
     """The module of that name, imported if there is a folder to look in."""
+    if name in sys.modules:
+        return sys.modules[name]
     if folder is None:
-        if name in sys.modules:
-            return sys.modules[name]
         raise NeedsTrust(
             f"{where} kind: {shown(kind)} is a class of its author's own, whose code would run "
-            "with your rights; if you trust them, add --trust"
+            "with your rights; if you trust them, add --trust (in Python trust=True)"
         )
     if str(folder) not in sys.path:  # last, as on the workers, so that it shadows no library
         sys.path.append(str(folder))

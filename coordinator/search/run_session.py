@@ -11,7 +11,8 @@ from spikeloop.coordinator.config.stopping import describe_stop
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search import finished_run
-from spikeloop.coordinator.search.deployment import deploy, deployed_generation
+from spikeloop.coordinator.search.deployment import deploy, deployed, deployed_generation
+from spikeloop.coordinator.search.learned_theta import has_theta, write_theta
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import SessionReporter
 from spikeloop.coordinator.search.search_size import max_generations
@@ -143,6 +144,8 @@ def _continue(
     else:
         _note_end(run, reporter)
         _note_deployed(run, reporter)
+        if not has_theta(run):  # a run of an earlier version
+            write_theta(run, deployed(run))
     on_end(run)  # while it is locked, because a resumed run removes unfinished files
     return transfer
 
@@ -157,6 +160,7 @@ def _search_and_transfer(run: RunFolder, reporter: SessionReporter, stop: StopSi
         _note_end(run, reporter)
         point = deploy(run, pool, reporter)
         _note_deployed(run, reporter)
+        write_theta(run, point)
         return score_and_write(run, pool, path, settings, point, reporter)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.search.learned_theta import follows
 from spikeloop.coordinator.stats.scores import held_out_of
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.commit_order import ONCE, PARTS
@@ -48,10 +49,14 @@ def verify(store: RunStore, trust: bool = False) -> Report:
     """Read every file of a run, check its checksum, and then the run's invariants.
 
     Numbers are compared only if all files are undamaged, because nothing follows from a damaged
-    file.
+    file. ``trust`` is as of ``read_run``.
     """
+    return verify_opened(read_run(store.as_of_now(), trust))
+
+
+def verify_opened(run: RunFolder) -> Report:
+    """Do the same for a run as of now."""
     report = Report()
-    run = read_run(store.as_of_now(), trust)
     last = run.store.generation()
     found = examine(run)
     report.checked.append(
@@ -69,7 +74,8 @@ def verify(store: RunStore, trust: bool = False) -> Report:
         report.checked.append("numbers were not compared, because of the problems with files")
         return report
     _verify_states(run, report)
-    frames = {name: _read(run, name, report) for name in (*PARTS, *ONCE)}
+    frames = {name: _read(run, name, report) for name in (*PARTS, *ONCE) if name != "theta"}
+    _verify_theta(run, report)
     finished = _verify_numbers(run, frames, report)
     if not finished:
         report.checked.append(
@@ -98,6 +104,15 @@ def _verify_states(run: RunFolder, report: Report) -> None:
             report.problems.append(f"{run.store.state_path(generation)}: {error}")
     if committed:
         report.checked.append(f"state: {len(committed)} file(s)")
+
+
+def _verify_theta(run: RunFolder, report: Report) -> None:
+    """Check that the learned Θ on file is that of the point to deploy."""
+    for path, table in run.store.committed_parts("theta"):
+        if follows(run, table):
+            report.checked.append(f"theta: {table.num_columns} hyperparameters of the learned Θ")
+        else:
+            report.problems.append(f"{path}: does not hold the point that the states give")
 
 
 def _read(run: RunFolder, name: str, report: Report) -> pd.DataFrame | None:

@@ -17,7 +17,7 @@ from support.small_run import small_config, small_toml
 from spikeloop.cluster.targets.inline import Inline
 from spikeloop.cluster.targets.local import Local
 from spikeloop.cluster.targets.ray_cluster import RayCluster
-from spikeloop.coordinator.api.configure import retarget
+from spikeloop.coordinator.api.target_choice import retarget
 from spikeloop.coordinator.store import manifest, run_folder
 from spikeloop.workers.fingerprint import fingerprint
 
@@ -123,7 +123,7 @@ def test_the_manifest_holds_the_versions_of_installed_packages(
 def test_changed_code_is_warned_of(copied_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = {**fingerprint(Path(__file__).parents[1]), "numpy": "0.1"}
     with monkeypatch.context() as patched:
-        patched.setattr(run_folder, "fingerprint", lambda folder: here)
+        patched.setattr(run_folder, "code_of", lambda config: here)
         said = run_command("resume", copied_run)
     assert said.code == 0
     assert "was begun by other code" in said.errors

@@ -1,0 +1,139 @@
+"""Turn what a caller gives, a file, a dictionary or objects, into the tables of a configuration."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from pydantic import BaseModel
+
+from spikeloop.coordinator.config.load import read_tables
+from spikeloop.coordinator.config.run_config import TABLES, RunConfig
+from spikeloop.coordinator.config.setting_errors import nearest
+from spikeloop.coordinator.config.settings_builder import Kinds
+from spikeloop.coordinator.errors import ConfigError
+
+Given: TypeAlias = str | PathLike[str] | Mapping[str, Any] | RunConfig
+"""The path of a TOML file, a dictionary of tables, or the configuration of another run."""
+
+KINDS = [rule for rule in TABLES.values() if isinstance(rule, Kinds)]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a configuration, and where they come from.
+
+    Attributes:
+        values: keys and values by the name of the table, plain values all of them.
+        source: what messages name: the file, or the function that was called.
+        file: the file that was read, if one was.
+        classes_folder: where its own classes are, where they were found before.
+    """
+
+    values: dict[str, Any]
+    source: str
+    file: Path | None = None
+    classes_folder: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where own classes and files of settings are looked for: beside the file, or here."""
+        return self.classes_folder or (Path.cwd() if self.file is None else self.file.parent)
+
+
+def tables_of(
+    given: Given | None,
+    keywords: Mapping[str, Any],
+    *,
+    names: Iterable[str],
+    flat: str,
+    keys: Iterable[str],
+    caller: str,
+    options: Iterable[str] = (),
+    sets: Mapping[str, Any] | None = None,
+) -> Tables:
+    """Put keywords in over what is given.
+
+    A keyword that is the name of a table holds an object, or a dictionary with a ``kind``, which
+    becomes that table, or a dictionary without, whose keys are put in over those that are there.
+    ``None`` leaves a table as it is. Any other keyword is a key of the table ``flat``.
+
+    Args:
+        given: where to begin; None for nothing.
+        keywords: of the call.
+        names: of the tables.
+        flat: the table whose keys may be keywords themselves.
+        keys: these keys.
+        caller: what messages name where no file is given, such as ``sl.run(...)``.
+        options: other keywords that the function has, for the hint in messages.
+        sets: overrides of a file, "table.key" to value, as ``--set`` gives them.
+
+    Raises:
+        ConfigError: the file cannot be read, or there is no such key or table.
+    """
+    names, keys = list(names), list(keys)
+    begun = _begin(given, names, caller, sets or {})
+    values = begun.values
+    for name, value in keywords.items():
+        if value is None:
+            continue
+        if name in names:
+            values[name] = _merged(values.get(name, {}), plain(value, f"{caller}: [{name}]"))
+        elif name in keys:
+            values[flat] = {**values.get(flat, {}), name: plain(value, f"{caller}: [{flat}]")}
+        else:
+            hint = nearest(name, [*options, *names, *keys])
+            raise ConfigError(f"{caller}: there is no keyword {name!r}{hint}")
+    return begun
+
+
+def plain(value: Any, where: str) -> Any:
+    """Give a value as TOML could hold it: objects as tables, NumPy's numbers as Python's.
+
+    Raises:
+        ConfigError: it is a class where an object is meant.
+    """
+    if isinstance(value, type):
+        raise ConfigError(
+            f"{where} {value.__name__} is a class; give an object, such as {value.__name__}()"
+        )
+    if isinstance(value, BaseModel):
+        table = value.model_dump(mode="json")
+        kind = next((rule.name(value) for rule in KINDS if hasattr(value, rule.needs)), None)
+        if kind is not None and "<locals>" in kind:
+            raise ConfigError(
+                f"{where} {type(value).__name__} is defined within a function; define it at the "
+                "top level of a module, a script or a notebook, where workers and later calls "
+                "find it"
+            )
+        return table if kind is None else {**table, "kind": kind}
+    if isinstance(value, Mapping):
+        return {name: plain(inner, where) for name, inner in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(inner, where) for inner in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _begin(given: Given | None, names: list[str], caller: str, sets: Mapping[str, Any]) -> Tables:
+    """Give the tables before any keyword."""
+    if isinstance(given, RunConfig):
+        return Tables(given.tables(), caller, classes_folder=given.working_dir)
+    if given is None or isinstance(given, Mapping):
+        tables = plain(given or {}, caller)
+        for name, value in tables.items():
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{caller}: {name} must be a table, got {value!r}")
+        return Tables(tables, caller)
+    path = Path(given)
+    return Tables(read_tables(path, names, sets), str(path), path.resolve())
+
+
+def _merged(old: Any, new: Any) -> Any:
+    """Put the keys of a table in over those of an earlier one; a table with a kind is a new one."""
+    if not (isinstance(old, Mapping) and isinstance(new, Mapping)) or "kind" in new:
+        return new
+    return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}

@@ -1,0 +1,80 @@
+"""The learned Θ as Python sees it: physical values by name, with their units."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from spikeloop.coordinator.report.theta_table import COLUMNS, theta_rows
+from spikeloop.coordinator.search.learned_theta import Value, named_values
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.space import ParameterSpace, Real
+
+
+class Theta(Mapping[str, Value]):
+    """Hyperparameters by name, in physical units.
+
+        run.theta["inhibition"]        # a number, an option's name, or an array of weights
+        run.theta.units["inhibition"]  # "code"
+        run.theta.default["inhibition"]
+        dict(run.theta)
+
+    Attributes:
+        space: the hyperparameters with bounds, defaults, units and meanings.
+        point: (n_dim,) the same Θ in the coordinates of the strategy.
+    """
+
+    def __init__(self, space: ParameterSpace, point: FloatArray) -> None:
+        self.space = space
+        self.point = point
+        self._values = named_values(space, point)
+
+    @property
+    def default(self) -> "Theta":
+        """The default Θ, from which a search begins unless told otherwise."""
+        return Theta(self.space, self.space.default_point())
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each hyperparameter; "1" if it has none."""
+        return {parameter.name: parameter.unit for parameter in self.space.parameters}
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a hyperparameter: value, default, unit, bounds, scale of the search, meaning.
+
+        An array of weights has its values as one object; ``low`` may name another hyperparameter.
+        """
+        default = self.default
+        rows = [
+            {
+                "learned": self[parameter.name],
+                "default": default[parameter.name],
+                "unit": parameter.unit,
+                "low": getattr(parameter, "low", None),
+                "high": getattr(parameter, "high", None),
+                "scale": parameter.scale if isinstance(parameter, Real) else None,
+                "description": parameter.description,
+            }
+            for parameter in self.space.parameters
+        ]
+        names = pd.Index([parameter.name for parameter in self.space.parameters], name="theta")
+        return pd.DataFrame(rows, index=names)
+
+    def __getitem__(self, name: str) -> Value:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return self._shown().to_string(index=False)
+
+    def _repr_html_(self) -> str:
+        return str(self._shown().to_html(index=False))
+
+    def _shown(self) -> pd.DataFrame:
+        cells = [row.cells for row in theta_rows(self.space, self.point)]
+        return pd.DataFrame(cells, columns=list(COLUMNS))
