@@ -14,6 +14,7 @@ from spikeloop.coordinator.config.run_config import TABLES, RunConfig
 from spikeloop.coordinator.config.setting_errors import nearest
 from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.workers.own_learner.function_learner import FunctionLearner
 
 Given: TypeAlias = str | PathLike[str] | Mapping[str, Any] | RunConfig
 """The path of a TOML file, a dictionary of tables, or the configuration of another run."""
@@ -95,6 +96,8 @@ def plain(value: Any, where: str) -> Any:
     Raises:
         ConfigError: it is a class where an object is meant.
     """
+    if isinstance(value, type) and issubclass(value, FunctionLearner):
+        value = value()  # the name of a function stands for it, with its default settings
     if isinstance(value, type):
         raise ConfigError(
             f"{where} {value.__name__} is a class; give an object, such as {value.__name__}()"

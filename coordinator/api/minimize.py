@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.local import Local
-from spikeloop.coordinator.api.configure import retarget
 from spikeloop.coordinator.api.optimum import Optimum, Record
-from spikeloop.coordinator.api.progress import ConsoleReporter, stream
+from spikeloop.coordinator.api.target_choice import retarget
+from spikeloop.coordinator.api.view import View, choose_view
 from spikeloop.coordinator.config import run_config, stopping, validation
+from spikeloop.coordinator.config.own_classes import import_folder
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
@@ -104,7 +108,9 @@ def minimize(
     transfer = {"monitor_every": 0, "monitor_tasks": held_out}
     objective = _as_learner(function, as_space(space), sign)
     config = _configure(run, transfer, objective, strategy or Evolution(), episodes)
-    return _search(retarget(config, workers, inline, address), sign, progress)
+    config = replace(config, working_dir=_import_folder(function))
+    config = retarget(config, workers, inline, address, CALLER)
+    return _search(config, sign, choose_view(progress))
 
 
 def _require_whole(name: str, count: int, least: int) -> None:
@@ -117,6 +123,14 @@ def _require_whole(name: str, count: int, least: int) -> None:
 def _name(function: Function) -> str:
     """Give the name of a function, or of an object's class that can be called."""
     return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _import_folder(function: Function) -> Path | None:
+    """Give the folder from which workers import the function, if it is in no package."""
+    while isinstance(function, partial):
+        function = function.func
+    module = getattr(function, "__module__", None) or type(function).__module__
+    return import_folder(f"{module}:{_name(function)}")
 
 
 def _as_learner(function: Function, space: GivenSpace, sign: float) -> Learner:
@@ -166,15 +180,14 @@ def _configure(
     return settings((episodes - held_out) // needed)
 
 
-def _search(config: RunConfig, sign: float, progress: bool) -> Optimum:
+def _search(config: RunConfig, sign: float, view: View) -> Optimum:
     """Run the generations, then evaluate the recommended point."""
     record, state = Record(config.space, sign), initial_state(config)
     n_episodes = config.run.generations * generation_episodes(config)
-    console = stream()
-    console.quiet = not progress
     with (
-        ConsoleReporter(config.run.generations, n_episodes, console) as reporter,
-        open_workers(config, StopSignal(), reporter) as pool,
+        StopSignal().installed() as stop,
+        view.run(config, n_episodes) as reporter,
+        open_workers(config, stop, reporter) as pool,
     ):
         for number in range(1, config.run.generations + 1):
             state, episodes, fitness = ask_evaluate_tell(config, pool, state, number, reporter)

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from spikeloop.coordinator.api.theta import Theta
 from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.search.generation import HeldOut, count_failures
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.own_learner.theta import Theta
 from spikeloop.workers.space import Choice, ParameterSpace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Optimum:
     """What a search over a function has found.
 
@@ -36,9 +36,16 @@ class Optimum:
     value: Interval
     best_theta: Theta
     best_value: float
-    history: pd.DataFrame = field(repr=False)
+    history: pd.DataFrame
     failures: dict[str, int]
     n_episodes: int
+
+    def __repr__(self) -> str:
+        failed = sum(self.failures.values())
+        return (
+            f"{self.value} in {self.value.n} fresh evaluations, {self.n_episodes} in all, "
+            f"of which {failed} failed; best candidate {self.best_value:.6g}\n{self.theta}"
+        )
 
 
 @dataclass
@@ -55,15 +62,15 @@ class Record:
     generations: list[pd.DataFrame] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
     n_episodes: int = 0
-    best: tuple[float, Theta] | None = None
+    best: tuple[float, FloatArray] | None = None
 
     def add(self, generation: int, episodes: GridEpisodes, fitness: FloatArray) -> None:
         """Add a generation's candidates; at least one has a fitness, (n_candidates,)."""
-        parameters = self.space.decode(episodes.grid.population.rows())
+        points = episodes.grid.population.rows()
         row = int(np.nanargmax(fitness))
         if self.best is None or fitness[row] > self.best[0]:
-            self.best = float(fitness[row]), Theta.of(parameters, row)
-        columns = dict(zip(self.space.columns, parameters.values.T, strict=True))
+            self.best = float(fitness[row]), points[row]
+        columns = dict(zip(self.space.columns, self.space.decode(points).values.T, strict=True))
         for parameter in self.space.parameters:
             if isinstance(parameter, Choice):
                 options = np.array(parameter.options, dtype=object)
@@ -81,13 +88,13 @@ class Record:
     def optimum(self, point: FloatArray, held_out: HeldOut) -> Optimum:
         """Give what was found, with the held-out evaluations of the recommended (n_dim,) point."""
         assert self.best is not None, "a search has at least one generation"
-        fitness, best_theta = self.best
+        fitness, best_point = self.best
         found = held_out.score
         low, high = sorted((self.sign * found.low, self.sign * found.high))
         return Optimum(
-            theta=Theta.of(self.space.decode(point[None])),
+            theta=Theta(self.space, point),
             value=Interval(self.sign * found.value, low, high, found.n),
-            best_theta=best_theta,
+            best_theta=Theta(self.space, best_point),
             best_value=self.sign * fitness,
             history=pd.concat(self.generations, ignore_index=True),
             failures=dict(self.failures + count_failures(held_out.episodes)),

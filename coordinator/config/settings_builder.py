@@ -1,6 +1,7 @@
 """Build one validated object from one TOML table."""
 
 import importlib
+import inspect
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,8 +102,10 @@ def _own_class(
             "import it from there"
         )
     if not (isinstance(cls, type) and issubclass(cls, BaseModel) and hasattr(cls, rule.needs)):
+        function = inspect.isfunction(cls) and rule.what == "learner"
         raise ConfigError(
             f"{where} kind: {kind!r} must name a settings class with a method {rule.needs!r}"
+            + (", or a function with the decorator spikeloop.learner" if function else "")
         )
     file = Path(getattr(module, "__file__", None) or "/")
     inside = folder is not None and file.resolve().is_relative_to(folder.resolve())

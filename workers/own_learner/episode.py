@@ -60,7 +60,7 @@ def run_each(
     for c, t in np.ndindex(seeds.shape):
         task = Task(kind, tasks[t : t + 1], seeds[c : c + 1, t : t + 1])
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(int(seeds[c, t]))))
-        result = run(Theta.of(parameters, c), task, rng)
+        result = run(Theta(parameters, c), task, rng)
         returns[c, t], curve = _measure(kind, task, result)
         curves.append(curve)
         n_simulated_steps += task.n_taken or task.n_steps

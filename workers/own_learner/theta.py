@@ -1,7 +1,7 @@
 """The hyperparameters Θ of one candidate as plain Python values."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any
 
 from spikeloop.workers.space import Choice, Integer, Parameter, Parameters, Weights
 
@@ -15,22 +15,20 @@ class Theta(Mapping[str, Any]):
 
     >>> from spikeloop.workers.space import ParameterSpace, Real
     >>> space = ParameterSpace.of({"tau": Real(1, 100, 20, unit="ms")})
-    >>> Theta.of(space.decode(space.default_point()[None]))
+    >>> Theta(space.decode(space.default_point()[None]))
     Theta(tau=20 ms)
     """
 
-    def __init__(self, values: Mapping[str, Any], units: Mapping[str, str]) -> None:
-        self._values = dict(values)
-        self.units = dict(units)
-
-    @classmethod
-    def of(cls, parameters: Parameters, candidate: int = 0) -> Self:
+    def __init__(self, parameters: Parameters, candidate: int = 0) -> None:
         """Take the values of one candidate, arrays as copies."""
-        row = parameters.rows(slice(candidate, candidate + 1))
-        listed = parameters.space.parameters
-        return cls(
-            {p.name: _plain(p, row[p.name][0]) for p in listed}, {p.name: p.unit for p in listed}
-        )
+        row, listed = parameters.rows(slice(candidate, candidate + 1)), parameters.space.parameters
+        self._values = {p.name: _plain(p, row[p.name][0]) for p in listed}
+        self._units = {p.name: p.unit for p in listed}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each hyperparameter; "1" if it has none."""
+        return self._units
 
     def __getitem__(self, name: str) -> Any:
         try:
@@ -50,10 +48,10 @@ class Theta(Mapping[str, Any]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        return f"Theta({', '.join(map(self._shown, self))})"
+        return f"Theta({', '.join(map(self._with_unit, self))})"
 
-    def _shown(self, name: str) -> str:
-        value, unit = self[name], self.units[name]
+    def _with_unit(self, name: str) -> str:
+        value, unit = self[name], self._units[name]
         text = f"{value:.6g}" if isinstance(value, float) else repr(value)
         return f"{name}={text}" if unit == "1" else f"{name}={text} {unit}"
 

@@ -145,7 +145,7 @@ def test_theta_has_physical_values_by_attribute_and_by_name() -> None:
         }
     )
     parameters = space.decode(np.tile(space.default_point(), (2, 1)))
-    theta = Theta.of(parameters, 1)
+    theta = Theta(parameters, 1)
     assert (theta.tau, theta.n, theta.rule) == (50.0, 4, "anti")
     assert (type(theta.tau), type(theta.n)) == (float, int)
     assert theta["optimizer.rate"] == 0.25
