@@ -18,9 +18,9 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.cluster.targets.inline import Inline as Inline
     from spikeloop.cluster.targets.local import Local as Local
     from spikeloop.cluster.targets.ray_cluster import RayCluster as RayCluster
-    from spikeloop.coordinator.api.minimize import minimize as minimize
+    from spikeloop.coordinator.api.compare import compare as compare
+    from spikeloop.coordinator.api.comparison_view import Comparison as Comparison
     from spikeloop.coordinator.api.open import open as open
-    from spikeloop.coordinator.api.optimum import Optimum as Optimum
     from spikeloop.coordinator.api.run import run as run
     from spikeloop.coordinator.api.run_view import Run as Run
     from spikeloop.coordinator.errors import ConfigError as ConfigError
@@ -71,10 +71,12 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     )
     from spikeloop.workers.learners.tabular.learner import TabularTd as TabularTd
     from spikeloop.workers.own_learner.episode import Episode as Episode
-    from spikeloop.workers.own_learner.function_learner import learner as learner
     from spikeloop.workers.own_learner.step_learner import StepLearner as StepLearner
     from spikeloop.workers.own_learner.task import Task as Task
     from spikeloop.workers.own_learner.theta import Theta as Theta
+    from spikeloop.workers.own_learner.function_learner import learner as learner
+    from spikeloop.coordinator.api.minimize import minimize as minimize
+    from spikeloop.coordinator.api.optimum import Optimum as Optimum
     from spikeloop.workers.space import Choice as Choice
     from spikeloop.workers.space import Integer as Integer
     from spikeloop.workers.space import ParameterSpace as ParameterSpace
@@ -94,6 +96,8 @@ _HOMES = {
     "ChipAgent": "workers.learners.chip.agent",
     "Choice": "workers.space",
     "CmaEs": "coordinator.strategies.cma_es",
+    "compare": "coordinator.api.compare",
+    "Comparison": "coordinator.api.comparison_view",
     "ConfigError": "coordinator.errors",
     "CrossEntropy": "coordinator.strategies.cross_entropy",
     "CrossEntropyPublished": "coordinator.strategies.published.cross_entropy",
@@ -138,7 +142,7 @@ _HOMES = {
 }
 """Where each public name is defined, below this package."""
 
-__all__ = ["__version__", *_HOMES]
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:

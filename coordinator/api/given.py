@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from spikeloop.coordinator.config.load import read_tables
-from spikeloop.coordinator.config.run_config import TABLES, RunConfig
+from spikeloop.coordinator.config.run_config import OPTIONAL, TABLES, RunConfig
 from spikeloop.coordinator.config.setting_errors import nearest
 from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.errors import ConfigError
@@ -19,7 +19,8 @@ from spikeloop.workers.own_learner.function_learner import FunctionLearner
 Given: TypeAlias = str | PathLike[str] | Mapping[str, Any] | RunConfig
 """The path of a TOML file, a dictionary of tables, or the configuration of another run."""
 
-KINDS = [rule for rule in TABLES.values() if isinstance(rule, Kinds)]
+Table: TypeAlias = Mapping[str, Any]
+"""A table of a configuration as a dictionary."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def tables_of(
     """Put keywords in over what is given.
 
     A keyword that is the name of a table holds an object, or a dictionary with a ``kind``, which
-    becomes that table, or a dictionary without, whose keys are put in over those that are there.
+    becomes that table, or a dictionary without, whose keys are put in over those that are there or
+    over what stands for a table that is left out.
     ``None`` leaves a table as it is. Any other keyword is a key of the table ``flat``.
 
     Args:
@@ -81,43 +83,56 @@ def tables_of(
         if value is None:
             continue
         if name in names:
-            values[name] = _merged(values.get(name, {}), plain(value, f"{caller}: [{name}]"))
+            begin = values.get(name, OPTIONAL.get(name, {}))
+            values[name] = _merged(begin, plain(name, value, f"{caller}: [{name}]"))
         elif name in keys:
-            values[flat] = {**values.get(flat, {}), name: plain(value, f"{caller}: [{flat}]")}
+            values[flat] = {**values.get(flat, {}), name: _plain_value(value)}
         else:
             hint = nearest(name, [*options, *names, *keys])
             raise ConfigError(f"{caller}: there is no keyword {name!r}{hint}")
     return begun
 
 
-def plain(value: Any, where: str) -> Any:
-    """Give a value as TOML could hold it: objects as tables, NumPy's numbers as Python's.
+def plain(name: str, value: Any, where: str) -> Any:
+    """Give a table as TOML could hold it: objects with their kind, NumPy's numbers as Python's.
+
+    Args:
+        name: of the table.
+        value: an object, a dictionary, or the value of a key.
+        where: what messages begin with.
 
     Raises:
-        ConfigError: it is a class where an object is meant.
+        ConfigError: it is a class where an object is meant, or its class cannot be found again.
     """
+    if name == "strategies" and isinstance(value, Mapping):
+        return {key: plain("strategy", one, f"{where[:-1]}.{key}]") for key, one in value.items()}
     if isinstance(value, type) and issubclass(value, FunctionLearner):
         value = value()  # the name of a function stands for it, with its default settings
     if isinstance(value, type):
         raise ConfigError(
-            f"{where} {value.__name__} is a class; give an object, such as {value.__name__}()"
+            f"{where} {value.__name__} is a class; give an object, {value.__name__}()"
         )
+    rule = TABLES.get(name)
+    if not (isinstance(value, BaseModel) and isinstance(rule, Kinds)):
+        return _plain_value(value)
+    kind = rule.name(value)
+    if "<locals>" in kind:
+        raise ConfigError(
+            f"{where} {type(value).__name__} is defined within a function; define it at the top "
+            "level of a module, a script or a notebook, where workers and later calls find it"
+        )
+    return {**_plain_value(value), "kind": kind}
+
+
+def _plain_value(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        table = value.model_dump(mode="json")
-        kind = next((rule.name(value) for rule in KINDS if hasattr(value, rule.needs)), None)
-        if kind is not None and "<locals>" in kind:
-            raise ConfigError(
-                f"{where} {type(value).__name__} is defined within a function; define it at the "
-                "top level of a module, a script or a notebook, where workers and later calls "
-                "find it"
-            )
-        return table if kind is None else {**table, "kind": kind}
+        return value.model_dump(mode="json")
     if isinstance(value, Mapping):
-        return {name: plain(inner, where) for name, inner in value.items()}
+        return {name: _plain_value(inner) for name, inner in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, list | tuple):
-        return [plain(inner, where) for inner in value]
+        return [_plain_value(inner) for inner in value]
     return str(value) if isinstance(value, Path) else value
 
 
@@ -126,10 +141,9 @@ def _begin(given: Given | None, names: list[str], caller: str, sets: Mapping[str
     if isinstance(given, RunConfig):
         return Tables(given.tables(), caller, classes_folder=given.working_dir)
     if given is None or isinstance(given, Mapping):
-        tables = plain(given or {}, caller)
-        for name, value in tables.items():
-            if not isinstance(value, Mapping):
-                raise ConfigError(f"{caller}: {name} must be a table, got {value!r}")
+        tables = {
+            name: plain(name, value, f"{caller}: [{name}]") for name, value in (given or {}).items()
+        }
         return Tables(tables, caller)
     path = Path(given)
     return Tables(read_tables(path, names, sets), str(path), path.resolve())

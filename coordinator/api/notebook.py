@@ -9,6 +9,7 @@ import io
 import sys
 import time
 from collections import deque
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,10 +52,8 @@ class Output:
 
     def draw(self, at_once: bool = False) -> None:
         """Show the present state, unless it was drawn a moment ago."""
-        from IPython.display import display
-
         if self._handle is None:
-            self._handle = display(self, display_id=True)
+            self._handle = import_module("IPython.display").display(self, display_id=True)
         elif at_once or time.perf_counter() > self._drawn + REDRAWN_S:
             self._handle.update(self)
         else:

@@ -1,15 +1,14 @@
 """``sl.run``: one outer loop from a notebook or a script."""
 
-from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from spikeloop.cluster.pool import Target
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.api.brief_errors import brief_errors
 from spikeloop.coordinator.api.configure import configure
-from spikeloop.coordinator.api.given import Given
+from spikeloop.coordinator.api.given import Given, Table
 from spikeloop.coordinator.api.resumable import by_call
 from spikeloop.coordinator.api.run_folders import runs_folder
 from spikeloop.coordinator.api.run_view import Run
@@ -19,8 +18,6 @@ from spikeloop.coordinator.strategies.base import Strategy
 from spikeloop.tasks.base import TaskFamily
 from spikeloop.workers.base import Learner
 from spikeloop.workers.own_learner.function_learner import FunctionLearner
-
-Table: TypeAlias = Mapping[str, Any]
 
 
 @brief_errors

@@ -18,7 +18,9 @@ from spikeloop.coordinator.report.write_report import write_report
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.reporter import SessionReporter
 from spikeloop.coordinator.search.transfer import Transfer
-from spikeloop.coordinator.store.run_folder import RunFolder, warn_of_changes
+from spikeloop.coordinator.store.commit_order import REPORT
+from spikeloop.coordinator.store.folder_kind import is_comparison
+from spikeloop.coordinator.store.run_folder import RunFolder, warn_of_changes, warn_of_code
 from spikeloop.coordinator.store.run_store import RunStore
 
 RunSession: TypeAlias = Callable[[SessionReporter], Transfer]
@@ -66,9 +68,25 @@ def resume_run(
 
 
 def start_comparison(
-    config: ComparisonConfig, folder: Path, view: View, stop: StopSignal, how: str
+    config: ComparisonConfig,
+    folder: Path,
+    view: View,
+    stop: StopSignal,
+    how: str,
+    or_resume: bool = False,
 ) -> Findings:
-    """Run a comparison in a new folder."""
+    """Run a comparison in a new folder; with ``or_resume`` go on with the same one there.
+
+    One that is finished is shown as it is, without workers. Raises as ``start_run``.
+    """
+    if or_resume and is_comparison(folder):
+        comparison_session.require_same_config(config, folder)
+        warn_of_code(folder, comparison_session.changed_code(config, folder))
+        if not comparison_session.is_finished(folder):
+            return resume_comparison(config, folder, view, stop, how)
+        found = comparison_session.find(config, folder)
+        view.comparison_results(found, folder, folder / REPORT)
+        return found
 
     def session(reporter: ComparisonReporter) -> Findings:
         return comparison_session.start(config, folder, reporter, stop)

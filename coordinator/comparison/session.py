@@ -12,7 +12,7 @@ search that was finished. A kill costs at most one generation and changes no num
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import metadata
@@ -23,6 +23,7 @@ from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.comparison import (
     FINAL,
+    FINDINGS,
     SCHEMA_VERSION,
     final,
     result_tables,
@@ -95,7 +96,7 @@ def _run(
             final.run_final(comparison, compared)
         result_tables.write(config, folder)
         result = find(config, folder)
-        atomic_files.write_json(folder / "findings.json", result.as_json())
+        atomic_files.write_json(folder / FINDINGS, result.as_json())
     return result
 
 
@@ -146,6 +147,46 @@ def episodes_to_come(config: ComparisonConfig, folder: Path) -> int:
     n_trials -= len(list((folder / "tuning").glob(f"*/*/*/{RUN_MANIFEST}")))
     trial = settings.budget + (2 * tuning.CHECKPOINTS + 2) * transfer.monitor_tasks + tuning_.tasks
     return n_searches * (settings.budget + measured + transfer.tasks) + max(n_trials, 0) * trial
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether there are findings, and about every search that is there."""
+    if not (folder / FINDINGS).exists():
+        return False
+    return len(result_tables.read(folder, "results")) == len(
+        list((folder / FINAL).glob("*/*.json"))
+    )
+
+
+def require_same_config(config: ComparisonConfig, folder: Path) -> None:
+    """ConfigError with the first key in which a comparison differs from the one in a folder.
+
+    The target may differ, because it changes no result.
+    """
+    path = folder / MANIFEST
+    given = config.tables()
+    own: Any = {**atomic_files.read_versioned(path, SCHEMA_VERSION)["config"]}
+    own["target"] = given["target"]
+    if own.get("strategies", {}).keys() == given["strategies"].keys():
+        # Parsed and not compared as it stands, because a later version may have more keys.
+        own = parse(own, str(path), config.first.working_dir or Path()).tables()
+    for key, found, wanted in _differences(own, given):
+        raise ConfigError(
+            f"{folder}: begun with {key} = {found!r}, not {wanted!r}; give it that value again, or "
+            "the comparison another name or folder"
+        )
+
+
+def _differences(
+    own: Mapping[str, Any], given: Mapping[str, Any], above: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the keys whose values differ, with both values; keys of inner tables are dotted."""
+    for key in dict.fromkeys((*given, *own)):
+        found, wanted = own.get(key), given.get(key)
+        if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+            yield from _differences(found, wanted, f"{above}{key}.")
+        elif found != wanted:
+            yield f"{above}{key}", found, wanted
 
 
 def changed_code(config: ComparisonConfig, folder: Path) -> str:
