@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from plain_functions import brittle, loss, noisy
 
 import spikeloop as sl
 from spikeloop.coordinator.strategies import STRATEGIES
@@ -16,22 +17,6 @@ SPACE: dict[str, Parameter] = {
     "rule": sl.Choice(("bad", "good")),
 }
 FOUND: dict[str, Any] = {"inline": True, "progress": False}
-
-
-def loss(theta: sl.Theta, rng: np.random.Generator) -> float:
-    """Smallest, 0, at 30 ms, 3 and "good"."""
-    off = np.log(theta.tau / 30) ** 2 + ((theta.n - 3) / 3) ** 2 + (theta.rule == "bad")
-    return float(off)
-
-
-def noisy(theta: sl.Theta, rng: np.random.Generator) -> float:
-    return loss(theta, rng) + float(rng.normal(scale=0.5))
-
-
-def brittle(theta: sl.Theta, rng: np.random.Generator) -> float:
-    if rng.random() < theta.share:
-        raise ArithmeticError("did not converge")
-    return 1.0 + float(theta.share)
 
 
 def test_the_minimum_is_found_in_its_units() -> None:
