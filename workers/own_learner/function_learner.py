@@ -6,7 +6,7 @@ keyword parameters are settings that a configuration file may change.
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from pydantic import create_model
 
@@ -34,6 +34,10 @@ class FunctionLearner(Settings):
 
     function: ClassVar[Callable[..., Result]]
     hyperparameters: ClassVar[SpaceRule]
+
+    if TYPE_CHECKING:  # each class has its own fields, which type checkers cannot know
+
+        def __init__(self, **settings: Any) -> None: ...
 
     @property
     def kind(self) -> str:

@@ -1,5 +1,6 @@
 """The search over a plain function: what it finds, that it repeats, and how it fails."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,17 @@ def test_repeats_are_averaged_and_share_their_noise_within_a_generation() -> Non
     assert (by_generation.nunique() == 1).all()
     assert by_generation.first().std() == pytest.approx(0.5, abs=0.4)
     assert found.value.low < 0 < found.value.high or abs(found.value.value) < 0.5
+
+
+def test_whatever_can_be_called_with_theta_and_rng_is_a_function() -> None:
+    class Shifted:
+        def __call__(self, theta: sl.Theta, rng: np.random.Generator, by: float = 1.0) -> float:
+            return loss(theta, rng) + by
+
+    plain = sl.minimize(loss, SPACE, episodes=100, **FOUND)
+    for other in (partial(Shifted(), by=2.0), Shifted()):
+        shifted = sl.minimize(other, SPACE, episodes=100, **FOUND)
+        assert dict(shifted.theta) == dict(plain.theta)
 
 
 @pytest.mark.parametrize("kind", sorted(set(STRATEGIES) - {"bptt", "grid"}))

@@ -44,7 +44,7 @@ def test_a_functions_name_stands_for_its_learner(tmp_path: Path) -> None:
 
 
 def test_a_step_learner_of_the_same_rule_has_the_same_episodes(tmp_path: Path) -> None:
-    rules: list[Any] = [delta_rule(prior=0.5), DeltaRule(prior=0.5)]  # type: ignore[call-arg]
+    rules: list[Any] = [delta_rule(prior=0.5), DeltaRule(prior=0.5)]
     one, other = (sl.run(learner=rule, out=tmp_path / rule.kind, **SMALL) for rule in rules)
     assert one.episodes["return"].equals(other.episodes["return"])
 

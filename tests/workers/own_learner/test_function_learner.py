@@ -57,7 +57,7 @@ def test_keyword_parameters_are_settings_that_tables_set_and_check() -> None:
         "strategy": {"kind": "evolution"},
     }
     config = parse(tables, "here", None)
-    assert config.learner == delta_rule(prior=0.25)  # type: ignore[call-arg]
+    assert config.learner == delta_rule(prior=0.25)
     assert config.tables()["learner"] == tables["learner"]
     tables["learner"] = {"kind": "episode_learners:delta_rule", "prior": "high"}
     with pytest.raises(ConfigError, match=r"here: \[learner\] prior"):
@@ -71,7 +71,7 @@ def test_a_function_of_interface_and_settings_gives_the_space() -> None:
     def sized(theta: Theta, task: Task, rng: Rng, *, n: int = 3) -> float:
         return float(theta.w.size)
 
-    assert sized(n=5).space(FAMILY.interface).n_dim == 5 * FAMILY.interface.n_actions  # type: ignore[call-arg]
+    assert sized(n=5).space(FAMILY.interface).n_dim == 5 * FAMILY.interface.n_actions
     assert default_episodes(sized(), FAMILY, 1).returns == 3 * FAMILY.interface.n_actions
 
 
