@@ -91,4 +91,4 @@ def compare(
     how = by_call(folder, "sl.compare")
     with StopSignal().installed() as stop:
         start_comparison(chosen, folder, choose_view(progress), stop, how, or_resume=True)
-    return Comparison(chosen, folder)
+    return Comparison(chosen, folder, trust=True)

@@ -54,8 +54,8 @@ class Comparison:
 
     @property
     def finished(self) -> bool:
-        """Whether every search has been scored and the findings were computed."""
-        return (self.folder / "findings.json").exists()
+        """Whether every search has been scored, so that there are findings."""
+        return (self.folder / "results.parquet").exists()
 
     @property
     def results(self) -> pd.DataFrame:
@@ -79,7 +79,7 @@ class Comparison:
         Raises:
             ConfigError: the comparison is not finished.
         """
-        if not (self.folder / "results.parquet").exists():
+        if not self.finished:
             raise ConfigError(f"{self.folder}: the comparison is not finished; resume it first")
         return session.find(self.config, self.folder)
 
@@ -99,7 +99,7 @@ class Comparison:
             ConfigError: there is no such search yet.
         """
         folder = self.folder / "runs" / variant / f"{seed:06d}"
-        return Run(read_run(RunStore.open(folder), self._trust))
+        return Run(read_run(RunStore.open(folder), self._trust), self._trust)
 
     def report(self, out: str | PathLike[str] | None = None) -> Path:
         """Write the report, one HTML file with all figures, and give its path.

@@ -5,8 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from spikeloop.coordinator.api.html import fragment
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.report.transfer_table import theta_counts
+from spikeloop.coordinator.report.page import Table
+from spikeloop.coordinator.report.transfer_table import COLUMNS, theta_counts, theta_rows
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.stats.bootstrap import Interval
 
@@ -50,8 +52,8 @@ class Score:
 class HeldOut:
     """Scores of the default, random and learned Θ, and of known policies, on the same tasks."""
 
-    def __init__(self, transfer: Transfer) -> None:
-        self._transfer = transfer
+    def __init__(self, transfer: Transfer, scale: tuple[str, str]) -> None:
+        self._transfer, self._scale = transfer, scale
 
     @property
     def episodes(self) -> pd.DataFrame:
@@ -117,11 +119,21 @@ class HeldOut:
         return f"HeldOut(learned {self.score()})"
 
     def _repr_html_(self) -> str:
-        return self.scores.round(3).to_html(na_rep="")
+        return fragment([score_table(self._transfer, self._scale)])
 
     def _intervals(self) -> dict[str, Interval]:
         policies = {name: found.score for name, found in self._transfer.baselines.items()}
         return {**self._transfer.scores, **policies}
+
+
+def score_table(transfer: Transfer, scale: tuple[str, str]) -> Table:
+    """Lay out the score of each Θ and baseline; ``scale`` says what scores 0 and what scores 1."""
+    policies = [(name, *own.cells, "", "") for name, own in transfer.baselines.items()]
+    return Table(
+        f"Score on {transfer.n_tasks} held-out tasks (0 {scale[0]}, 1 {scale[1]})",
+        COLUMNS,
+        [*theta_rows(transfer, " Θ"), *policies],
+    )
 
 
 def _frame(names: list[str], rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import base64
 import io
 from collections.abc import Sequence
 
-from spikeloop.coordinator.report.page import Drawing, Table, Text
+from spikeloop.coordinator.report.page import Code, Drawing, Table, Text
 
 TEMPLATE = """\
 <div>
@@ -34,6 +34,8 @@ TEMPLATE = """\
 {% endfor %}
 </tbody>
 </table>
+{% elif kind(block) == "Code" %}
+<pre>{{ block.text }}</pre>
 {% else %}
 <img alt="{{ block.about }}" style="max-width: 100%" src="data:image/png;base64,{{ png(block) }}">
 {% endif %}
@@ -45,7 +47,7 @@ DPI = 90
 """Of figures: as wide as a page's column at this resolution."""
 
 
-def fragment(blocks: Sequence[Text | Table | Drawing]) -> str:
+def fragment(blocks: Sequence[Text | Table | Drawing | Code]) -> str:
     """Render blocks of a report as a piece of HTML without scripts and without style sheets."""
     import jinja2
 

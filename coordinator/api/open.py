@@ -3,6 +3,7 @@
 from os import PathLike
 from pathlib import Path
 
+from spikeloop.coordinator.api.brief_errors import brief_errors
 from spikeloop.coordinator.api.comparison_view import Comparison
 from spikeloop.coordinator.api.run_view import Run
 from spikeloop.coordinator.comparison.session import read_config
@@ -11,6 +12,7 @@ from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 
 
+@brief_errors
 def open(folder: str | PathLike[str], trust: bool = False) -> Run | Comparison:
     """Open the folder of a run or of a comparison, finished or still going on.
 
@@ -27,4 +29,4 @@ def open(folder: str | PathLike[str], trust: bool = False) -> Run | Comparison:
     path = Path(folder)
     if holds_comparison(path):
         return Comparison(read_config(path, trust), path, trust)
-    return Run(read_run(RunStore.open(path), trust))
+    return Run(read_run(RunStore.open(path), trust), trust)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from spikeloop.coordinator.api.theta import Theta
+from spikeloop.coordinator.api.theta import LearnedTheta
 from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.search.generation import HeldOut, count_failures
 from spikeloop.coordinator.stats.bootstrap import Interval
@@ -32,9 +32,9 @@ class Optimum:
         n_episodes: evaluations in all.
     """
 
-    theta: Theta
+    theta: LearnedTheta
     value: Interval
-    best_theta: Theta
+    best_theta: LearnedTheta
     best_value: float
     history: pd.DataFrame
     failures: dict[str, int]
@@ -92,9 +92,9 @@ class Record:
         found = held_out.score
         low, high = sorted((self.sign * found.low, self.sign * found.high))
         return Optimum(
-            theta=Theta(self.space, point),
+            theta=LearnedTheta(self.space, point),
             value=Interval(self.sign * found.value, low, high, found.n),
-            best_theta=Theta(self.space, best_point),
+            best_theta=LearnedTheta(self.space, best_point),
             best_value=self.sign * fitness,
             history=pd.concat(self.generations, ignore_index=True),
             failures=dict(self.failures + count_failures(held_out.episodes)),

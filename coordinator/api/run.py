@@ -96,4 +96,5 @@ def run(
     folder = runs_folder() / chosen.run.name if out is None else Path(out)
     how = by_call(folder, "sl.run")
     with StopSignal().installed() as stop:
-        return Run(start_run(chosen, folder, choose_view(progress), stop, how, or_resume=True))
+        found = start_run(chosen, folder, choose_view(progress), stop, how, or_resume=True)
+        return Run(found, trust=True)

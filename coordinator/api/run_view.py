@@ -1,30 +1,47 @@
 """A run as Python sees it: its tables, its scores and the Θ that it learned."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.api.brief_errors import brief_errors
 from spikeloop.coordinator.api.held_out import HeldOut, Score
+from spikeloop.coordinator.api.held_out_session import (
+    held_out_settings,
+    score_point,
+    score_run,
+    with_learner,
+)
 from spikeloop.coordinator.api.html import fragment
+from spikeloop.coordinator.api.interpretation_view import Interpretation
 from spikeloop.coordinator.api.plots import NOT_MEASURED, RunPlots
-from spikeloop.coordinator.api.theta import Theta
+from spikeloop.coordinator.api.run_blocks import (
+    describe_progress,
+    is_finished,
+    measured_transfer,
+    run_blocks,
+)
+from spikeloop.coordinator.api.target_choice import retarget
+from spikeloop.coordinator.api.theta import LearnedTheta
+from spikeloop.coordinator.api.view import choose_view
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.report import run_figures, theta_table, transfer_table
-from spikeloop.coordinator.report.page import Drawing, Table, Text
+from spikeloop.coordinator.export.weights import open_learned
+from spikeloop.coordinator.interpretation import interpret as interpretation
+from spikeloop.coordinator.report.page import Text
 from spikeloop.coordinator.report.run_report import run_page
 from spikeloop.coordinator.report.write_report import write_page
-from spikeloop.coordinator.search.baselines import OtherTasks
 from spikeloop.coordinator.search.deployment import deployed
-from spikeloop.coordinator.search.transfer import Transfer, transfer_scores, with_baselines
 from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.commit_order import REPORT
-from spikeloop.coordinator.store.run_folder import RunFolder
+from spikeloop.coordinator.store.run_folder import RunFolder, warn_of_changes
+from spikeloop.coordinator.store.trust import reaches, require
 from spikeloop.coordinator.verification.verify_run import verify_opened
-from spikeloop.coordinator.watch.writer import find_writer
 
 
 class Run:
@@ -40,8 +57,8 @@ class Run:
     generation. Units of the columns of a table are in its ``attrs["units"]``.
     """
 
-    def __init__(self, opened: RunFolder) -> None:
-        self._opened = opened
+    def __init__(self, opened: RunFolder, trust: bool = False) -> None:
+        self._opened, self._trust = opened, trust
 
     @property
     def folder(self) -> Path:
@@ -61,7 +78,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether the search has ended and its transfer to held-out tasks was measured."""
-        return self._opened.search_is_over and not run_figures.own_transfer(self._opened).empty
+        return is_finished(self._opened)
 
     @property
     def generations(self) -> pd.DataFrame:
@@ -102,13 +119,13 @@ class Run:
         return table[own].reset_index(drop=True)
 
     @property
-    def theta(self) -> Theta:
+    def theta(self) -> LearnedTheta:
         """The learned Θ, that is the one to deploy; of an unfinished run the one as of now.
 
         Raises:
             ConfigError: nothing is committed yet, or a state is damaged.
         """
-        return Theta(self.config.space, deployed(self._opened.as_of_now()))
+        return LearnedTheta(self.config.space, deployed(self._opened.as_of_now()))
 
     def score(self, of: str = "learned") -> Score:
         """Give a score on the held-out tasks, 0 for the random and 1 for the optimal policy.
@@ -136,6 +153,77 @@ class Run:
         """Plots of the run, such as ``run.plot.search()``."""
         return RunPlots(self._opened.as_of_now())
 
+    @brief_errors
+    def evaluate(
+        self,
+        *,
+        tasks: int | None = None,
+        seed: int | None = None,
+        chip: int | None = None,
+        learner: Mapping[str, Any] | None = None,
+        workers: int | None = None,
+        address: str | None = None,
+        inline: bool = False,
+        progress: bool = True,
+    ) -> HeldOut:
+        """Score the default, random and learned Θ on other tasks, or with another chip.
+
+            run.evaluate(tasks=1000, seed=7).score()
+            run.evaluate(chip=21).score()
+            run.evaluate(learner={"mismatch": "routine"}).differences
+
+        It is what ``spikeloop transfer`` does: episodes on other tasks are kept in the folder
+        ``other_transfers`` of the run. Those of another chip or learner are of another
+        configuration and are not kept.
+
+        Args:
+            tasks: how many held-out tasks; by default as many as the run's own.
+            seed: which tasks; by default the run's own.
+            chip: number of another chip, for a learner that has one.
+            learner: other settings of the learner, which must have the same hyperparameters.
+            workers: so many processes on this machine; by default the target of the run.
+            address: of a running Ray cluster.
+            inline: run in this process, without Ray.
+            progress: show a bar and lines.
+
+        Raises:
+            ConfigError: a setting is wrong, another process writes the run, or the folder's target
+                needs trust.
+            RunFailed: every episode of the learned Θ failed.
+        """
+        run = self._opened.as_of_now()
+        warn_of_changes(run)
+        config = retarget(self.config, workers, inline, address, "run.evaluate(...)")
+        require(self.folder, reaches(config.tables()), self._trust)
+        settings = held_out_settings(config, tasks, seed, self.folder)
+        view, scale = choose_view(progress), ends(config.family.interface)
+        changes = {**(learner or {}), **({} if chip is None else {"chip": chip})}
+        with StopSignal().installed() as stop:
+            if not changes:
+                return HeldOut(score_run(run, config, settings, view, stop), scale)
+            point = deployed(run)
+            config = with_learner(config, changes, point)
+            return HeldOut(score_point(config, point, self.folder, settings, view, stop), scale)
+
+    @brief_errors
+    def interpret(
+        self, *, tasks: int | None = None, steps: int | None = None, seed: int | None = None
+    ) -> Interpretation:
+        """Show what a learned spiking network (lsnn), or an agent in mazes, does in new tasks.
+
+        It is what ``spikeloop interpret`` does, but writes nothing.
+
+        Args:
+            tasks: new tasks; by default 1000, or 3 mazes.
+            steps: of each episode in a maze; by default 1000.
+            seed: which tasks; by default those of the run's transfer.
+
+        Raises:
+            ConfigError: the run is of another kind, or an option is for the other kind.
+        """
+        learned = open_learned(self.folder, self._trust)
+        return Interpretation(interpretation.interpret(learned, tasks, seed, steps))
+
     def report(self, out: str | PathLike[str] | None = None) -> Path:
         """Write the report, one HTML file with all figures, and give its path.
 
@@ -150,78 +238,18 @@ class Run:
         return verify_opened(self._opened.as_of_now()).problems
 
     def __repr__(self) -> str:
-        return f"Run({str(self.folder)!r}, {self._progress()})"
+        return f"Run({str(self.folder)!r}, {describe_progress(self._opened.as_of_now())})"
 
     def _repr_html_(self) -> str:
         try:
-            return fragment(list(self._blocks()))
+            return fragment(list(run_blocks(self._opened.as_of_now())))
         except ConfigError as error:  # a file is damaged
             return fragment([Text(repr(self), "lead"), Text(str(error))])
 
-    def _blocks(self) -> Iterator[Text | Table | Drawing]:
-        """Show scores, figures and the learned Θ, as far as they are there."""
-        config, run = self.config, self._opened.as_of_now()
-        kinds = {name: table.get("kind") for name, table in config.tables().items()}
-        yield Text(f"Run {self.name}", "lead")
-        yield Text(
-            f"{kinds['strategy']} searches the hyperparameters of {kinds['learner']} on "
-            f"{kinds['family']}: {self._progress()}. Folder: {self.folder}"
-        )
-        scale = ends(config.family.interface)
-        if (transfer := self._transfer()) is not None:
-            policies = [(name, *own.cells, "", "") for name, own in transfer.baselines.items()]
-            yield Table(
-                f"Score on {transfer.n_tasks} held-out tasks (0 {scale[0]}, 1 {scale[1]})",
-                transfer_table.COLUMNS,
-                [*transfer_table.theta_rows(transfer, " Θ"), *policies],
-            )
-        generations = run_figures.frame(run.store, "generations")
-        if generations.empty:
-            yield Text("No generation is committed yet.")
-            return
-        rows = theta_table.theta_rows(config.space, deployed(run))
-        which = "The learned Θ" if self.finished else "Θ as of now"
-        yield Table(which, theta_table.COLUMNS, [row.cells for row in rows], "lrrll")
-        curves, seed = run_figures.frame(run.store, "curves"), config.run.seed
-        yield Drawing(
-            run_figures.search_figure(generations, curves, seed, scale, "The search"),
-            "",
-            f"Fitness and held-out score over {len(generations)} generations",
-        )
-        if transfer is not None:
-            episodes, steps = run_figures.own_transfer(run), config.family.interface.n_steps
-            yield Drawing(
-                run_figures.learning_figure(episodes, steps, seed, scale),
-                "",
-                "Reward per step within held-out episodes of default, random and learned Θ",
-            )
-
-    def _progress(self) -> str:
-        """For example "12 of 30 generations, going on"."""
-        run = self._opened.as_of_now()
-        done = max(run.store.generation(), 0)
-        counted = f"{done} of {self.config.run.generations} generations"
-        if self.finished:
-            return f"{counted}, finished"
-        writer = find_writer(self.folder)
-        if writer is None or writer.alive is False:
-            return f"{counted}, interrupted"
-        return f"{counted}, going on" + ("" if writer.alive else f" on {writer.host}, or ended")
-
     def _held_out(self) -> HeldOut:
-        if (transfer := self._transfer()) is None:
+        if (transfer := measured_transfer(self._opened)) is None:
             raise ConfigError(f"{self.folder}: {NOT_MEASURED}")
-        return HeldOut(transfer)
-
-    def _transfer(self) -> Transfer | None:
-        """Score the run's own held-out episodes; None if there are none yet."""
-        episodes = run_figures.own_transfer(self._opened)
-        if episodes.empty:
-            return None
-        try:
-            return with_baselines(self.config, episodes)
-        except OtherTasks:  # an older version drew other ones, on which no baseline is known
-            return transfer_scores(episodes, self.config.run.seed)
+        return HeldOut(transfer, ends(self.config.family.interface))
 
     def _table(self, name: str) -> pd.DataFrame:
         table = self._opened.as_of_now().store.table(name)

@@ -2,13 +2,15 @@
 
 import pandas as pd
 
-from spikeloop.coordinator.report.theta_table import COLUMNS, theta_rows
+from spikeloop.coordinator.api.html import fragment
+from spikeloop.coordinator.report.page import Table
+from spikeloop.coordinator.report.theta_table import COLUMNS, MOST_ROWS, theta_rows
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.own_learner import theta
+from spikeloop.workers.own_learner.theta import Theta
 from spikeloop.workers.space import ParameterSpace, Real
 
 
-class Theta(theta.Theta):
+class LearnedTheta(Theta):
     """Hyperparameters by name, in physical units.
 
         run.theta["inhibition"]        # a number, an option's name, or an array of weights
@@ -28,9 +30,9 @@ class Theta(theta.Theta):
         self.point = point
 
     @property
-    def default(self) -> "Theta":
+    def default(self) -> "LearnedTheta":
         """The default Θ, from which a search begins unless told otherwise."""
-        return Theta(self.space, self.space.default_point())
+        return LearnedTheta(self.space, self.space.default_point())
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -55,11 +57,16 @@ class Theta(theta.Theta):
         return pd.DataFrame(rows, index=names)
 
     def __repr__(self) -> str:
-        return self._shown().to_string(index=False)
+        table = theta_block("", self.space, self.point)
+        return pd.DataFrame(table.rows, columns=list(table.head)).to_string(index=False)
 
     def _repr_html_(self) -> str:
-        return str(self._shown().to_html(index=False))
+        return fragment([theta_block("Θ", self.space, self.point)])
 
-    def _shown(self) -> pd.DataFrame:
-        cells = [row.cells for row in theta_rows(self.space, self.point)]
-        return pd.DataFrame(cells, columns=list(COLUMNS))
+
+def theta_block(caption: str, space: ParameterSpace, point: FloatArray) -> Table:
+    """Lay out a point, (n_dim,): values beside defaults, units and ranges."""
+    rows = [row.cells for row in theta_rows(space, point)]
+    if (n := len(rows)) > MOST_ROWS:
+        caption = f"{caption}, the first {MOST_ROWS} of {n} hyperparameters"
+    return Table(caption, COLUMNS, rows[:MOST_ROWS], "lrrll")

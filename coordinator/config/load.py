@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from spikeloop.cluster.manifests.kubernetes_manifests import Kubernetes
 from spikeloop.coordinator.config import validation
@@ -33,6 +33,11 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
     if isinstance(run, dict) and run.get("name", "") == "":
         run["name"] = folder_name(path.stem)
     return parse(tables, str(path), path.resolve().parent)
+
+
+def kind_of_file(path: Path) -> Literal["run", "comparison"]:
+    """Tell by its tables what a configuration file is of; ConfigError if it cannot be read."""
+    return "comparison" if "comparison" in read_tables(path, (), {}) else "run"
 
 
 def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -221,13 +221,17 @@ class RunConfig:
         return tables
 
 
-FAMILY = Kinds("family", FAMILIES, needs="sample")
+FAMILY = Kinds("family", FAMILIES, needs=("kind", "interface", "sample"))
 TABLES: dict[str, Kinds | type[Settings]] = {
     "run": RunSettings,
     "family": FAMILY,
-    "learner": Kinds("learner", LEARNERS, needs="run_episodes"),
-    "strategy": Kinds("strategy", STRATEGIES, needs="tell"),
-    "target": Kinds("target", TARGETS, needs="open"),
+    "learner": Kinds("learner", LEARNERS, needs=("kind", "space", "run_episodes")),
+    "strategy": Kinds(
+        "strategy",
+        STRATEGIES,
+        needs=("kind", "State", "init", "ask", "tell", "recommend", "summary"),
+    ),
+    "target": Kinds("target", TARGETS, needs=("kind", "open")),
     "transfer": TransferSettings,
     "deploy": DeploySettings,
     "stop": StopSettings,

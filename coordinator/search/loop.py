@@ -1,5 +1,6 @@
 """The outer loop: ask, evaluate, tell, measure on held-out tasks, apply the stop rules, commit."""
 
+import logging
 import time
 from collections import Counter
 from dataclasses import replace
@@ -21,8 +22,11 @@ from spikeloop.coordinator.search.generation import (
 from spikeloop.coordinator.search.history import KEPT, History
 from spikeloop.coordinator.search.reporter import Reporter
 from spikeloop.coordinator.search.search_size import initial_state, max_generations
+from spikeloop.coordinator.stats.scores import exceeds_optimum, impossible_score
 from spikeloop.coordinator.store.run_folder import RunFolder, search_is_over
 from spikeloop.coordinator.strategies.base import to_arrays
+
+logger = logging.getLogger(__name__)
 
 
 def search(run: RunFolder, pool: WorkerPool, reporter: Reporter) -> Any:
@@ -124,4 +128,15 @@ def _measure_and_judge(
         point = point_after(run, number, epoch_start(rows, number), generation.state)
         held_out = run_held_out(config, pool, point, number, reporter)
         generation = replace(generation, held_out=held_out)
+        _warn_of_impossible_score(config, generation, history)
     return replace(generation, rule=stop_rules.after_held_out(config, generation, history))
+
+
+def _warn_of_impossible_score(config: RunConfig, generation: Generation, history: History) -> None:
+    """Warn, the first time in a run, of a held-out score wholly above the optimal policy's."""
+    interface, held_out = config.family.interface, generation.held_out
+    if any(exceeds_optimum(row["held_out_low"], interface) for row in history.rows):
+        return
+    what = f"the held-out score after generation {generation.number}"
+    if held_out and (line := impossible_score(what, held_out.score, interface)):
+        logger.warning("%s", line)

@@ -1,5 +1,6 @@
 """Check a run folder: every file is undamaged, and every number follows from its episodes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,7 +9,9 @@ import pandas as pd
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.learned_theta import follows
-from spikeloop.coordinator.stats.scores import held_out_of
+from spikeloop.coordinator.search.transfer import impossible_scores, transfer_scores
+from spikeloop.coordinator.stats.bootstrap import Interval
+from spikeloop.coordinator.stats.scores import held_out_of, impossible_score
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.commit_order import ONCE, PARTS
 from spikeloop.coordinator.store.integrity import examine
@@ -39,10 +42,12 @@ class Report:
     Attributes:
         checked: descriptions of what is in order.
         problems: descriptions of what is not.
+        warnings: descriptions of what is as it was written and yet hardly right.
     """
 
     checked: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def verify(store: RunStore, trust: bool = False) -> Report:
@@ -77,6 +82,7 @@ def verify_opened(run: RunFolder) -> Report:
     frames = {name: _read(run, name, report) for name in (*PARTS, *ONCE) if name != "theta"}
     _verify_theta(run, report)
     finished = _verify_numbers(run, frames, report)
+    report.warnings += _impossible(run.config, frames)
     if not finished:
         report.checked.append(
             f"unfinished: {max(last, 0)} of {run.config.run.generations} generations"
@@ -133,6 +139,22 @@ def _read(run: RunFolder, name: str, report: Report) -> pd.DataFrame | None:
     if twice := int(frame.duplicated(KEYS[name]).sum()):
         report.problems.append(f"{name}: {twice} rows stand twice")
     return frame
+
+
+def _impossible(config: RunConfig, frames: dict[str, pd.DataFrame | None]) -> Iterator[str]:
+    """Name scores that lie wholly above that of the optimal policy: the last held-out, transfer."""
+    interface, generations = config.family.interface, frames["generations"]
+    measured = None if generations is None else generations.dropna(subset="held_out_score")
+    if measured is not None and len(measured):
+        last = measured.sort_values("generation").iloc[-1]
+        value, low, high = (float(last[f"held_out_{name}"]) for name in ("score", "low", "high"))
+        score = Interval(value, low, high, int(last["held_out_tasks"]))
+        what = f"the held-out score after generation {last['generation']}"
+        if line := impossible_score(what, score, interface):
+            yield line
+    if (transfer := frames["transfer"]) is not None:
+        for _, own in transfer.groupby("transfer_seed"):
+            yield from impossible_scores(transfer_scores(own, config.run.seed), interface)
 
 
 def _verify_numbers(run: RunFolder, frames: dict[str, pd.DataFrame | None], report: Report) -> bool:

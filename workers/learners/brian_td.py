@@ -7,13 +7,13 @@ values. The rule is SARSA(λ), since the successor's value is that of the action
 next: δ = scale · r + γ w(s', a') − w(s, a), w += η δ e.
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.workers.base import Episodes
+from spikeloop.workers.base import Episodes, Package
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import (
     NEVER_FIRED,
@@ -24,6 +24,7 @@ from spikeloop.workers.brian.blueprint import (
     all_to_others,
 )
 from spikeloop.workers.brian.network_cache import network
+from spikeloop.workers.brian.simulator import BRIAN2
 from spikeloop.workers.brian.targets import BrianTarget
 from spikeloop.workers.philox import Stream
 from spikeloop.workers.rollout import Rollout
@@ -54,6 +55,8 @@ class BrianTd(Windowed):
     Actions compete through ``inhibition``, which the published network leaves out. Published are
     windows of 50 ms and steps of 0.1 ms; membranes are not reset between decisions.
     """
+
+    packages: ClassVar[tuple[Package, ...]] = (BRIAN2,)
 
     kind: Literal["brian_td"] = "brian_td"
     window_ms: float = Field(default=50.0, ge=1, le=1000, description="time of one decision")

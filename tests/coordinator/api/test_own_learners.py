@@ -61,5 +61,5 @@ def undecorated(theta: Any, task: Any, rng: Any) -> None:
 
 def test_a_function_without_the_decorator_is_refused_in_one_line() -> None:
     kind = f"{__name__}:undecorated"
-    with pytest.raises(sl.ConfigError, match=r"a function with the decorator spikeloop\.learner"):
+    with pytest.raises(sl.ConfigError, match=r"needs the decorator spikeloop\.learner"):
         sl.run(learner={"kind": kind}, **SMALL)

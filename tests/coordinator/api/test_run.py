@@ -16,7 +16,7 @@ from support.folders import folder_contents
 from support.small_run import TABLES, assert_same_contents, small_toml
 
 import spikeloop as sl
-from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.search import loop, run_session
 from spikeloop.coordinator.store.run_store import RunStore
 
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -83,7 +83,6 @@ def test_without_a_folder_equal_settings_find_the_same_run(
 def signal_at(grid: str, number: signal.Signals) -> Any:
     """Send this process a signal when a grid of this name begins, once."""
     sent: list[int] = []
-    started = run_session.search
 
     def search(run: Any, pool: Any, reporter: Any) -> None:
         begun = reporter.started
@@ -95,7 +94,7 @@ def signal_at(grid: str, number: signal.Signals) -> Any:
                 os.kill(os.getpid(), number)
 
         reporter.started = started_
-        started(run, pool, reporter)
+        loop.search(run, pool, reporter)
 
     return search
 

@@ -69,8 +69,9 @@ def test_a_run_has_a_file_of_its_learned_theta_that_other_readers_open(finished:
     run = read_run(RunStore.open(finished))
     expected = named_values(run.config.space, deployed(run))
     assert pd.read_parquet(finished / "theta").iloc[0].to_dict() == expected
-    columns = duckdb.sql(f"select * from '{finished}/theta/*.parquet'").fetchall()
-    assert columns == [tuple(expected.values())]
+    with duckdb.connect() as connection:
+        rows = connection.execute(f"select * from '{finished}/theta/*.parquet'").fetchall()
+    assert rows == [tuple(expected.values())]
     schema = pq.read_schema(finished / NAME)
     assert schema.metadata[b"file"] == NAME.encode()
     candidates = pq.read_schema(finished / "candidates" / "part-000001.parquet")

@@ -15,13 +15,13 @@ of these rules.
 Sizes of the network, constants of the membrane, all ranges and all other defaults have no source.
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.workers.base import Episodes
+from spikeloop.workers.base import Episodes, Package
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import (
     Blueprint,
@@ -31,6 +31,7 @@ from spikeloop.workers.brian.blueprint import (
     all_to_all,
 )
 from spikeloop.workers.brian.network_cache import network
+from spikeloop.workers.brian.simulator import BRIAN2
 from spikeloop.workers.brian.targets import BrianTarget
 from spikeloop.workers.learners.brian_rstdp import equations
 from spikeloop.workers.rollout import Rollout
@@ -47,6 +48,8 @@ class BrianRstdp(Windowed):
     window is taken; ties are drawn, and where none fires, all actions tie. Rewards are counted in
     widths of the family's ``feedback_range``.
     """
+
+    packages: ClassVar[tuple[Package, ...]] = (BRIAN2,)
 
     kind: Literal["brian_rstdp"] = "brian_rstdp"
     window_ms: float = Field(default=20.0, ge=1, le=1000, description="time of one decision")

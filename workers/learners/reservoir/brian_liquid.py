@@ -13,14 +13,15 @@ Neurons are those of ``network``, networks are drawn by ``liquid``, and readouts
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.workers.base import Episodes
+from spikeloop.workers.base import Episodes, Package
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
+from spikeloop.workers.brian.simulator import BRIAN2
 from spikeloop.workers.brian.targets import OpenLoopTarget
 from spikeloop.workers.hyperparameter_fields import searchable, searchables
 from spikeloop.workers.input_channels import InputChannels
@@ -50,6 +51,8 @@ class BrianLiquid(Windowed):
     Continuous actions are the readout in units of half the action range, from its middle, clipped;
     the first answer is the middle.
     """
+
+    packages: ClassVar[tuple[Package, ...]] = (BRIAN2,)
 
     kind: Literal["brian_liquid"] = "brian_liquid"
     searched: list[Kind] = Field(

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.tasks.tabular import TabularTasks, require_tables
+from spikeloop.tasks.tabular import require_tables, tables_of
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity.td import rescale_period
@@ -61,10 +61,13 @@ class TabularTd(Settings):
             searched["trace_decay"] = Real(0, 1, self.trace_decay, description="λ")
         return ParameterSpace.of(searched)
 
+    def check_tasks(self, tasks: TaskBatch) -> None:
+        """Raise ValueError for tasks that are not given as tables."""
+        tables_of(tasks, self.kind)
+
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes one after the other, each with a new table."""
-        if not isinstance(tasks, TabularTasks):
-            raise ValueError(f"tabular_td needs tasks given as tables, got {type(tasks).__name__}")
+        tasks = tables_of(tasks, self.kind)
         from spikeloop.workers.learners.tabular.episode import Rule, run_episode
 
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
