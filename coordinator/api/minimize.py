@@ -14,10 +14,10 @@ from spikeloop.cluster.targets.local import Local
 from spikeloop.coordinator.api.optimum import Optimum, Record
 from spikeloop.coordinator.api.target_choice import retarget
 from spikeloop.coordinator.api.view import View, choose_view
-from spikeloop.coordinator.config import run_config, stopping, validation
+from spikeloop.coordinator.config import validation
 from spikeloop.coordinator.config.own_classes import import_folder
-from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.config.settings_builder import build
+from spikeloop.coordinator.config.run_config import TABLES, RunConfig
+from spikeloop.coordinator.config.settings_builder import Kinds, build
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.generation import (
     ask_evaluate_tell,
@@ -157,16 +157,14 @@ def _configure(
     """Give the configuration whose generations are those of the search."""
 
     def settings(generations: int) -> RunConfig:
-        values = {**run, "generations": generations}
+        given = {"run": {**run, "generations": generations}, "transfer": transfer}
+        tables: dict[str, Any] = {
+            name: build(rule, given.get(name, {}), CALLER, name, None)[0]
+            for name, rule in TABLES.items()
+            if not isinstance(rule, Kinds)
+        }
         return RunConfig(
-            run=build(run_config.RunSettings, values, CALLER, "run", None)[0],
-            family=NoTask(),
-            learner=objective,
-            strategy=strategy,
-            target=Local(),
-            transfer=build(run_config.TransferSettings, transfer, CALLER, "transfer", None)[0],
-            deploy=run_config.DeploySettings(),
-            stop=stopping.StopSettings(),
+            **tables, family=NoTask(), learner=objective, strategy=strategy, target=Local()
         )
 
     one = settings(1)
