@@ -6,6 +6,7 @@ reason, and the next one starts another process. A worker that dies closes the p
 process ends.
 """
 
+import atexit
 import json
 import subprocess
 import sys
@@ -31,6 +32,7 @@ def process_of(program: Path) -> subprocess.Popen[str]:
     if program not in processes:
         pipe, command = subprocess.PIPE, [sys.executable, str(program)]
         processes[program] = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        atexit.register(end, processes[program])
     return processes[program]
 
 
