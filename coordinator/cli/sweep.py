@@ -34,7 +34,10 @@ def sweep(
     address: Address = None,
     as_json: Json = False,
 ) -> None:
-    """Run a grid of settings with several seeds each, several runs at a time, and compare them."""
+    """Run a grid of settings and seeds, and compare the settings.
+
+    Several runs are under way at a time, so that small ones keep all workers busy.
+    """
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api.configure_sweep import configure_sweep
     from spikeloop.coordinator.api.progress import stream
