@@ -207,7 +207,7 @@ def from_json(
             Setting(
                 str(one["label"]),
                 str(one["folder"]),
-                one["changes"],
+                dict(one["changes"]),
                 read_manifest(
                     {**classes, "config": one["config"]}, f"{source}: with {one['label']}", trust
                 ),
@@ -219,8 +219,10 @@ def from_json(
         folders = {setting.folder for setting in settings}
         if len(folders) < len(settings) or not all(map(settings_grid.is_folder_name, folders)):
             raise ValueError("its folders must be different names")
-        if not settings or not seeds:
-            raise ValueError("it has no runs")
+        if not settings or not seeds or not 0 <= min(seeds) <= max(seeds) < 2**63:
+            raise ValueError("it must have settings and seeds")
+        if baseline not in {setting.label for setting in settings}:
+            raise ValueError("its baseline is no setting")
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{source}: damaged: it describes no sweep ({error})") from error
     return SweepConfig(name, settings, seeds, baseline)

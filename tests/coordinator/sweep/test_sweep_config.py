@@ -145,6 +145,15 @@ def test_a_strangers_sweep_cannot_name_folders_elsewhere(folder: str) -> None:
         from_json(value, "sweep.json", {}, trust=False)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"seeds": []}, {"seeds": [-1]}, {"baseline": "b"}, {"settings": []}, {"settings": [{}]}],
+)
+def test_a_damaged_plan_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="damaged"):
+        from_json({**small_sweep().as_json(), **wrong}, "sweep.json", {}, trust=False)
+
+
 def test_folders_have_names_of_their_own_on_every_system() -> None:
     labels = ["sigma=0.1", "Sigma=0.1", "kind=a:b/c", "σ", "..", "x" * 300, "x" * 301]
     names = folder_names(labels)
