@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -63,22 +62,12 @@ def configure(
     )
     if isinstance(config, RunConfig) and settings:
         tables.values["run"]["name"] = settings.get("name", "")  # another run than that one
-    _name(tables, out)
+    tables.name_after_place("run", out)
     found = parse(tables.values, tables.source, tables.folder)
     found = with_import_folder(found, tables, settings)
     if not found.run.name:
         found = replace(found, run=_called(found, _content_name(found)))
     return retarget(found, workers, inline, address, caller)
-
-
-def _name(tables: Tables, out: str | PathLike[str] | None) -> None:
-    """Name a run after its file or its folder, if there is either and it has no name."""
-    if tables.file is None:
-        tables.values.setdefault("run", {})
-    place = tables.file.stem if tables.file is not None else Path(out or "/").absolute().name
-    run = tables.values.get("run")
-    if isinstance(run, dict) and not run.get("name"):
-        run["name"] = folder_name(place)
 
 
 def _called(config: RunConfig, name: str) -> RunSettings:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from spikeloop.coordinator.api.configure import OPTIONS, digest, with_import_folder
@@ -16,7 +15,7 @@ from spikeloop.coordinator.comparison.comparison_config import (
     ComparisonSettings,
     parse,
 )
-from spikeloop.coordinator.config.load import folder_name, overrides
+from spikeloop.coordinator.config.load import overrides
 from spikeloop.coordinator.config.own_classes import own_kinds
 
 
@@ -48,13 +47,8 @@ def configure_comparison(
         options=OPTIONS,
         sets=overrides(sets),
     )
-    plan = tables.values
-    if tables.file is None:
-        plan.setdefault("comparison", {})
-    place = tables.file.stem if tables.file is not None else Path(out or "/").absolute().name
-    if isinstance(plan.get("comparison"), dict) and not plan["comparison"].get("name"):
-        plan["comparison"]["name"] = folder_name(place)
-    found = parse(plan, tables.source, tables.folder)
+    tables.name_after_place("comparison", out)
+    found = parse(tables.values, tables.source, tables.folder)
     strategies = settings.get("strategies") or {}
     given = {
         name: with_import_folder(run, tables, {**settings, "strategy": strategies.get(name)})

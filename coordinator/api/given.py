@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from pydantic import BaseModel
 
-from spikeloop.coordinator.config.load import read_tables
+from spikeloop.coordinator.config.load import folder_name, read_tables
 from spikeloop.coordinator.config.run_config import OPTIONAL, TABLES, RunConfig
 from spikeloop.coordinator.config.setting_errors import nearest
 from spikeloop.coordinator.config.settings_builder import Kinds
@@ -42,6 +42,20 @@ class Tables:
     def folder(self) -> Path:
         """Where own classes and files of settings are looked for: beside the file, or here."""
         return self.classes_folder or (Path.cwd() if self.file is None else self.file.parent)
+
+    def name_after_place(self, table: str, out: str | PathLike[str] | None) -> None:
+        """Name a run or comparison after its file or its folder, unless a name is given.
+
+        Args:
+            table: whose key ``name`` that is; a file must have it.
+            out: the folder, if it is known.
+        """
+        if self.file is None:
+            self.values.setdefault(table, {})
+        place = self.file.stem if self.file is not None else Path(out or "/").absolute().name
+        settings = self.values.get(table)
+        if isinstance(settings, dict) and not settings.get("name"):
+            settings["name"] = folder_name(place)
 
 
 def tables_of(

@@ -67,7 +67,8 @@ class Output:
         bar = f'<progress value="{self.n_done}" max="{max(self.n_episodes, 1)}"></progress>'
         caption = f"<div>{bar} {html.escape(self.caption)}</div>" if self.working else ""
         lines = html.escape("\n".join(self.lines))
-        return f'{caption}<pre style="margin: 0; line-height: 1.3">{lines}</pre>'
+        style = "margin: 0; line-height: 1.3; white-space: pre; overflow-x: auto"
+        return f'{caption}<pre style="{style}">{lines}</pre>'
 
 
 class _InPlace(LineReporter):

@@ -132,7 +132,8 @@ def as_described(case: FamilyCase) -> Iterator[str]:
     """Observations, rewards and feedback have the shapes and values that the interface says."""
     interface, played = case.family.interface, case.trace
     shape = played.rewards.shape[0], 2 * N_TASKS
-    seen, wanted = played.observations, shape
+    seen = played.observations
+    wanted: tuple[int, ...] = shape
     if interface.observations == "continuous":
         wanted = (*shape, interface.n_observations)
     low, high = _observed_range(interface)

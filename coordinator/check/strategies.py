@@ -11,7 +11,6 @@ from spikeloop.coordinator.check.promises import CannotCheck, Promises, differen
 from spikeloop.coordinator.check.reordered import n_groups, reorder
 from spikeloop.coordinator.strategies.base import (
     Evaluation,
-    Strategy,
     from_arrays,
     n_candidates,
     to_arrays,
@@ -40,9 +39,14 @@ MAPS: Mapping[str, Maps] = {"none": {}, "affine": AFFINE, "monotone": {**AFFINE,
 
 @dataclass
 class StrategyCase:
-    """A strategy that searches a space in which fitness is highest at 0.6 in every coordinate."""
+    """A strategy that searches a space in which fitness is highest at 0.6 in every coordinate.
 
-    strategy: Strategy[Any]
+    Attributes:
+        strategy: a ``Strategy``; a user's own may lack ``n_candidates``.
+        space: what it searches.
+    """
+
+    strategy: Any
     space: ParameterSpace
 
     def begin(self) -> Any:
@@ -52,7 +56,8 @@ class StrategyCase:
 
     def ask(self, state: Any, generation: int) -> Population:
         """Ask for the candidates of a generation."""
-        return self.strategy.ask(state, stream(SEED, Purpose.ASK, generation))
+        population: Population = self.strategy.ask(state, stream(SEED, Purpose.ASK, generation))
+        return population
 
     def evaluate(self, population: Population) -> Evaluation:
         """Smooth fitness, different for every point, and its gradient where it is wanted."""

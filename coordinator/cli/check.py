@@ -55,7 +55,7 @@ def _print_end(results: "list[PromiseResult]", console: "Console") -> None:
     skipped = sum(bool(result.skipped) for result in results)
     kept = sum(result.kept for result in results) - skipped
     console.print(
-        f"{kept} of {len(results)} promises are kept, {skipped} were not checked; references are "
+        f"{kept} of {len(results)} promises are kept, not checked: {skipped}; references are "
         f"compared so that a right family fails with a probability below {FALSE_ALARMS:g}",
         soft_wrap=True,
     )

@@ -22,6 +22,7 @@ from spikeloop.coordinator.cli.fetch import fetch
 from spikeloop.coordinator.cli.interpret import interpret
 from spikeloop.coordinator.cli.kubernetes import kubernetes
 from spikeloop.coordinator.cli.list import list_
+from spikeloop.coordinator.cli.options import help_without_command
 from spikeloop.coordinator.cli.plan import plan
 from spikeloop.coordinator.cli.report import report
 from spikeloop.coordinator.cli.resume import resume
@@ -36,7 +37,6 @@ from spikeloop.coordinator.errors import ConfigError
 app = typer.Typer(
     name="spikeloop",
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -55,9 +55,10 @@ RENAMED = {"lives": "interpret", "policies": "interpret"}
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback behind an error line")]
 
 
-@app.callback()
-def options(debug: Debug = False) -> None:
+@app.callback(invoke_without_command=True)
+def options(context: typer.Context, debug: Debug = False) -> None:
     """Learning to learn with spiking networks."""
+    help_without_command(context)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -84,7 +85,14 @@ def _code(arguments: list[str]) -> int:
             raise ConfigError("arguments must not contain the character NUL")
         if arguments and (new := RENAMED.get(arguments[0])):
             raise ConfigError(f"{arguments[0]}: is now spikeloop {new}; see spikeloop {new} --help")
-        code: int = app([a for a in arguments if a != "--debug"], standalone_mode=False) or 0
+        code: int = (
+            app(
+                [a for a in arguments if a != "--debug"],
+                prog_name="spikeloop",
+                standalone_mode=False,
+            )
+            or 0
+        )
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  flushed by the interpreter at exit

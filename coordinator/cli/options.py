@@ -39,3 +39,9 @@ Trust = Annotated[
     typer.Option("--trust", help="let it use its author's own classes, cluster and database"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+
+
+def help_without_command(context: typer.Context) -> None:
+    """Show the help of a group of commands that was called without one."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

@@ -147,8 +147,8 @@ def _impossible(config: RunConfig, frames: dict[str, pd.DataFrame | None]) -> It
     measured = None if generations is None else generations.dropna(subset="held_out_score")
     if measured is not None and len(measured):
         last = measured.sort_values("generation").iloc[-1]
-        names = ("score", "low", "high")
-        score = Interval(*(float(last[f"held_out_{name}"]) for name in names), n=0)
+        value, low, high = (float(last[f"held_out_{name}"]) for name in ("score", "low", "high"))
+        score = Interval(value, low, high, int(last["held_out_tasks"]))
         what = f"the held-out score after generation {last['generation']}"
         if line := impossible_score(what, score, interface):
             yield line

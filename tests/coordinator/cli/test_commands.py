@@ -263,6 +263,17 @@ def test_list_shows_what_may_be_chosen() -> None:
     assert ranges["[run]", "common_noise"] == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "commands"), [([], ["run", "check", "chip"]), (["chip"], ["calibrate", "inspect"])]
+)
+def test_a_group_alone_shows_its_help(words: list[str], commands: list[str]) -> None:
+    shown = printed(*words)
+    assert shown.startswith(f"Usage: {' '.join(['spikeloop', *words])} ")
+    assert shown == printed(*words, "--help")
+    lines = [line.split()[0] for line in shown.splitlines() if line.startswith("  ")]
+    assert set(commands) <= set(lines)
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom spikeloop.coordinator.cli.main import main\n"

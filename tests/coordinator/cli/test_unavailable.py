@@ -2,8 +2,6 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -151,13 +149,9 @@ def test_packages_of_a_cluster_elsewhere_are_not_asked_for_here(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "brian2", None)
-    reached: list[str] = []
 
-    @contextmanager
-    def joined(*arguments: object) -> Iterator[object]:
-        reached.append("the cluster")
+    def joined(*arguments: object) -> None:
         raise PoolError("no cluster")
-        yield
 
     monkeypatch.setattr(RayCluster, "open", joined)
     tables = {**small_tables(), "learner": {"kind": "brian_td"}, "target": {"kind": "ray"}}
@@ -167,4 +161,3 @@ def test_packages_of_a_cluster_elsewhere_are_not_asked_for_here(
         open_workers(config, StopSignal(), SilentReporter()),
     ):
         pass
-    assert reached == ["the cluster"]
