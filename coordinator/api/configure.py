@@ -14,6 +14,7 @@ from spikeloop.coordinator.api.target_choice import retarget
 from spikeloop.coordinator.config.load import COMMANDS, folder_name, overrides, parse
 from spikeloop.coordinator.config.own_classes import import_folder, own_kinds, source
 from spikeloop.coordinator.config.run_config import TABLES, RunConfig, RunSettings
+from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 
 OPTIONS = ("config", "out", "workers", "address", "inline", "progress")
@@ -70,6 +71,19 @@ def configure(
     return retarget(found, workers, inline, address, caller)
 
 
+def track_with(config: RunConfig, kinds: Sequence[str] | None) -> RunConfig:
+    """Give a run the trackers that the command line names, if any; they change no result.
+
+    Raises:
+        ConfigError: there is no such tracker.
+    """
+    if not kinds:
+        return config
+    chosen = {**config.tracking.model_dump(), "kinds": list(kinds)}
+    tracking, _ = build(TABLES["tracking"], chosen, "--track", "tracking", None)
+    return replace(config, tracking=tracking)
+
+
 def _called(config: RunConfig, name: str) -> RunSettings:
     return RunSettings.model_validate({**config.run.model_dump(), "name": name})
 
@@ -78,7 +92,7 @@ def _content_name(config: RunConfig) -> str:
     """Name a run by what it is, for example "chip_random_mdp_evolution_1f3a99e2"."""
     tables = config.tables()
     kinds = [tables[name]["kind"].rpartition(":")[2] for name in ("learner", "family", "strategy")]
-    del tables["target"], tables["run"]["upload_to"]
+    del tables["target"], tables["tracking"], tables["run"]["upload_to"]
     return folder_name("_".join((*kinds, digest(tables, own_kinds(config).values()))))
 
 

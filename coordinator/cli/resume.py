@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from spikeloop.coordinator.api.run_folders import RUNS
-from spikeloop.coordinator.cli.options import Address, Inline, Trust, Workers
+from spikeloop.coordinator.cli.options import Address, Inline, Track, Trust, Workers
 from spikeloop.coordinator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def resume(
     workers: Workers = None,
     inline: Inline = False,
     address: Address = None,
+    track: Track = None,
     trust: Trust = False,
 ) -> None:
     """Go on from the last committed generation of a run, or wherever a comparison stands."""
@@ -55,10 +56,12 @@ def resume(
     if is_comparison(folder):
         if after is not None:
             raise ConfigError("--after is for a run folder; a comparison has no generations")
+        if track:
+            raise ConfigError("--track is for a run folder; a comparison shows its own report")
         _resume_comparison(folder, on_target, trust)
     else:
         command = ("resume", run, "--out", out) if upload_to else ()
-        _resume_run(folder, on_target, trust, after, upload_to, command)
+        _resume_run(folder, on_target, trust, after, upload_to, track, command)
 
 
 def _resume_run(
@@ -67,9 +70,11 @@ def _resume_run(
     trust: bool,
     after: int | None,
     upload_to: str,
+    track: list[str] | None,
     command: tuple[object, ...],
 ) -> None:
     from spikeloop.cluster.signals import StopSignal
+    from spikeloop.coordinator.api.configure import track_with
     from spikeloop.coordinator.api.progress import stream
     from spikeloop.coordinator.api.resumable import by_command
     from spikeloop.coordinator.api.sessions import resume_run
@@ -79,13 +84,16 @@ def _resume_run(
 
     run = open_run(folder, trust)
     config = on_target(run.config)
-    # The user named the storage, so that the folder's word does not count.
-    named = config.uploaded_to("") if upload_to else config
-    require(folder, reaches(named.tables()), trust)
+    # What the user named, storage or trackers, needs no trust: the folder's word does not count.
+    reached = (config.uploaded_to("") if upload_to else config).tables()
+    if track:
+        del reached["tracking"]
+    require(folder, reaches(reached), trust)
+    config = track_with(config, track)
+    how = by_command(folder, (config.uploaded_to("") if upload_to else config).tables(), command)
     config = config.uploaded_to(upload_to) if upload_to else config
     stop = StopSignal()
     stop.install()
-    how = by_command(folder, named.tables(), command)
     resume_run(replace(run, config=config), ConsoleView(stream()), stop, how, after)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spikeloop.coordinator.cli.options import Address, ConfigPath, Inline, Out, Sets, Workers
+from spikeloop.coordinator.cli.options import Address, ConfigPath, Inline, Out, Sets, Track, Workers
 
 
 def run(
@@ -18,10 +18,11 @@ def run(
     workers: Workers = None,
     inline: Inline = False,
     address: Address = None,
+    track: Track = None,
 ) -> None:
     """Run one outer loop and end with its transfer to held-out tasks."""
     from spikeloop.cluster.signals import StopSignal
-    from spikeloop.coordinator.api.configure import configure
+    from spikeloop.coordinator.api.configure import configure, track_with
     from spikeloop.coordinator.api.progress import stream
     from spikeloop.coordinator.api.resumable import by_command
     from spikeloop.coordinator.api.sessions import start_run
@@ -30,6 +31,7 @@ def run(
     settings = configure(
         config, sets=sets, workers=workers, inline=inline, address=address, caller="command line"
     )
+    settings = track_with(settings, track)
     folder = out / settings.run.name
     stop = StopSignal()
     stop.install()
