@@ -20,7 +20,10 @@ def compare(
     address: Address = None,
     as_json: Json = False,
 ) -> None:
-    """Tune each strategy by Optuna at equal budget, then let all search on fresh paired seeds."""
+    """Compare strategies, each tuned by Optuna, at equal budget.
+
+    After the tuning all search with the same fresh seeds.
+    """
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api.configure_comparison import configure_comparison
     from spikeloop.coordinator.api.progress import stream

@@ -20,7 +20,10 @@ def list_(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Show what there is, with settings, ranges, units and defaults; or what runs on what."""
+    """Show families, learners, strategies and targets, and settings.
+
+    Each setting has its range, unit and default.
+    """
     from spikeloop.coordinator.api import catalogue, compatibility_table, progress
     from spikeloop.coordinator.cli.terminal import paged
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+import spikeloop
 from spikeloop.coordinator.cli import submit as remote
 from spikeloop.coordinator.cli.check import check
 from spikeloop.coordinator.cli.chip import app as chip_app
@@ -22,6 +23,7 @@ from spikeloop.coordinator.cli.fetch import fetch
 from spikeloop.coordinator.cli.interpret import interpret
 from spikeloop.coordinator.cli.kubernetes import kubernetes
 from spikeloop.coordinator.cli.list import list_
+from spikeloop.coordinator.cli.new import new
 from spikeloop.coordinator.cli.options import help_without_command
 from spikeloop.coordinator.cli.plan import plan
 from spikeloop.coordinator.cli.report import report
@@ -36,15 +38,14 @@ from spikeloop.coordinator.errors import ConfigError
 
 app = typer.Typer(
     name="spikeloop",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(run, resume, compare, transfer),
+    *(new, plan, run, resume, compare, transfer),
     *(watch, report, export, verify, interpret),
     *(remote.submit, remote.status, remote.logs, remote.stop, fetch, slurm, kubernetes),
-    *(plan, check, list_, doctor),
+    *(check, list_, doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(chip_app, name="chip")
@@ -55,9 +56,24 @@ RENAMED = {"lives": "interpret", "policies": "interpret"}
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback behind an error line")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spikeloop {spikeloop.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="show the version"),
+]
+
+
 @app.callback(invoke_without_command=True)
-def options(context: typer.Context, debug: Debug = False) -> None:
-    """Learning to learn with spiking networks."""
+def options(context: typer.Context, debug: Debug = False, version: Version = False) -> None:
+    """Teach spiking networks and neuromorphic chips to learn.
+
+    To begin: spikeloop new my_search, then the command that it prints.
+    """
     help_without_command(context)
 
 

@@ -27,7 +27,10 @@ def plan(
     address: Address = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a run or a comparison would evaluate and how long, by measuring a few tiles."""
+    """Say what a run or comparison evaluates and how long it takes.
+
+    A few tiles are measured; nothing is written.
+    """
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api import progress
     from spikeloop.coordinator.config.load import kind_of_file

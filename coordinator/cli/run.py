@@ -20,7 +20,7 @@ def run(
     address: Address = None,
     track: Track = None,
 ) -> None:
-    """Run one outer loop and end with its transfer to held-out tasks."""
+    """Run a search, then score what it learned on held-out tasks."""
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api.configure import configure, track_with
     from spikeloop.coordinator.api.progress import stream
