@@ -1,5 +1,6 @@
 """``sl.run``: one outer loop from a notebook or a script."""
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def run(
     workers: int | None = None,
     address: str | None = None,
     inline: bool = False,
+    track: Sequence[str] | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Run:
@@ -66,9 +68,10 @@ def run(
         workers: so many processes on this machine; with ``address`` at most so many there.
         address: of a running Ray cluster, "host:6379" or "auto".
         inline: run in this process, without Ray.
+        track: trackers that show the run while it goes on, such as ``["tensorboard"]``.
         progress: show a bar and lines; without, nothing is printed but warnings.
         settings: keys of the table ``[run]``, such as ``generations``, ``tasks``, ``seed``, and the
-            tables ``transfer``, ``deploy`` and ``stop`` as dictionaries.
+            tables ``transfer``, ``deploy``, ``stop`` and ``tracking`` as dictionaries.
 
     Returns:
         The run and what it has found.
@@ -85,6 +88,7 @@ def run(
         workers=workers,
         address=address,
         inline=inline,
+        track=track,
         family=family,
         learner=learner,
         strategy=strategy,

@@ -22,7 +22,7 @@ def list_(
 ) -> None:
     """Show families, learners, strategies and targets, and settings.
 
-    Each setting has its range, unit and default.
+    Each setting has its range, unit and default; "compatibility" shows what runs on what.
     """
     from spikeloop.coordinator.api import catalogue, compatibility_table, progress
     from spikeloop.coordinator.cli.terminal import paged

@@ -27,9 +27,9 @@ def plan(
     address: Address = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a run or comparison evaluates and how long it takes.
+    """Say what a run would evaluate and how long it will take.
 
-    A few tiles are measured; nothing is written.
+    A few tiles are measured; nothing is written. A comparison is planned too.
     """
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api import progress

@@ -93,10 +93,12 @@ def _resume_run(
         del reached["tracking"]
     require(folder, reaches(reached), trust)
     config = track_with(config, track)
-    how = by_command(folder, (config.uploaded_to("") if upload_to else config).tables(), command)
     config = config.uploaded_to(upload_to) if upload_to else config
     stop = StopSignal()
     stop.install()
+    # The user names the storage again, so that the folder's word does not count.
+    tables = (config.uploaded_to("") if upload_to else config).tables()
+    how = by_command(folder, tables, command)
     resume_run(replace(run, config=config), ConsoleView(stream()), stop, how, after)
 
 
