@@ -26,10 +26,12 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.coordinator.api.held_out import HeldOut as HeldOut
     from spikeloop.coordinator.api.held_out import Score as Score
     from spikeloop.coordinator.api.listing import list as list
+    from spikeloop.coordinator.api.minimize import minimize as minimize
     from spikeloop.coordinator.api.open import open as open
+    from spikeloop.coordinator.api.optimum import Optimum as Optimum
     from spikeloop.coordinator.api.run import run as run
     from spikeloop.coordinator.api.run_view import Run as Run
-    from spikeloop.coordinator.api.theta import Theta as Theta
+    from spikeloop.coordinator.api.theta import LearnedTheta as LearnedTheta
     from spikeloop.coordinator.errors import ConfigError as ConfigError
     from spikeloop.coordinator.errors import RunFailed as RunFailed
     from spikeloop.coordinator.strategies.annealing import Annealing as Annealing
@@ -78,6 +80,11 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
         BrianRecurrent as BrianRecurrent,
     )
     from spikeloop.workers.learners.tabular.learner import TabularTd as TabularTd
+    from spikeloop.workers.own_learner.episode import Episode as Episode
+    from spikeloop.workers.own_learner.function_learner import learner as learner
+    from spikeloop.workers.own_learner.step_learner import StepLearner as StepLearner
+    from spikeloop.workers.own_learner.task import Task as Task
+    from spikeloop.workers.own_learner.theta import Theta as Theta
     from spikeloop.workers.space import Choice as Choice
     from spikeloop.workers.space import Integer as Integer
     from spikeloop.workers.space import ParameterSpace as ParameterSpace
@@ -103,6 +110,7 @@ _HOMES = {
     "ConfigError": "coordinator.errors",
     "CrossEntropy": "coordinator.strategies.cross_entropy",
     "CrossEntropyPublished": "coordinator.strategies.published.cross_entropy",
+    "Episode": "workers.own_learner.episode",
     "Evaluation": "coordinator.strategies.base",
     "Evolution": "coordinator.strategies.evolution",
     "EvolutionPublished": "coordinator.strategies.published.evolution",
@@ -115,12 +123,16 @@ _HOMES = {
     "Integer": "workers.space",
     "Interface": "tasks.base",
     "Interrupted": "cluster.signals",
+    "LearnedTheta": "coordinator.api.theta",
+    "learner": "workers.own_learner.function_learner",
     "list": "coordinator.api.listing",
     "Local": "cluster.targets.local",
     "Lsnn": "workers.learners.lsnn.learner",
     "Maze": "tasks.maze",
+    "minimize": "coordinator.api.minimize",
     "NaturalEvolution": "coordinator.strategies.natural_evolution",
     "open": "coordinator.api.open",
+    "Optimum": "coordinator.api.optimum",
     "ParallelTempering": "coordinator.strategies.parallel_tempering",
     "ParameterSpace": "workers.space",
     "PoolError": "cluster.pool",
@@ -134,15 +146,17 @@ _HOMES = {
     "run": "coordinator.api.run",
     "RunFailed": "coordinator.errors",
     "Score": "coordinator.api.held_out",
+    "StepLearner": "workers.own_learner.step_learner",
     "TabularTd": "workers.learners.tabular.learner",
-    "Theta": "coordinator.api.theta",
+    "Task": "workers.own_learner.task",
+    "Theta": "workers.own_learner.theta",
     "TwoStep": "tasks.two_step",
     "Unavailable": "workers.base",
     "Weights": "workers.space",
 }
 """Where each public name is defined, below this package."""
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from spikeloop.coordinator.config.run_config import OPTIONAL, TABLES, RunConfig
 from spikeloop.coordinator.config.setting_errors import nearest
 from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.workers.own_learner.function_learner import FunctionLearner
 
 Given: TypeAlias = str | PathLike[str] | Mapping[str, Any] | RunConfig
 """The path of a TOML file, a dictionary of tables, or the configuration of another run."""
@@ -119,6 +120,8 @@ def plain(name: str, value: Any, where: str) -> Any:
     """
     if name == "strategies" and isinstance(value, Mapping):
         return {key: plain("strategy", one, f"{where[:-1]}.{key}]") for key, one in value.items()}
+    if isinstance(value, type) and issubclass(value, FunctionLearner):
+        value = value()  # the name of a function stands for it, with its default settings
     if isinstance(value, type):
         raise ConfigError(
             f"{where} {value.__name__} is a class; give an object, {value.__name__}()"

@@ -18,6 +18,7 @@ from spikeloop.coordinator.api.view import choose_view
 from spikeloop.coordinator.strategies.base import Strategy
 from spikeloop.tasks.base import TaskFamily
 from spikeloop.workers.base import Learner
+from spikeloop.workers.own_learner.function_learner import FunctionLearner
 
 
 @brief_errors
@@ -25,7 +26,7 @@ def run(
     config: Given | None = None,
     *,
     family: TaskFamily | Table | None = None,
-    learner: Learner | Table | None = None,
+    learner: Learner | type[FunctionLearner] | Table | None = None,
     strategy: Strategy[Any] | Table | None = None,
     target: Target | Table | None = None,
     out: str | PathLike[str] | None = None,
@@ -58,7 +59,8 @@ def run(
             ``json``), or the ``config`` of another run. Without it, objects say everything.
         family: the tasks, an object such as ``sl.RandomMdp(n_states=4)``. A dictionary changes keys
             of the configuration's table; with a ``kind`` it is a table of its own.
-        learner: what learns them, in the same ways; so are ``strategy`` and ``target``.
+        learner: what learns them, in the same ways, or a function with ``@sl.learner``; so are
+            ``strategy`` and ``target``.
         strategy: what searches; ``sl.Evolution()`` if nothing says otherwise.
         target: where workers run; ``sl.Local()``, all cores of this machine, if nothing says
             otherwise.

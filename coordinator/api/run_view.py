@@ -26,7 +26,7 @@ from spikeloop.coordinator.api.run_blocks import (
     run_blocks,
 )
 from spikeloop.coordinator.api.target_choice import retarget
-from spikeloop.coordinator.api.theta import Theta
+from spikeloop.coordinator.api.theta import LearnedTheta
 from spikeloop.coordinator.api.view import choose_view
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
@@ -119,13 +119,13 @@ class Run:
         return table[own].reset_index(drop=True)
 
     @property
-    def theta(self) -> Theta:
+    def theta(self) -> LearnedTheta:
         """The learned Θ, that is the one to deploy; of an unfinished run the one as of now.
 
         Raises:
             ConfigError: nothing is committed yet, or a state is damaged.
         """
-        return Theta(self.config.space, deployed(self._opened.as_of_now()))
+        return LearnedTheta(self.config.space, deployed(self._opened.as_of_now()))
 
     def score(self, of: str = "learned") -> Score:
         """Give a score on the held-out tasks, 0 for the random and 1 for the optimal policy.

@@ -1,21 +1,20 @@
 """The learned Θ as Python sees it: physical values by name, with their units."""
 
-from collections.abc import Iterator, Mapping
-
 import pandas as pd
 
 from spikeloop.coordinator.api.html import fragment
 from spikeloop.coordinator.report.page import Table
 from spikeloop.coordinator.report.theta_table import COLUMNS, MOST_ROWS, theta_rows
-from spikeloop.coordinator.search.learned_theta import Value, named_values
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.own_learner.theta import Theta
 from spikeloop.workers.space import ParameterSpace, Real
 
 
-class Theta(Mapping[str, Value]):
+class LearnedTheta(Theta):
     """Hyperparameters by name, in physical units.
 
         run.theta["inhibition"]        # a number, an option's name, or an array of weights
+        run.theta.inhibition           # the same, as a learner written for one episode has it
         run.theta.units["inhibition"]  # "code"
         run.theta.default["inhibition"]
         dict(run.theta)
@@ -26,19 +25,14 @@ class Theta(Mapping[str, Value]):
     """
 
     def __init__(self, space: ParameterSpace, point: FloatArray) -> None:
+        super().__init__(space.decode(point[None, :]))
         self.space = space
         self.point = point
-        self._values = named_values(space, point)
 
     @property
-    def default(self) -> "Theta":
+    def default(self) -> "LearnedTheta":
         """The default Θ, from which a search begins unless told otherwise."""
-        return Theta(self.space, self.space.default_point())
-
-    @property
-    def units(self) -> dict[str, str]:
-        """The unit of each hyperparameter; "1" if it has none."""
-        return {parameter.name: parameter.unit for parameter in self.space.parameters}
+        return LearnedTheta(self.space, self.space.default_point())
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -61,15 +55,6 @@ class Theta(Mapping[str, Value]):
         ]
         names = pd.Index([parameter.name for parameter in self.space.parameters], name="theta")
         return pd.DataFrame(rows, index=names)
-
-    def __getitem__(self, name: str) -> Value:
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
     def __repr__(self) -> str:
         table = theta_block("", self.space, self.point)

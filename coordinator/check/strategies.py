@@ -54,7 +54,7 @@ class StrategyCase:
     def begin(self) -> Any:
         """Make the state before the first generation."""
         rng = stream(SEED, Purpose.INIT)
-        return self.strategy.init(self.space, self.space.default_point(), rng)
+        return self.strategy.init(self.space, rng=rng, start=self.space.default_point())
 
     def ask(self, state: Any, generation: int) -> Population:
         """Ask for the candidates of a generation."""
@@ -63,7 +63,7 @@ class StrategyCase:
 
     def evaluate(self, population: Population) -> Evaluation:
         """Smooth fitness, different for every point, and its gradient where it is wanted."""
-        points = population.rows(0, population.n_candidates)
+        points = population.rows()
         fitness = np.asarray(-((points - 0.6) ** 2).sum(axis=1))
         gradient = -2 * (points - 0.6) if wants_gradient(self.strategy) else None
         return Evaluation(fitness, gradient)
@@ -123,8 +123,8 @@ def pure(case: StrategyCase) -> Iterator[str]:
     state = case.advance(case.begin(), 0, 3)
     before = {name: array.copy() for name, array in to_arrays(state).items()}
     population, again = case.ask(state, 3), case.ask(state, 3)
-    points = population.rows(0, population.n_candidates).copy()
-    if found := difference(points, again.rows(0, again.n_candidates)):
+    points = population.rows().copy()
+    if found := difference(points, again.rows()):
         yield f"ask gave other candidates the second time ({found}); draw from the `rng` it gets"
         return
     evaluation = case.evaluate(population)
@@ -137,7 +137,7 @@ def pure(case: StrategyCase) -> Iterator[str]:
             yield f"ask or tell has changed the state that it was given, {name}: {found}"
     if difference(fitness, evaluation.fitness):
         yield "tell has changed the fitness that it was given"
-    if difference(points, population.rows(0, population.n_candidates)):
+    if difference(points, population.rows()):
         yield "tell has changed the population that it was given"
 
 

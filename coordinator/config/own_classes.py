@@ -13,6 +13,7 @@ from typing import Any
 from spikeloop.coordinator.config.run_config import TABLES, RunConfig
 from spikeloop.coordinator.config.settings_builder import MAIN, Kinds
 from spikeloop.workers.fingerprint import fingerprint
+from spikeloop.workers.own_learner.function_learner import FunctionLearner
 
 
 def own_kinds(config: RunConfig) -> dict[str, str]:
@@ -72,6 +73,8 @@ def source(kind: str) -> str:
 
 
 def _text(found: Any, name: str) -> str:
+    if isinstance(found, type) and issubclass(found, FunctionLearner):
+        found = found.function
     try:
         return inspect.getsource(found)
     except (OSError, TypeError):  # a notebook is no file, so Python does not find its classes

@@ -198,7 +198,7 @@ class RunConfig:
         if type(self.strategy) not in STRATEGIES.values():
             return {}
         rng = np.random.default_rng(0)
-        return to_arrays(self.strategy.init(self.space, self.space.default_point(), rng))
+        return to_arrays(self.strategy.init(self.space, rng=rng, start=self.space.default_point()))
 
     def family_at(self, generation: int) -> TaskFamily:
         """The family that the search tasks of a generation, from 1, are drawn from."""

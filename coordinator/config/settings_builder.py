@@ -1,6 +1,7 @@
 """Build one validated object from one TOML table."""
 
 import importlib
+import inspect
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,6 +121,8 @@ def _what(found: Any, module: ModuleType, name: str) -> str:
         return f"no {name} in {module.__name__}{nearest(name, classes)}"
     if isinstance(found, type):
         return f"the class {name} ({defined_at(found)}), which is not derived from Settings"
+    if inspect.isfunction(found):
+        return f"the function {name}; to be a learner it needs the decorator spikeloop.learner"
     return f"a {type(found).__name__}"
 
 

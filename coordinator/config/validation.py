@@ -115,7 +115,7 @@ def _check_search(config: "RunConfig", source: str) -> None:
             raise ConfigError(f"{source}: [strategy] {key} must be <= {MAX_COUNT}, got {count}")
     rng = np.random.default_rng(0)
     with _named(source, "strategy"):
-        state = config.strategy.init(config.space, config.space.default_point(), rng)
+        state = config.strategy.init(config.space, rng=rng, start=config.space.default_point())
         n_candidates = config.strategy.ask(state, rng).n_candidates
     with _named(source, "run"):
         what = f"tasks times {n_candidates} candidates of a generation"

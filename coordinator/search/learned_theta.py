@@ -21,7 +21,8 @@ from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.manifest import describe_space
 from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Weights
+from spikeloop.workers.own_learner.theta import Theta
+from spikeloop.workers.space import Parameter, ParameterSpace, Weights
 
 Value = float | int | str | FloatArray
 """Of a real, an integer, a choice, or (*shape) of weights."""
@@ -29,8 +30,7 @@ Value = float | int | str | FloatArray
 
 def named_values(space: ParameterSpace, point: FloatArray) -> dict[str, Value]:
     """Give the physical values of a point, (n_dim,), by the names of their hyperparameters."""
-    values = space.decode(point[None, :]).values[0]
-    return {parameter.name: _value(parameter, values[own]) for parameter, own in space.slices()}
+    return dict(Theta(space.decode(point[None, :])))
 
 
 def theta_table(space: ParameterSpace, point: FloatArray) -> pa.Table:
@@ -66,14 +66,6 @@ def follows(run: RunFolder, written: pa.Table) -> bool:
         return False
     pairs = zip(written.to_pylist()[0].values(), expected.to_pylist()[0].values(), strict=True)
     return all(_agree(found, wanted) for found, wanted in pairs)
-
-
-def _value(parameter: Parameter, values: FloatArray) -> Value:
-    if isinstance(parameter, Weights):
-        return values.reshape(parameter.shape)
-    if isinstance(parameter, Choice):
-        return parameter.options[int(values[0])]
-    return int(values[0]) if isinstance(parameter, Integer) else float(values[0])
 
 
 def _column(parameter: Parameter, value: Any) -> pa.Array:

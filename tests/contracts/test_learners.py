@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from support.child_processes import printed
 from support.learner_cases import (
+    CASES,
     REWARDS,
     case,
     default_episodes,
@@ -25,13 +26,12 @@ from spikeloop.coordinator.check.learners import LEARNER_PROMISES, LearnerCase
 from spikeloop.coordinator.check.promises import CannotCheck
 from spikeloop.tasks.base import Interface, References
 from spikeloop.workers.base import N_CURVE_BINS
-from spikeloop.workers.learners import LEARNERS
 
 TAKES_ALL = {"brian_recurrent"}
 """Learners for which no family is unsuitable."""
 DETERMINISTIC = {"brian_liquid", "lsnn"}
 """Learners whose episodes hold nothing random in the family that they are tested in."""
-KINDS = [pytest.param(k, marks=pytest.mark.brian) if "brian" in k else k for k in LEARNERS]
+KINDS = [pytest.param(k, marks=pytest.mark.brian) if "brian" in k else k for k in CASES]
 
 
 @pytest.fixture(params=KINDS)
@@ -80,8 +80,8 @@ def test_episodes_of_any_length_have_a_full_curve(kind: str, n_steps: int) -> No
 def elsewhere() -> dict[str, str]:
     """``bits`` of every learner in another process, one for all because imports take seconds."""
     script = (
-        "import json; from test_learners import LEARNERS, bits; "
-        "print(json.dumps({kind: bits(kind) for kind in LEARNERS}))"
+        "import json; from test_learners import CASES, bits; "
+        "print(json.dumps({kind: bits(kind) for kind in CASES}))"
     )
     there = printed(script, cwd=Path(__file__).parent, PYTHONHASHSEED="99")
     found: dict[str, str] = json.loads(there)
@@ -115,7 +115,7 @@ def test_inputs_may_be_read_only(kind: str) -> None:
 def test_settings_round_trip_and_the_default_point_decodes_to_the_defaults(kind: str) -> None:
     learner = quick(kind)
     assert learner.kind == kind
-    assert LEARNERS[kind](**learner.model_dump(mode="json")) == learner
+    assert CASES[kind](**learner.model_dump(mode="json")) == learner
     values = default_values(learner, family_of(kind).interface)
     for parameter in values.space.parameters:
         value = values[parameter.name][0]

@@ -28,15 +28,15 @@ from spikeloop.workers.job import Population
 from spikeloop.workers.seeding import Purpose, stream
 from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
 
-SPACE = ParameterSpace(
-    (
-        Real("low", 0.0, 1.0, 0.3),
-        Real("high", "low", 1.0, 0.8),
-        Real("rate", 1e-4, 1.0, 0.01, scale="log"),
-        Integer("weight_u6", 0, 63, 35),
-        Choice("rule", ("a", "b", "c"), "b"),
-        Weights("readout", (2, 3), 0.5),
-    )
+SPACE = ParameterSpace.of(
+    {
+        "low": Real(0.0, 1.0, 0.3),
+        "high": Real("low", 1.0, 0.8),
+        "rate": Real(1e-4, 1.0, 0.01, scale="log"),
+        "weight_u6": Integer(0, 63, 35),
+        "rule": Choice(("a", "b", "c"), "b"),
+        "readout": Weights((2, 3), 0.5),
+    }
 )
 
 
@@ -102,12 +102,22 @@ def test_a_strategy_without_the_method_is_asked_for_its_number_of_candidates() -
     assert n_candidates(old, None) == 3
 
 
+def test_a_search_begins_at_the_default_point_unless_told_otherwise(
+    strategy: Strategy[Any],
+) -> None:
+    state = strategy.init(SPACE, stream(5, Purpose.INIT))
+    given = strategy.init(SPACE, stream(5, Purpose.INIT), SPACE.default_point())
+    for one, other in zip(to_arrays(state).values(), to_arrays(given).values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(strategy.recommend(state), SPACE.default_point())
+
+
 def test_values_of_populations_are_in_bounds(strategy: Strategy[Any]) -> None:
     state = begin(strategy)
     for g in range(5):
         recommended = strategy.recommend(state)
         pop, _ = generation(strategy, state, g)
-        values = SPACE.decode(np.concatenate([pop.rows(0, pop.n_candidates), recommended[None]]))
+        values = SPACE.decode(np.concatenate([pop.rows(), recommended[None]]))
         assert ((values["low"] >= 0) & (values["low"] <= values["high"])).all()
         assert (values["high"] <= 1).all()
         assert ((values["rate"] >= 1e-4) & (values["rate"] <= 1)).all()
@@ -129,7 +139,7 @@ def test_read_only_states_and_fitness_are_enough(strategy: Strategy[Any]) -> Non
 def test_another_generator_asks_for_other_points(strategy: Strategy[Any]) -> None:
     state = advance(strategy, begin(strategy), 0, 3)
     one, other = (strategy.ask(state, stream(seed, Purpose.ASK, 3)) for seed in (5, 6))
-    same = np.array_equal(one.rows(0, one.n_candidates), other.rows(0, other.n_candidates))
+    same = np.array_equal(one.rows(), other.rows())
     assert same == (strategy.kind in DETERMINISTIC)
 
 
@@ -182,7 +192,11 @@ SMALL_SPACES = {"grid", "cross_entropy_published"}
 def test_a_hundred_thousand_weights_cost_no_square_array(kind: str) -> None:
     """It would have 80 GB."""
     cls: Any = STRATEGIES[kind]
-    space = ParameterSpace((Weights("w", (100_000,), 1.0),))
+    space = ParameterSpace.of(
+        {
+            "w": Weights((100_000,), 1.0),
+        }
+    )
     few = {"population_size": 12, "n_pairs": 6}
     strategy = cls(**{name: n for name, n in few.items() if name in cls.model_fields})
     case = case_of(strategy, space)
@@ -195,9 +209,9 @@ def test_a_hundred_thousand_weights_cost_no_square_array(kind: str) -> None:
 def test_the_first_generation_holds_the_start_or_is_mirrored_about_it(kind: str) -> None:
     strategy, start = STRATEGIES[kind](), SPACE.default_point() + 0.01
     population = strategy.ask(
-        strategy.init(SPACE, start, stream(5, Purpose.INIT)), stream(5, Purpose.ASK)
+        strategy.init(SPACE, stream(5, Purpose.INIT), start), stream(5, Purpose.ASK)
     )
-    points = population.rows(0, population.n_candidates)
+    points = population.rows()
     if isinstance(population, MirroredGaussian):
         np.testing.assert_allclose(population.center, start)
     else:
@@ -297,7 +311,7 @@ def test_all_values_that_may_be_tuned_give_valid_settings(strategy: Strategy[Any
     cls: Any = type(strategy)
     for values in named_values(cls.tunable, 50):
         settings = cls.model_validate(settings_of(values))
-        state = settings.init(SPACE, SPACE.default_point(), stream(5, Purpose.INIT))
+        state = settings.init(SPACE, stream(5, Purpose.INIT))
         assert settings.ask(state, stream(5, Purpose.ASK)).n_candidates >= 1
     assert cls.model_validate(settings_of(defaults(cls.tunable))) == strategy
 
@@ -309,7 +323,7 @@ def test_state_with_other_fields_is_refused(strategy: Strategy[Any]) -> None:
         from_arrays(strategy.State, arrays)
 
 
-BOX = ParameterSpace(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(7)))
+BOX = ParameterSpace(tuple(Real(0.0, 1.0, 0.5, name=f"x{i}") for i in range(7)))
 
 
 def reached(strategy: Strategy[Any], seed: int, n_generations: int) -> float:
@@ -327,10 +341,10 @@ def reached(strategy: Strategy[Any], seed: int, n_generations: int) -> float:
     def slope(points: FloatArray) -> FloatArray:  # inside the box
         return -height(points)[:, None] * (points - top) / width**2
 
-    state = strategy.init(BOX, BOX.default_point(), rng)
+    state = strategy.init(BOX, rng)
     for _ in range(n_generations):
         pop = strategy.ask(state, rng)
-        points = pop.rows(0, pop.n_candidates)
+        points = pop.rows()
         fitness = height(points) + 0.06 * rng.standard_normal(pop.n_candidates)
         gradient = slope(points) if wants_gradient(strategy) else None
         state = strategy.tell(state, pop, Evaluation(fitness, gradient), rng)

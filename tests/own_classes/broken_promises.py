@@ -101,7 +101,7 @@ class Guesser(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         del interface
-        return ParameterSpace((Real("p", 0.0, 1.0, 0.5),))
+        return ParameterSpace.of({"p": Real(0.0, 1.0)})
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         n_steps, returns = tasks.interface.n_steps, np.zeros(seeds.shape)

@@ -7,6 +7,7 @@ slow for that, or that needs another family, has a row in ``SETTINGS`` or ``FAMI
 from typing import Any
 
 import numpy as np
+from episode_learners import DeltaRule, delta_rule
 
 from spikeloop.coordinator.check.learners import LearnerCase
 from spikeloop.tasks.base import Interface, TaskFamily
@@ -15,6 +16,13 @@ from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Episodes, Learner
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import Parameters
+
+CASES: dict[str, type[Learner]] = {
+    **LEARNERS,
+    "delta_rule": delta_rule,
+    "DeltaRule": DeltaRule,
+}
+"""The learners of the table, and two that are written for one episode."""
 
 N_STEPS = 80
 SMALL = RandomMdp(n_states=4, n_actions=3, n_steps=N_STEPS)
@@ -77,7 +85,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def quick(kind: str, **changes: Any) -> Learner:
     """The learner of that kind, with its row of ``SETTINGS`` and then these changes."""
-    return LEARNERS[kind](**{**SETTINGS.get(kind, {}), **changes})
+    return CASES[kind](**{**SETTINGS.get(kind, {}), **changes})
 
 
 def family_of(kind: str, n_steps: int = N_STEPS) -> TaskFamily:

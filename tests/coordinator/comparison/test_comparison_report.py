@@ -181,11 +181,11 @@ def test_a_strategy_has_one_colour_and_tuned_variants_are_solid(made: Path) -> N
     assert [styles[variant].line for variant in ("evolution", "evolution_tuned")] == ["--", "-"]
 
 
-SPACE = ParameterSpace(
-    (
-        Choice("population_size", ("12", "24", "48"), "48"),
-        Real("sigma", 0.05, 0.4, 0.15, scale="log"),
-    )
+SPACE = ParameterSpace.of(
+    {
+        "population_size": Choice(("12", "24", "48"), "48"),
+        "sigma": Real(0.05, 0.4, 0.15, scale="log"),
+    }
 )
 
 
@@ -215,7 +215,7 @@ def test_the_setting_that_matters_is_the_important_one(important: str) -> None:
 def test_importance_needs_enough_trials_that_differ_within_the_space() -> None:
     assert importances(study_of(planted(ENOUGH - 1, "sigma"), SPACE)) is None
     assert importances(study_of(planted(60, "sigma").assign(value=0.5), SPACE)) is None
-    for changed in (Real("sigma", 0.2, 0.4, 0.3), Real("step", 0.2, 0.4, 0.3)):
+    for changed in (Real(0.2, 0.4, 0.3, name="sigma"), Real(0.2, 0.4, 0.3, name="step")):
         with pytest.raises(ValueError):
             study_of(planted(60, "sigma"), ParameterSpace((changed, SPACE.parameters[0])))
 

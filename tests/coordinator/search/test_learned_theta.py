@@ -23,14 +23,14 @@ from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weigh
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
-SPACE = ParameterSpace(
-    (
-        Real("tau", 1.0, 100.0, 10.0, "ms", "log", "of the membrane"),
-        Real("gain", 0.0, 1.0, 0.25),
-        Integer("code", 0, 63, 31, "LSB"),
-        Choice("rule", ("stdp", "rstdp"), "stdp"),
-        Weights("w", (2, 3), 0.5, "nA"),
-    )
+SPACE = ParameterSpace.of(
+    {
+        "tau": Real(1.0, 100.0, 10.0, "ms", "log", "of the membrane"),
+        "gain": Real(0.0, 1.0, 0.25),
+        "code": Integer(0, 63, 31, "LSB"),
+        "rule": Choice(("stdp", "rstdp"), "stdp"),
+        "w": Weights((2, 3), 0.5, "nA"),
+    }
 )
 POINT = np.array([0.75, 0.5, 0.999, 0.9, *np.arange(6.0)])
 NAME = "theta/part-000003.parquet"
@@ -141,7 +141,7 @@ def test_the_terminal_shows_values_defaults_units_and_ranges() -> None:
 
 
 def test_a_terminal_shows_the_first_of_very_many() -> None:
-    space = ParameterSpace(tuple(Real(f"p{i}", 0.0, 1.0, 0.5) for i in range(60)))
+    space = ParameterSpace.of({f"p{i}": Real(0.0, 1.0) for i in range(60)})
     console = Console(width=110)
     with console.capture() as captured:
         rows = theta_table.theta_rows(space, space.default_point())

@@ -114,11 +114,11 @@ class ChipAgent(Settings):
         require_tables(interface, self.kind)
         require_neurons(interface)
         inhibition = Real(
-            "inhibition",
             0.1 * MAX_WEIGHT_U6,
             MAX_WEIGHT_U6,
             0.55 * MAX_WEIGHT_U6,
             "code",
+            name="inhibition",
             description="weight between actions",
         )
         space = ParameterSpace(
@@ -178,7 +178,7 @@ class ChipAgent(Settings):
                     f"{p.name} is searched in [{p.low}, {p.high}] and starts from "
                     f"circuit.{circuit_field(p.name)}, got {default}"
                 )
-            parameters.append(Integer(p.name, p.low, p.high, default, p.unit, p.description))
+            parameters.append(Integer(p.low, p.high, default, p.unit, p.description, name=p.name))
         return parameters
 
     def memory_map(self, interface: Interface) -> MemoryMap:

@@ -22,7 +22,6 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes, Package
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.simulator import BRIAN2
 from spikeloop.workers.brian.targets import OpenLoopTarget
 from spikeloop.workers.input_channels import InputChannels
@@ -35,6 +34,7 @@ from spikeloop.workers.learners.reservoir.network import (
     weighted,
 )
 from spikeloop.workers.philox import Stream
+from spikeloop.workers.rollout import Rollout
 from spikeloop.workers.space import Parameter, Parameters, ParameterSpace, Real, Weights
 from spikeloop.workers.time_steps import whole_steps
 
@@ -119,10 +119,10 @@ class BrianRecurrent(Settings):
         ]
         found += [
             Real(
-                f"{name}_factor",
                 1 / LARGEST_FACTOR,
                 LARGEST_FACTOR,
                 1.0,
+                name=f"{name}_factor",
                 scale="log",
                 description=f"{name} of all neurons, times this",
             )
@@ -168,7 +168,7 @@ class BrianRecurrent(Settings):
             "readout_weights": ((n, interface.n_actions), self.readout_gain / n**0.5),
         }
         return {
-            name: Weights(name, shape, scale, description=f"deviations of {name}")
+            name: Weights(shape, scale, name=name, description=f"deviations of {name}")
             for name, (shape, scale) in arrays.items()
         }
 
