@@ -53,6 +53,7 @@ def configure(
     Raises:
         ConfigError: one line that names the source, the table, the key and what is allowed.
     """
+    settings = {name: value for name, value in settings.items() if value is not None}
     tables = tables_of(
         config,
         settings,

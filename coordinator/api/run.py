@@ -39,7 +39,7 @@ def run(
 ) -> Run:
     """Run one outer loop, or go on with it, or give what it has found.
 
-        run = sl.run("mdp_chip.toml", strategy={"sigma": 0.1}, seed=2)
+        run = sl.run("mdp_evolution.toml", strategy={"sigma": 0.1}, seed=2)
         run = sl.run(
             family=sl.RandomMdp(),
             learner=sl.ChipAgent(),

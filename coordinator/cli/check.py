@@ -9,7 +9,7 @@ from spikeloop.coordinator.formatting import printable
 
 
 def check(config: ConfigPath, sets: Sets = None, as_json: Json = False) -> None:
-    """Check that family, learner and strategy keep the promises that a run relies on."""
+    """Check that own classes keep the promises that runs rely on."""
     from spikeloop.coordinator.api.configure import configure
     from spikeloop.coordinator.check.check_config import check as examine
     from spikeloop.coordinator.check.check_report import CheckReport, describe
