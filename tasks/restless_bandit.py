@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.bandit import COUNTS, LEAST_UNIFORM, Counts
-from spikeloop.tasks.base import FloatArray, Interface, References
+from spikeloop.tasks.base import Chooser, FloatArray, Interface, References
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
@@ -127,6 +127,10 @@ class RestlessTasks(FamilyBatch[RestlessBandit]):
     def with_expected_rewards(self) -> Self:
         """Return the same bandits whose returns add expected rewards."""
         return replace(self, family=self.family.model_copy(update={"counts": "expected"}))
+
+    def optimal_policy(self) -> Chooser:
+        """Return the policy that pulls the best arm of each step."""
+        return lambda step, task, observed: self.mean[task, step].argmax(axis=1)
 
     def program(self) -> "RestlessProgram":
         """Return the rules."""

@@ -6,9 +6,20 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.tasks.base import FloatArray, IntArray, Interface, References, TaskBatch
+from spikeloop.tasks.base import (
+    Chooser,
+    FloatArray,
+    IntArray,
+    Interface,
+    References,
+    TaskBatch,
+)
 from spikeloop.tasks.program import Arrays, ProgramBatch, TaskProgram
-from spikeloop.tasks.references.finite_horizon import optimal_return, random_return
+from spikeloop.tasks.references.finite_horizon import (
+    optimal_actions,
+    optimal_return,
+    random_return,
+)
 
 
 def require_tables(interface: Interface, learner: str) -> None:
@@ -17,7 +28,7 @@ def require_tables(interface: Interface, learner: str) -> None:
         raise ValueError(f"{learner} needs tasks given as tables, as random_mdp and maze are")
 
 
-def as_tables(tasks: TaskBatch, learner: str) -> "TabularTasks":
+def tables_of(tasks: TaskBatch, learner: str) -> "TabularTasks":
     """Return a batch as tables, for the learner of that name.
 
     Raises:
@@ -113,6 +124,14 @@ class TabularTasks(ProgramBatch):
         """
         tables = (self.transition, self.expected_reward(), self.start_state, self.n_steps)
         return References(random=random_return(*tables), optimal=optimal_return(*tables))
+
+    def optimal_policy(self) -> Chooser:
+        """Return the policy of the largest expected return over the steps that are left.
+
+        It is given the states themselves, also where some look the same.
+        """
+        actions = optimal_actions(self.transition, self.expected_reward(), self.n_steps)
+        return lambda step, task, state: actions[step, task, state]
 
     def program(self) -> "TabularProgram":
         """Return the rules."""

@@ -46,7 +46,11 @@ class Busy(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         del interface
-        return ParameterSpace((Weights("weight", (self.n_dim,), 1.0),))
+        return ParameterSpace.of(
+            {
+                "weight": Weights((self.n_dim,), 1.0),
+            }
+        )
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Spins for processor time: being displaced by other processes must not count as work."""
@@ -83,7 +87,7 @@ def generation_s(
 @contextmanager
 def opened(target: Target) -> Iterator[WorkerPool]:
     warm_up = Job(grid(0.0, 0), Tile(0, 1, 0, 1))
-    with target.open(warm_up, StopSignal(), Path(__file__).parent) as pool:
+    with target.open([warm_up], StopSignal(), Path(__file__).parent) as pool:
         yield pool
 
 

@@ -24,6 +24,7 @@ from spikeloop.coordinator.config.run_config import (
     TransferSettings,
 )
 from spikeloop.coordinator.config.stopping import StopSettings
+from spikeloop.coordinator.config.tracking import TrackingSettings
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.store.run_folder import RunFolder
@@ -47,7 +48,11 @@ class Sleeping(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         del interface
-        return ParameterSpace((Weights("weight", (8,), 1.0),))
+        return ParameterSpace.of(
+            {
+                "weight": Weights((8,), 1.0),
+            }
+        )
 
     def durations(self, seeds: SeedArray) -> FloatArray:
         """Seconds of the episodes with these seeds, in their shape."""
@@ -135,6 +140,7 @@ def configuration(
         transfer=TransferSettings(monitor_every=0),
         deploy=DeploySettings(),
         stop=StopSettings(),
+        tracking=TrackingSettings(),
         working_dir=HERE,
     )
 

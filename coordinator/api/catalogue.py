@@ -11,6 +11,7 @@ from spikeloop.coordinator.config.setting_errors import allowed, nearest
 from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store.manifest import describe_space
+from spikeloop.coordinator.sweep.sweep_config import SweepSettings
 from spikeloop.tasks import FAMILIES
 from spikeloop.workers.base import Unavailable
 
@@ -23,7 +24,7 @@ PLURALS = {
     "strategy": "strategies",
     "target": "targets",
 }
-RULES: dict[str, Any] = {**run_config.TABLES, **COMMANDS}
+RULES: dict[str, Any] = {**run_config.TABLES, **COMMANDS, "sweep": SweepSettings}
 TABLES: dict[str, dict[str, type[Any]]] = {
     PLURALS[name]: dict(rule.table) for name, rule in RULES.items() if isinstance(rule, Kinds)
 }
@@ -33,19 +34,27 @@ FIXED: dict[str, type[Any]] = {
 """Tables of a configuration that have no kinds."""
 
 
-def entries(what: str = "") -> list[dict[str, Any]]:
+def entries(what: str = "", only: str = "") -> list[dict[str, Any]]:
     """Give one entry a kind: table, name, first docstring line, settings and hyperparameters.
 
     A learner that cannot be used here has no hyperparameters, and the reason as "unavailable".
+    ``only`` is the one kind of the table ``what`` that is asked for.
     """
+    known = [*TABLES, "compatibility"]
     if what and what not in TABLES:
-        raise ConfigError(f"list {what}: must be one of {', '.join(TABLES)}{nearest(what, TABLES)}")
+        raise ConfigError(f"list {what}: must be one of {', '.join(known)}{nearest(what, known)}")
+    if only and only not in TABLES[what]:
+        kinds = TABLES[what]
+        raise ConfigError(
+            f"list {what} {only}: must be one of {', '.join(kinds)}{nearest(only, kinds)}"
+        )
     fixed = [_entry("configuration", f"[{name}]", cls) for name, cls in FIXED.items() if not what]
     return fixed + [
         _entry(table, kind, cls)
         for table, kinds in TABLES.items()
         if what in ("", table)
         for kind, cls in kinds.items()
+        if only in ("", kind)
     ]
 
 
@@ -82,7 +91,7 @@ def _entry(table: str, kind: str, cls: type[Any]) -> dict[str, Any]:
     return {
         "table": table,
         "kind": kind,
-        "about": (cls.__doc__ or "").strip().splitlines()[0],
+        "about": (cls.__doc__ or "").strip().splitlines()[0].replace("``", "`"),
         "settings": _settings(cls),
         "hyperparameters": hyperparameters,
         "unavailable": unavailable,

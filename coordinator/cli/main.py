@@ -11,7 +11,9 @@ from typing import Annotated
 
 import typer
 
+import spikeloop
 from spikeloop.coordinator.cli import submit as remote
+from spikeloop.coordinator.cli.check import check
 from spikeloop.coordinator.cli.chip import app as chip_app
 from spikeloop.coordinator.cli.compare import compare
 from spikeloop.coordinator.cli.doctor import doctor
@@ -21,11 +23,14 @@ from spikeloop.coordinator.cli.fetch import fetch
 from spikeloop.coordinator.cli.interpret import interpret
 from spikeloop.coordinator.cli.kubernetes import kubernetes
 from spikeloop.coordinator.cli.list import list_
+from spikeloop.coordinator.cli.new import new
+from spikeloop.coordinator.cli.options import help_without_command
 from spikeloop.coordinator.cli.plan import plan
 from spikeloop.coordinator.cli.report import report
 from spikeloop.coordinator.cli.resume import resume
 from spikeloop.coordinator.cli.run import run
 from spikeloop.coordinator.cli.slurm import slurm
+from spikeloop.coordinator.cli.sweep import sweep
 from spikeloop.coordinator.cli.terminal import outlive_terminal
 from spikeloop.coordinator.cli.transfer import transfer
 from spikeloop.coordinator.cli.verify import verify
@@ -34,16 +39,14 @@ from spikeloop.coordinator.errors import ConfigError
 
 app = typer.Typer(
     name="spikeloop",
-    add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(run, resume, compare, transfer),
+    *(new, plan, run, resume, compare, sweep, transfer),
     *(watch, report, export, verify, interpret),
     *(remote.submit, remote.status, remote.logs, remote.stop, fetch, slurm, kubernetes),
-    *(plan, list_, doctor),
+    *(check, list_, doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(chip_app, name="chip")
@@ -54,9 +57,25 @@ RENAMED = {"lives": "interpret", "policies": "interpret"}
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback behind an error line")]
 
 
-@app.callback()
-def options(debug: Debug = False) -> None:
-    """Learning to learn with spiking networks."""
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spikeloop {spikeloop.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="show the version"),
+]
+
+
+@app.callback(invoke_without_command=True)
+def options(context: typer.Context, debug: Debug = False, version: Version = False) -> None:
+    """Teach spiking networks and neuromorphic chips to learn.
+
+    To begin: spikeloop new my_search, then the command that it prints.
+    """
+    help_without_command(context)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -83,7 +102,14 @@ def _code(arguments: list[str]) -> int:
             raise ConfigError("arguments must not contain the character NUL")
         if arguments and (new := RENAMED.get(arguments[0])):
             raise ConfigError(f"{arguments[0]}: is now spikeloop {new}; see spikeloop {new} --help")
-        code: int = app([a for a in arguments if a != "--debug"], standalone_mode=False) or 0
+        code: int = (
+            app(
+                [a for a in arguments if a != "--debug"],
+                prog_name="spikeloop",
+                standalone_mode=False,
+            )
+            or 0
+        )
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  flushed by the interpreter at exit

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-RUNS = "SPIKELOOP_RUNS"
-"""Environment variable that names the folder for run folders, in place of ``--out``."""
+from spikeloop.coordinator.api.run_folders import RUNS
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
@@ -35,8 +34,29 @@ Address = Annotated[
         "--address", metavar="HOST:PORT", help="a running Ray cluster; auto: on this machine"
     ),
 ]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="TRACKER",
+        help="show the run in tensorboard, wandb or mlflow, in place of tracking.kinds",
+    ),
+]
 Trust = Annotated[
     bool,
     typer.Option("--trust", help="let it use its author's own classes, cluster and database"),
 ]
+Over = Annotated[
+    list[str] | None,
+    typer.Option("--over", metavar="TABLE.KEY=VALUES", help="values to try, such as 0.1,0.2"),
+]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", min=1, help="runs of each setting, paired by seed")
+]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+
+
+def help_without_command(context: typer.Context) -> None:
+    """Show the help of a group of commands that was called without one."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

@@ -19,6 +19,7 @@ from spikeloop.coordinator.config.limits import Count, Seed, Share, TwoOrMore, r
 from spikeloop.coordinator.config.racing_schedule import generation_edges, halving_edges, n_halvings
 from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.config.stopping import StopSettings
+from spikeloop.coordinator.config.tracking import TrackingSettings
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.coordinator.strategies.base import Strategy, to_arrays
 from spikeloop.tasks import FAMILIES
@@ -177,6 +178,7 @@ class RunConfig:
     transfer: TransferSettings
     deploy: DeploySettings
     stop: StopSettings
+    tracking: TrackingSettings
     working_dir: Path | None = None
     """Folder of the user's own classes, where there are any."""
     stages: tuple[TaskFamily, ...] = ()
@@ -196,7 +198,7 @@ class RunConfig:
         if type(self.strategy) not in STRATEGIES.values():
             return {}
         rng = np.random.default_rng(0)
-        return to_arrays(self.strategy.init(self.space, self.space.default_point(), rng))
+        return to_arrays(self.strategy.init(self.space, rng=rng, start=self.space.default_point()))
 
     def family_at(self, generation: int) -> TaskFamily:
         """The family that the search tasks of a generation, from 1, are drawn from."""
@@ -221,15 +223,28 @@ class RunConfig:
         return tables
 
 
-FAMILY = Kinds("family", FAMILIES, needs="sample")
+FAMILY = Kinds("family", FAMILIES, needs=("kind", "interface", "sample"))
 TABLES: dict[str, Kinds | type[Settings]] = {
     "run": RunSettings,
     "family": FAMILY,
-    "learner": Kinds("learner", LEARNERS, needs="run_episodes"),
-    "strategy": Kinds("strategy", STRATEGIES, needs="tell"),
-    "target": Kinds("target", TARGETS, needs="open"),
+    "learner": Kinds("learner", LEARNERS, needs=("kind", "space", "run_episodes")),
+    "strategy": Kinds(
+        "strategy",
+        STRATEGIES,
+        needs=("kind", "State", "init", "ask", "tell", "recommend", "summary"),
+    ),
+    "target": Kinds("target", TARGETS, needs=("kind", "open")),
     "transfer": TransferSettings,
     "deploy": DeploySettings,
     "stop": StopSettings,
+    "tracking": TrackingSettings,
 }
-OPTIONAL = {"target": {"kind": "local"}, "transfer": {}, "deploy": {}, "stop": {}}
+OPTIONAL = {
+    "strategy": {"kind": "evolution"},
+    "target": {"kind": "local"},
+    "transfer": {},
+    "deploy": {},
+    "stop": {},
+    "tracking": {},
+}
+"""What stands for a table that is left out."""

@@ -54,9 +54,8 @@ CAPTIONS = {
 }
 
 
-def comparison_page(folder: Path, trust: bool = False) -> Page:
-    """Build the report of a comparison; own classes are loaded as by ``read_config``."""
-    config = session.read_config(folder, trust)
+def comparison_page(config: ComparisonConfig, folder: Path) -> Page:
+    """Build the report of a comparison; ConfigError if it is not finished."""
     if not (folder / "results.parquet").exists():
         raise ConfigError(
             f"{folder}: the comparison is not finished; continue it by: "
@@ -162,7 +161,12 @@ def _results_table(results: pd.DataFrame) -> Table:
 def _differences(found: Findings, drawn: Mapping[str, Drawing]) -> Iterator[Block]:
     if "differences" in drawn:
         yield drawn["differences"]
-    yield table_of(
+    yield differences_table(found)
+
+
+def differences_table(found: Findings) -> Table:
+    """Show the planned comparisons with their tests."""
+    return table_of(
         "Mean difference of held-out scores, paired by seed, with its 95 % BCa interval; exact "
         "Wilcoxon signed-rank test, p corrected by Holm over all rows; effect is the rank-biserial "
         "correlation; detectable is the difference that this test finds four times in five",

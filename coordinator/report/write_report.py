@@ -1,22 +1,26 @@
-"""``report.html``: one file that shows a run or a comparison, figures included."""
+"""``report.html``: one file that shows a run, a comparison or a sweep, figures included."""
 
 from pathlib import Path
 
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.page import Page, render
 from spikeloop.coordinator.store import atomic_files
-from spikeloop.coordinator.store.folder_kind import holds_comparison
+from spikeloop.coordinator.store.folder_kind import kind_of
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 
 
 def write_report(folder: Path, out: Path | None = None, trust: bool = False) -> Path:
-    """Write the report of a run or of a comparison, by default ``report.html`` in its folder.
+    """Write the report of a run, a comparison or a sweep, by default ``report.html`` in its folder.
 
     With ``trust`` the own classes are loaded that its configuration names.
     """
-    path = out or folder / "report.html"
-    text = render(_page(folder, trust))
+    return write_page(_page(folder, trust), out or folder / "report.html")
+
+
+def write_page(page: Page, path: Path) -> Path:
+    """Write a page as an HTML file."""
+    text = render(page)
     try:
         atomic_files.write_bytes(path, text.encode())
     except OSError as error:
@@ -25,10 +29,17 @@ def write_report(folder: Path, out: Path | None = None, trust: bool = False) -> 
 
 
 def _page(folder: Path, trust: bool) -> Page:
-    if holds_comparison(folder):
+    kind = kind_of(folder)
+    if kind == "comparison":
+        from spikeloop.coordinator.comparison.session import read_config
         from spikeloop.coordinator.report.comparison_report import comparison_page
 
-        return comparison_page(folder, trust)
+        return comparison_page(read_config(folder, trust), folder)
+    if kind == "sweep":
+        from spikeloop.coordinator.report.sweep_report import sweep_page
+        from spikeloop.coordinator.sweep import session
+
+        return sweep_page(session.read_config(folder, trust), folder)
     from spikeloop.coordinator.report.run_report import run_page
 
     return run_page(read_run(RunStore.open(folder).as_of_now(), trust))

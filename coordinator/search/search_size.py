@@ -23,7 +23,7 @@ def initial_state(config: RunConfig, generation: int | None = None) -> Any:
     else:
         rng = stream(config.run.seed, Purpose.INIT, generation)
         start = space.sample(1, rng)[0]
-    return config.strategy.init(space, start, rng)
+    return config.strategy.init(space, rng=rng, start=start)
 
 
 def n_candidates(config: RunConfig, state: Any = None) -> int:
@@ -34,6 +34,12 @@ def n_candidates(config: RunConfig, state: Any = None) -> int:
 def generation_episodes(config: RunConfig, state: Any = None) -> int:
     """Count the episodes of the generation that follows a state, or of the first one."""
     return racing_schedule.n_episodes(n_candidates(config, state), config.run.edges)
+
+
+def generation_jobs(config: RunConfig) -> int:
+    """Count the jobs of the first round of a generation, which may all run at the same time."""
+    run = config.run
+    return -(-n_candidates(config) // run.tile_candidates) * -(-run.edges[0] // run.tile_tasks)
 
 
 def max_generations(config: RunConfig) -> int:

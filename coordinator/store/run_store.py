@@ -6,6 +6,7 @@
     episodes/         part-000012.parquet   one row an episode
     curves/           part-000010.parquet   held-out episodes of the recommended point
     finalists/        part-000030.parquet   episodes of the points that raced to be deployed
+    theta/            part-000030.parquet   the learned Θ, one row with units
     transfer/         part-000000.parquet   held-out episodes before and after, named by seed
     other_transfers/  seed-000005-tasks-000010-generation-000030.parquet
                       held-out episodes on other tasks than the run's own, or another number of them
@@ -44,12 +45,12 @@ class RunStore:
 
     Attributes:
         folder: the run folder.
-        after_commit: called with the generation that was committed.
+        after_commit: each is called with the generation that was committed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.after_commit: Callable[[int], None] = lambda generation: None
+        self.after_commit: list[Callable[[int], None]] = []
         self._last: int | None = None
         self._manifest: dict[str, Any] | None = None
 
@@ -156,7 +157,8 @@ class RunStore:
                 self.write_part(self.part_path(name, generation), parts[name])
         path = self.state_path(generation)
         atomic_files.write_arrays(path, state, self._place(path))
-        self.after_commit(generation)
+        for call in self.after_commit:
+            call(generation)
 
     def other_transfer_path(self, seed: int, tasks: int, generation: int) -> Path:
         """Give the file of a transfer evaluation that is not the run's own.

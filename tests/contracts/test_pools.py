@@ -16,37 +16,52 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from episode_learners import fragile
 from failing_learner import Echo
 from support.paths import OWN_CLASSES
 from support.ray_nodes import ray_cluster_of
+from support.shared_caller import SharedByTwo
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.cluster.targets import TARGETS
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.base import Learner
 from spikeloop.workers.evaluate import evaluate
 from spikeloop.workers.job import Grid, Job, JobResult, Outcome, Status, Tile, cut
+from spikeloop.workers.own_learner.function_learner import learner
+from spikeloop.workers.own_learner.task import Task
+from spikeloop.workers.own_learner.theta import Theta
 from spikeloop.workers.seeding import TaskSet
+from spikeloop.workers.space import Real
 
 FAMILY = RandomMdp(n_states=2, n_actions=2, n_steps=5)
 SETTINGS: dict[str, dict[str, Any]] = {"local": {"workers": 2, "dashboard": False}}
 """Settings that differ from a target's defaults."""
 
 
-def parameter(target: str) -> Any:
-    """A parameter of ``opened``; "local", with the same pool, stands for "ray" in a default run."""
-    marks = [] if target == "inline" else [pytest.mark.ray]
-    marks += [pytest.mark.exhaustive] if target == "ray" else []
-    return pytest.param(target, marks=marks)
+WAYS = [*TARGETS, *(f"{target} shared" for target in TARGETS)]
+"""Each target's pool, alone and shared with another caller."""
+
+
+def parameter(way: str) -> Any:
+    """A parameter of ``opened``.
+
+    "local", with the same pool, stands for "ray" in a default run, and "inline shared" for all
+    pools that are shared.
+    """
+    marks = [] if way.startswith("inline") else [pytest.mark.ray]
+    marks += [pytest.mark.exhaustive] if way in ("ray", "ray shared", "local shared") else []
+    return pytest.param(way, marks=marks)
 
 
 on_ray = pytest.mark.parametrize(
-    "opened", [parameter(target) for target in TARGETS if target != "inline"], indirect=True
+    "opened", [parameter(way) for way in WAYS if not way.startswith("inline")], indirect=True
 )
 
 
-def grid(learner: Echo, n_candidates: int = 8, n_tasks: int = 3, n_extra: int = 0) -> Grid:
+def grid(learner: Learner, n_candidates: int = 8, n_tasks: int = 3, n_extra: int = 0) -> Grid:
     """Parameter a rises from 0 to 1 over the candidates, so the last ones are the broken ones.
 
     ``n_extra`` rows that no job asks for make the population large on the wire.
@@ -69,15 +84,17 @@ class Opened:
         return outcomes
 
 
-@pytest.fixture(scope="module", params=[parameter(target) for target in TARGETS])
+@pytest.fixture(scope="module", params=[parameter(way) for way in WAYS])
 def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
-    name, settings = request.param, dict(SETTINGS.get(request.param, {}))
+    name, _, shared = request.param.partition(" ")
+    settings = dict(SETTINGS.get(name, {}))
     warm_up, stop = Job(grid(Echo()), Tile(0, 1, 0, 1)), StopSignal()
     with ExitStack() as stack:
         if name == "ray":
             settings["address"] = stack.enter_context(ray_cluster_of(1, 1)).address
         target = TARGETS[name](**settings)
-        yield Opened(stack.enter_context(target.open(warm_up, stop, OWN_CLASSES)), stop)
+        pool = stack.enter_context(target.open([warm_up], stop, OWN_CLASSES))
+        yield Opened(SharedByTwo(pool, cut(grid(Echo()), 8, 3, "other")) if shared else pool, stop)
 
 
 def assert_same_episodes(one: JobResult, other: JobResult) -> None:
@@ -234,3 +251,37 @@ def test_episodes_that_hang_are_reported(opened: Opened, monkeypatch: pytest.Mon
     assert_only_last_candidate_failed(outcomes, Status.TIMED_OUT)
     assert outcomes[-1].attempts.max() in (2, 3)  # a third, if an idle worker tried it as well
     assert "5 s" in outcomes[-1].result.failures[0].message
+
+
+@on_ray
+def test_a_function_whose_worker_dies_in_the_middle_of_an_episode_gives_the_same_episodes(
+    opened: Opened, tmp_path: Path
+) -> None:
+    broken, sound = (
+        cut(grid_of_function(fragile(**settings)), 2, 3, "")
+        for settings in ({"once_in": str(tmp_path)}, {})
+    )
+    outcomes = opened.run(broken)
+    for outcome, job in zip(outcomes, sound, strict=True):
+        assert_same_episodes(outcome.result, evaluate(job))
+    assert max(outcome.attempts.max() for outcome in outcomes) >= 2
+
+
+@on_ray
+def test_a_function_that_no_module_has_travels_to_the_workers(opened: Opened) -> None:
+    @learner(space={"a": Real(0, 1)})
+    def here(theta: Theta, task: Task, rng: np.random.Generator) -> float:
+        return float(theta.a + rng.random() + OFFSET)
+
+    jobs = cut(grid_of_function(here()), 2, 3, "")
+    for outcome, job in zip(opened.run(jobs), jobs, strict=True):
+        assert_same_episodes(outcome.result, evaluate(job))
+
+
+def grid_of_function(learner: Learner) -> Grid:
+    points = np.linspace(0.0, 1.0, 4)[:, None]
+    return Grid(FAMILY, learner, Explicit(points), 3, 1, TaskSet.SEARCH, index=0)
+
+
+OFFSET = 0.25
+"""A global that a function which travels takes with it."""

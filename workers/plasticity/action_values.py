@@ -57,12 +57,14 @@ def action_values(n_states: int, n_actions: int, initial: float, low: float) -> 
 
 def code_low() -> Real:
     """Return the hyperparameter of the code of a value of 0."""
-    return Real("code_low", 0, MAX_LOW_U6, LOW_U6, "code", description="weight of a value of 0")
+    return Real(
+        0, MAX_LOW_U6, LOW_U6, "code", name="code_low", description="weight of a value of 0"
+    )
 
 
 def initial_value() -> Real:
     """Return the hyperparameter of the initial value; the published one is 0.75."""
-    return Real("initial_value", 0, 1, 0.75, description="all values at first")
+    return Real(0, 1, 0.75, name="initial_value", description="all values at first")
 
 
 def rate_q15(rate: float) -> int:

@@ -29,9 +29,7 @@ class Fictive(Settings):
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return those of ``incremental``, and f."""
-        fictive = Real(
-            "fictive", 0, 1, 0.5, description="f, part of η by which the other actions move"
-        )
+        fictive = Real(0, 1, 0.5, name="fictive", description="f, part of η for the others")
         return (*Incremental().parameters(interface), fictive)
 
     def cycles(self, n_actions: int) -> int:

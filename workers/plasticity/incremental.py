@@ -67,8 +67,8 @@ class Incremental(Settings):
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return η, κ, the initial value and the code of a value of 0."""
         return (
-            Real("learning_rate", 0, MAX_RATE, MAX_RATE / 2, description="first η of an action"),
-            Real("rate_decay", 0, 1, 0.9, description="κ, what a choice leaves of η"),
+            Real(0, MAX_RATE, MAX_RATE / 2, name="learning_rate", description="first η"),
+            Real(0, 1, 0.9, name="rate_decay", description="κ, what a choice leaves of η"),
             initial_value(),
             code_low(),
         )

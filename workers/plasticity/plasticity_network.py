@@ -150,12 +150,12 @@ class PlasticityNetwork(Settings):
         """
         h = self.n_hidden
         second = [
-            Weights("second_weights", (h,), 1.0, description="to the second output"),
+            Weights((h,), 1.0, name="second_weights", description="to the second output"),
         ]
         return (
-            Weights("hidden_weights", (h, self.n_inputs), 1.0, description="V"),
-            Weights("hidden_bias", (h,), 1.0, description="b"),
-            Weights("output_weights", (h,), 1.0, description="u"),
+            Weights((h, self.n_inputs), 1.0, name="hidden_weights", description="V"),
+            Weights((h,), 1.0, name="hidden_bias", description="b"),
+            Weights((h,), 1.0, name="output_weights", description="u"),
             *(second if self.inputs == "extended" else []),
             initial_value(),
             code_low(),

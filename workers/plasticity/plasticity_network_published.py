@@ -85,10 +85,10 @@ class PlasticityNetworkPublished(Settings):
                 f"{interface.n_observations} and {interface.n_actions}"
             )
         return (
-            Weights("hidden_weights", (N_HIDDEN, N_INPUTS), INITIAL_SPREAD, description="V"),
-            Weights("hidden_bias", (N_HIDDEN,), INITIAL_SPREAD, description="b"),
-            Weights("output_weights", (N_HIDDEN,), INITIAL_SPREAD, description="u"),
-            Real("learning_rate", 0.6, 0.95, 0.775, description="factor of every change"),
+            Weights((N_HIDDEN, N_INPUTS), INITIAL_SPREAD, name="hidden_weights", description="V"),
+            Weights((N_HIDDEN,), INITIAL_SPREAD, name="hidden_bias", description="b"),
+            Weights((N_HIDDEN,), INITIAL_SPREAD, name="output_weights", description="u"),
+            Real(0.6, 0.95, 0.775, name="learning_rate", description="factor of every change"),
         )
 
     def cycles(self, n_actions: int) -> int:
@@ -101,7 +101,8 @@ class PlasticityNetworkPublished(Settings):
         def words(name: str, size: int) -> NDArray[np.int32]:
             weights = np.array([theta[f"{name}_{i}"] for i in range(size)])
             limited = np.clip(weights, -LARGEST_WEIGHT, LARGEST_WEIGHT)
-            return np.rint(limited * ONE_Q26).astype(np.int32)
+            found: NDArray[np.int32] = np.rint(limited * ONE_Q26).astype(np.int32)
+            return found
 
         return PublishedNetworkMemory(
             learning_rate_u32=round(theta["learning_rate"] * 2**32),

@@ -62,8 +62,8 @@ class PosteriorMean(Settings):
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return α, β and the code of a value of 0."""
         return (
-            Real("alpha", 0.05, 8, 1, scale="log", description="α, imagined rewards"),
-            Real("beta", 0.05, 8, 1, scale="log", description="β, imagined choices without one"),
+            Real(0.05, 8, 1, scale="log", name="alpha", description="α, imagined rewards"),
+            Real(0.05, 8, 1, scale="log", name="beta", description="β, imagined failures"),
             code_low(),
         )
 

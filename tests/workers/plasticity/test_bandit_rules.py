@@ -161,7 +161,7 @@ def network(memory: NetworkMemory) -> Callable[[int, int, int], list[int]]:
     return learn
 
 
-def published(memory: PublishedNetworkMemory) -> Callable[[int, int, int], list[int]]:
+def published(memory: PublishedNetworkMemory) -> Callable[[int, int], list[int]]:
     """The published program in Python's integers; returns the weights of both arms."""
     weights, step = memory.weight_u32.tolist(), 0
     hidden = memory.hidden_i32.reshape(7, 5).tolist()

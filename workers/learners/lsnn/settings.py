@@ -32,6 +32,10 @@ class LsnnSettings(Windowed):
         strict=False,
         description="τ_a: least and largest, log-uniform over the adaptive neurons",
     )
+    reset: Literal["subtract", "zero"] = Field(
+        default="subtract",
+        description="what a spike does to the potential: takes the threshold off, or sets it to 0",
+    )
     refractory_ms: float = Field(default=2.0, ge=0, le=1000, description="no spikes after a spike")
     delays_ms: tuple[float, ...] = Field(
         default=(1.0,),
@@ -164,10 +168,16 @@ class LsnnSettings(Windowed):
         # Readouts have no seed, so they are 0 by default: an untrained network answers the mean, or
         # at random.
         return (
-            Weights("input_weights", (inputs.n, n), of_input, "1", "from channel to neuron", seed),
-            Weights("recurrent_weights", (n, n), recurrent, "1", "from neuron to neuron", seed),
-            Weights("readout_weights", (n, n_readouts), readout, "1", "from neuron to readout"),
-            Weights("readout_bias", (n_readouts,), readout, "1", "of readouts"),
+            Weights(
+                (inputs.n, n), of_input, "1", "from channel to neuron", seed, name="input_weights"
+            ),
+            Weights(
+                (n, n), recurrent, "1", "from neuron to neuron", seed, name="recurrent_weights"
+            ),
+            Weights(
+                (n, n_readouts), readout, "1", "from neuron to readout", name="readout_weights"
+            ),
+            Weights((n_readouts,), readout, "1", "of readouts", name="readout_bias"),
         )
 
     @property
@@ -229,6 +239,7 @@ class LsnnSettings(Windowed):
             round(self.refractory_ms / self.step_ms),
             self.dampening,
             self.smooth,
+            self.reset == "zero",
         )
 
     def circuit(self, interface: Interface) -> Network:
