@@ -102,6 +102,14 @@ class ChecksTasks(Learner, Protocol):
 
 
 @runtime_checkable
+class ChecksHeldOut(Learner, Protocol):
+    """A learner that cannot have all settings of the search in held-out episodes too."""
+
+    def check_held_out(self, held_out: Any) -> None:
+        """Raise ValueError, one line, for a learner of held-out episodes that is too much alike."""
+
+
+@runtime_checkable
 class Differentiable(Learner, Protocol):
     """A learner that can compute gradients with respect to its point."""
 

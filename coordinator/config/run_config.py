@@ -115,6 +115,11 @@ class TransferSettings(Settings):
         default=5, description="generations between held-out scores; 0 means never"
     )
     monitor_tasks: TwoOrMore = Field(default=50, description="held-out tasks of each such score")
+    learner: dict[str, Any] = Field(
+        default={},
+        description="settings that the learner has in held-out episodes instead of those of the "
+        "search, such as other chips",
+    )
 
     def monitored(self, generations: int) -> list[int]:
         """The generations after which the held-out score is measured: 0 is before the search."""
@@ -188,6 +193,17 @@ class RunConfig:
     def space(self) -> ParameterSpace:
         """The hyperparameters that are searched."""
         return self.learner.space(self.family.interface)
+
+    @cached_property
+    def held_out_learner(self) -> Learner:
+        """The learner of held-out episodes: that of the search with ``transfer.learner``."""
+        if not self.transfer.learner:
+            return self.learner
+        settings: Any = self.learner
+        changed: Learner = type(settings).model_validate(
+            {**settings.model_dump(), **self.transfer.learner}
+        )
+        return changed
 
     @cached_property
     def first_arrays(self) -> Mapping[str, NDArray[Any]]:

@@ -5,17 +5,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from spikeloop.coordinator.config.curriculum import stage_name
 from spikeloop.coordinator.config.limits import MAX_COUNT, MAX_STORED_DIM, refuse_too_many
 from spikeloop.coordinator.config.members import BATCH_MEMBERS, missing_members
-from spikeloop.coordinator.config.setting_errors import allowed
+from spikeloop.coordinator.config.setting_errors import allowed, describe
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import one_line, raised_at
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.tasks import FAMILIES
 from spikeloop.tasks.base import TaskBatch, TaskFamily
-from spikeloop.workers.base import ChecksTasks, Differentiable
+from spikeloop.workers.base import ChecksHeldOut, ChecksTasks, Differentiable
 from spikeloop.workers.learners import LEARNERS
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def require_consistent(config: "RunConfig", source: str) -> None:
         with _named(source, stage_name(number)):
             _check_stage(config, family)
         _check_tasks(config, family, source, stage_name(number))
+    with _named(source, "transfer.learner"):
+        _check_held_out_learner(config)
     with _named(source, "strategy"):
         _check_gradients(config)
     with _named(source, "run"):
@@ -85,6 +88,21 @@ def _one_task(family: TaskFamily) -> TaskBatch:
         raise ValueError(
             f"sample raised {type(error).__name__}: {one_line(error)} ({raised_at(error)})"
         ) from error
+
+
+def _check_held_out_learner(config: "RunConfig") -> None:
+    """Refuse settings of held-out episodes in which the learner is not the one of the search."""
+    if not config.transfer.learner:
+        return
+    settings: Any = config.learner
+    try:
+        held_out: Any = config.held_out_learner
+    except ValidationError as error:
+        raise ValueError(describe(type(settings), error, "learner")) from error
+    if held_out.space(config.family.interface) != config.space:
+        raise ValueError("must leave the hyperparameters as they are in [learner]")
+    if isinstance(config.learner, ChecksHeldOut):
+        config.learner.check_held_out(held_out)
 
 
 def _check_gradients(config: "RunConfig") -> None:

@@ -16,6 +16,9 @@ from spikeloop.workers.evaluate import mean_gradient
 from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status, Tile
 from spikeloop.workers.seeding import TaskSet
 
+HELD_OUT = {TaskSet.MONITOR, TaskSet.TRANSFER}
+"""Tasks on which the learner has the settings ``transfer.learner``."""
+
 
 def grid_of(
     config: RunConfig,
@@ -40,7 +43,7 @@ def grid_of(
     """
     return Grid(
         config.family,
-        config.learner,
+        config.held_out_learner if task_set in HELD_OUT else config.learner,
         Explicit(np.atleast_2d(points)),
         n_tasks,
         config.run.seed,

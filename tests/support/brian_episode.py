@@ -146,7 +146,7 @@ class BrianEpisode:
         begin_anew(STEP_S)
         mismatch = setup.agent.mismatch
         assert mismatch != "routine"  # whose neurons have codes of their own
-        cells = neurons_of_chip(neuron_codes(circuit, S), setup.agent.chip, mismatch)
+        cells = neurons_of_chip(neuron_codes(circuit, S), setup.agent.chips[0], mismatch)
         self.cells = neurons(cells, STEP_S)
         self.outside = b2.NeuronGroup(
             len(self.addresses), "go : boolean", threshold="go", reset="go = False", name="outside"

@@ -25,6 +25,7 @@ from spikeloop.workers.chip.mailbox import MAILBOX_BYTES
 from spikeloop.workers.chip.memory import MemoryMap, memory_map
 from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
+from spikeloop.workers.learners.chip.chip_numbers import ChipNumbers, chip_list
 from spikeloop.workers.learners.chip.coding import CODINGS
 from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, episode_kernel
 from spikeloop.workers.learners.chip.lab_file import CalibrationFile, known_deviations
@@ -70,7 +71,11 @@ class ChipAgent(Settings):
     """
 
     kind: Literal["chip"] = "chip"
-    chip: int = Field(default=20, ge=0, description="number of the chip: its mismatch pattern")
+    chip: ChipNumbers = Field(
+        default=20,
+        description="number of the chip, which is its mismatch pattern; a list, or a range such as "
+        '"20-29", for one that is drawn with each task',
+    )
     mismatch: Literal["off", "uncalibrated", "calibrated", "routine"] = Field(
         default="calibrated",
         description="an ideal chip; this one as made; with the published spread after calibration; "
@@ -111,6 +116,12 @@ class ChipAgent(Settings):
     ] = Field(default=TdLambda(), description="plasticity program")
 
     @model_validator(mode="after")
+    def _each_chip_once(self) -> Self:
+        if len(chip_list(self.chip)) > 1 and self.calibration_file is not None:
+            raise ValueError("calibration_file is of one chip, so chip must be one number")
+        return self
+
+    @model_validator(mode="after")
     def _a_file_for_a_real_chip(self) -> Self:
         if self.mismatch == "off" and self.calibration_file is not None:
             raise ValueError('calibration_file is of a real chip, so mismatch must not be "off"')
@@ -148,12 +159,25 @@ class ChipAgent(Settings):
             self._memory_map(space, interface).require_fit()
         return space
 
+    @property
+    def chips(self) -> tuple[int, ...]:
+        """Return the numbers of its chips."""
+        return chip_list(self.chip)
+
+    def check_held_out(self, held_out: Self) -> None:
+        """Raise ValueError if the agent of held-out episodes has some of the chips of this one."""
+        if shared := sorted({*self.chips} & {*held_out.chips}):
+            raise ValueError(f"chip must name other chips than those of the search, got {shared}")
+
     def check_tasks(self, tasks: TaskBatch) -> None:
         """Raise ValueError for tasks that are no tables or that the mailbox does not take."""
         self._environments(tables_of(tasks, self.kind))
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes one after the other, each from a chip at rest.
+
+        Where there are several chips, the seed of an episode draws the one that it runs on; with
+        common noise that is the same one for all candidates.
 
         The values of actions are the weights to the action neurons, 128 · code / 8128. Those of
         ``td_advantage`` hold advantages: they order the actions of a state, and no more.
@@ -169,14 +193,17 @@ class ChipAgent(Settings):
         values = np.zeros((*shape, n_states, n_actions))
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
-            prepared = self.network(theta, n_states, n_actions)
+            prepared: dict[int, Core] = {}
             cycles = self.program.cycles(n_actions)
             protocol = decision_protocol(self.circuit_of(theta), cycles)
             for task, problem in enumerate(problems):
-                core = clone(prepared)
+                seed = seeds[candidate, task]
+                chip = self.chips[int(seed) % len(self.chips)]
+                if chip not in prepared:
+                    prepared[chip] = self.network(theta, n_states, n_actions, chip)
+                core = clone(prepared[chip])
                 memory: Any = self.program.memory(theta, tables.interface)
                 sums = curve[candidate, task]
-                seed = seeds[candidate, task]
                 run_episode = episode_kernel(memory.__class__)
                 run_episode(core, memory, problem, protocol, coding, seed, n_steps, sums)
                 weights_u6 = core.weight_u6.reshape(-1, N_NEURONS)
@@ -228,36 +255,37 @@ class ChipAgent(Settings):
         set_ = {circuit_field(p.name): round(theta[p.name]) for p in self._hardware_parameters()}
         return Circuit.model_validate({**self.circuit.model_dump(), **set_})
 
-    def network(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> Core:
-        """Return this chip at rest, with its mismatch and the network for a Θ.
+    def network(
+        self, theta: Mapping[str, float], n_states: int, n_actions: int, chip: int | None = None
+    ) -> Core:
+        """Return a chip, by default the first one, at rest with the network for a Θ.
 
         Weights from states to actions are 0: they belong to the plasticity program.
         """
+        chip = self.chips[0] if chip is None else chip
         circuit = self.circuit_of(theta)
         codes, mismatch = neuron_codes(circuit, n_states), self.mismatch
         known = known_deviations(self.calibration_file)
         calibration_u4 = np.zeros(N_SYNAPSES, dtype=np.uint8)
         if mismatch == "routine":  # measures neurons and sensors; the ADC stays as it is
-            found = calibration_of(self.chip, self.calibration_file)
+            found = calibration_of(chip, self.calibration_file)
             codes, mismatch = calibrated_codes(found, codes), "uncalibrated"
             if self.program.uses_sensors:
-                calibration_u4 = sensor_bits_of(self.chip, self.correlation)
+                calibration_u4 = sensor_bits_of(chip, self.correlation)
         core = new_core(
-            neurons_of_chip(codes, self.chip, mismatch, known),
+            neurons_of_chip(codes, chip, mismatch, known),
             circuit.step_s,
             noise_V=circuit.noise_V,
             router=circuit.router,
             router_delay_cycles=circuit.router_delay_cycles,
             strides=circuit.strides,
             n_connected=n_states + n_actions,
-            gain=synapse_gains(self.chip, mismatch),
+            gain=synapse_gains(chip, mismatch),
             weight_offset_u6=circuit.weight_offset_u6,
-            sensors=new_sensors(
-                self.correlation, circuit.step_s, calibration_u4, self.chip, mismatch
-            )
+            sensors=new_sensors(self.correlation, circuit.step_s, calibration_u4, chip, mismatch)
             if self.program.uses_sensors
             else None,
-            adc=new_adc(self.adc, self.chip, mismatch),
+            adc=new_adc(self.adc, chip, mismatch),
         )
         connect(core, n_states, n_actions, round(theta["inhibition"]), circuit.pulse_u5)
         return core
