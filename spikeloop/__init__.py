@@ -1,7 +1,135 @@
 """Spiking networks and neuromorphic chips that learn to learn.
 
-The code is in four folders, one question each: ``tasks`` (what is to be learned), ``workers``
-(who learns it), ``cluster`` (where it runs), ``coordinator`` (what to try next).
+    import spikeloop as sl
+
+``__all__`` is the public interface; everything else may change. The code is in four folders, one
+question each: ``tasks`` (what is to be learned), ``workers`` (who learns it), ``cluster`` (where it
+runs), ``coordinator`` (what to try next). Names are imported from there when they are first used,
+so that the import itself takes no time.
 """
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.2.0"
+
+if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
+    from spikeloop.cluster.signals import Interrupted as Interrupted
+    from spikeloop.cluster.targets.inline import Inline as Inline
+    from spikeloop.cluster.targets.local import Local as Local
+    from spikeloop.cluster.targets.ray_cluster import RayCluster as RayCluster
+    from spikeloop.coordinator.errors import ConfigError as ConfigError
+    from spikeloop.coordinator.errors import RunFailed as RunFailed
+    from spikeloop.coordinator.strategies.annealing import Annealing as Annealing
+    from spikeloop.coordinator.strategies.base import Evaluation as Evaluation
+    from spikeloop.coordinator.strategies.bptt import Bptt as Bptt
+    from spikeloop.coordinator.strategies.cma_es import CmaEs as CmaEs
+    from spikeloop.coordinator.strategies.cross_entropy import CrossEntropy as CrossEntropy
+    from spikeloop.coordinator.strategies.evolution import Evolution as Evolution
+    from spikeloop.coordinator.strategies.finite_differences import (
+        FiniteDifferences as FiniteDifferences,
+    )
+    from spikeloop.coordinator.strategies.genetic import Genetic as Genetic
+    from spikeloop.coordinator.strategies.grid import GridSearch as GridSearch
+    from spikeloop.coordinator.strategies.natural_evolution import (
+        NaturalEvolution as NaturalEvolution,
+    )
+    from spikeloop.coordinator.strategies.parallel_tempering import (
+        ParallelTempering as ParallelTempering,
+    )
+    from spikeloop.coordinator.strategies.published.annealing import (
+        AnnealingPublished as AnnealingPublished,
+    )
+    from spikeloop.coordinator.strategies.published.cross_entropy import (
+        CrossEntropyPublished as CrossEntropyPublished,
+    )
+    from spikeloop.coordinator.strategies.published.evolution import (
+        EvolutionPublished as EvolutionPublished,
+    )
+    from spikeloop.coordinator.strategies.random_search import RandomSearch as RandomSearch
+    from spikeloop.tasks.bandit import Bandit as Bandit
+    from spikeloop.tasks.base import Interface as Interface
+    from spikeloop.tasks.informative_bandit import InformativeBandit as InformativeBandit
+    from spikeloop.tasks.maze import Maze as Maze
+    from spikeloop.tasks.mdp import RandomMdp as RandomMdp
+    from spikeloop.tasks.quadratic import Quadratic as Quadratic
+    from spikeloop.tasks.restless_bandit import RestlessBandit as RestlessBandit
+    from spikeloop.tasks.two_step import TwoStep as TwoStep
+    from spikeloop.workers.learners.brian_model.learner import BrianModel as BrianModel
+    from spikeloop.workers.learners.brian_rstdp.learner import BrianRstdp as BrianRstdp
+    from spikeloop.workers.learners.brian_td import BrianTd as BrianTd
+    from spikeloop.workers.learners.chip.agent import ChipAgent as ChipAgent
+    from spikeloop.workers.learners.lsnn.learner import Lsnn as Lsnn
+    from spikeloop.workers.learners.reservoir.brian_liquid import BrianLiquid as BrianLiquid
+    from spikeloop.workers.learners.reservoir.brian_recurrent import (
+        BrianRecurrent as BrianRecurrent,
+    )
+    from spikeloop.workers.learners.tabular.learner import TabularTd as TabularTd
+    from spikeloop.workers.space import Choice as Choice
+    from spikeloop.workers.space import Integer as Integer
+    from spikeloop.workers.space import ParameterSpace as ParameterSpace
+    from spikeloop.workers.space import Real as Real
+    from spikeloop.workers.space import Weights as Weights
+
+_HOMES = {
+    "Annealing": "coordinator.strategies.annealing",
+    "AnnealingPublished": "coordinator.strategies.published.annealing",
+    "Bandit": "tasks.bandit",
+    "Bptt": "coordinator.strategies.bptt",
+    "BrianLiquid": "workers.learners.reservoir.brian_liquid",
+    "BrianModel": "workers.learners.brian_model.learner",
+    "BrianRecurrent": "workers.learners.reservoir.brian_recurrent",
+    "BrianRstdp": "workers.learners.brian_rstdp.learner",
+    "BrianTd": "workers.learners.brian_td",
+    "ChipAgent": "workers.learners.chip.agent",
+    "Choice": "workers.space",
+    "CmaEs": "coordinator.strategies.cma_es",
+    "ConfigError": "coordinator.errors",
+    "CrossEntropy": "coordinator.strategies.cross_entropy",
+    "CrossEntropyPublished": "coordinator.strategies.published.cross_entropy",
+    "Evaluation": "coordinator.strategies.base",
+    "Evolution": "coordinator.strategies.evolution",
+    "EvolutionPublished": "coordinator.strategies.published.evolution",
+    "FiniteDifferences": "coordinator.strategies.finite_differences",
+    "Genetic": "coordinator.strategies.genetic",
+    "GridSearch": "coordinator.strategies.grid",
+    "InformativeBandit": "tasks.informative_bandit",
+    "Inline": "cluster.targets.inline",
+    "Integer": "workers.space",
+    "Interface": "tasks.base",
+    "Interrupted": "cluster.signals",
+    "Local": "cluster.targets.local",
+    "Lsnn": "workers.learners.lsnn.learner",
+    "Maze": "tasks.maze",
+    "NaturalEvolution": "coordinator.strategies.natural_evolution",
+    "ParallelTempering": "coordinator.strategies.parallel_tempering",
+    "ParameterSpace": "workers.space",
+    "Quadratic": "tasks.quadratic",
+    "RandomMdp": "tasks.mdp",
+    "RandomSearch": "coordinator.strategies.random_search",
+    "RayCluster": "cluster.targets.ray_cluster",
+    "Real": "workers.space",
+    "RestlessBandit": "tasks.restless_bandit",
+    "RunFailed": "coordinator.errors",
+    "TabularTd": "workers.learners.tabular.learner",
+    "TwoStep": "tasks.two_step",
+    "Weights": "workers.space",
+}
+"""Where each public name is defined, below this package."""
+
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home when it is first used."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'spikeloop' has no attribute {name!r}")
+    value = getattr(import_module(f"spikeloop.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -8,10 +8,9 @@ import platform
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
+from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import spikeloop
 
 LIBRARIES = ("numpy", "numba", "pyarrow", "ray")
 """Libraries whose versions may change numbers or the wire."""
@@ -63,7 +62,7 @@ def _own_sources(folder: Path) -> dict[str, Path]:
 
 def _sources() -> dict[str, Path]:
     """Return every module by its name, which is the same in a checkout of links and in a wheel."""
-    root = Path(spikeloop.__file__).parent
+    root = Path(str(resources.files("spikeloop")))
     modules = {path.name: path for path in root.glob("*.py")}
     for room in (path for path in root.iterdir() if path.is_dir()):
         folder = room.resolve()  # a link in a checkout

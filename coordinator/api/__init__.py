@@ -1,0 +1,1 @@
+"""What ``import spikeloop`` offers to notebooks and scripts, and the command line's own engine."""
