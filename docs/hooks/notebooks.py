@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
+from traitlets.config import Config
 
 from spikeloop.workers.fingerprint import fingerprint
 
@@ -43,7 +44,11 @@ def run_notebook(path: Path, *, short: bool) -> nbformat.NotebookNode:
             cell.source = cell.metadata.get("short", cell.source)
     with tempfile.TemporaryDirectory(prefix="tutorial-") as folder:
         client = NotebookClient(
-            notebook, timeout=TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": folder}}
+            notebook,
+            timeout=TIMEOUT_S,
+            kernel_name="python3",
+            resources={"metadata": {"path": folder}},
+            config=Config({"KernelManager": {"transport": "ipc"}}),  # no port that others can reach
         )
         client.execute()
     for cell, source in zip(notebook.cells, written, strict=True):
