@@ -42,7 +42,7 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Find the codes that bring a chip's neurons and sensors to common targets, by measuring it."""
-    from spikeloop.coordinator.cli import progress
+    from spikeloop.coordinator.api import progress
     from spikeloop.coordinator.cli.chip_tables import (
         calibration_table,
         known_lines,
@@ -116,7 +116,7 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Measure a chip and draw its neurons, synapses and correlation sensors."""
-    from spikeloop.coordinator.cli import progress
+    from spikeloop.coordinator.api import progress
     from spikeloop.coordinator.cli.chip_tables import known_lines, measurement_table, summary
     from spikeloop.coordinator.report import chip_figures, figures
     from spikeloop.workers.chip.calibration.bench import Bench

@@ -14,8 +14,8 @@ def memory(config: ConfigPath, sets: Sets = None, as_json: Json = False) -> None
 
     What does not fit is refused, unless learner.check_memory is false.
     """
-    from spikeloop.coordinator.cli import progress
-    from spikeloop.coordinator.cli.open import load_config
+    from spikeloop.coordinator.api import progress
+    from spikeloop.coordinator.api.configure import load_config
     from spikeloop.coordinator.report.result_table import result_table
     from spikeloop.workers.learners.chip.agent import ChipAgent
 

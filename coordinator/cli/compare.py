@@ -19,7 +19,7 @@ from spikeloop.coordinator.cli.options import (
 
 if TYPE_CHECKING:
     from spikeloop.cluster.signals import StopSignal
-    from spikeloop.coordinator.cli.comparison_progress import ComparisonConsole
+    from spikeloop.coordinator.api.comparison_progress import ComparisonConsole
     from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
     from spikeloop.coordinator.comparison.findings.findings import Findings
 
@@ -38,7 +38,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Tune each strategy by Optuna at equal budget, then let all search on fresh paired seeds."""
-    from spikeloop.coordinator.cli.open import retarget
+    from spikeloop.coordinator.api.configure import retarget
     from spikeloop.coordinator.comparison import comparison_config, session
     from spikeloop.coordinator.config.load import overrides
 
@@ -60,8 +60,8 @@ def show_comparison(
 
     With ``as_json`` the findings are JSON, and the progress goes to standard error.
     """
-    from spikeloop.coordinator.cli import comparison_progress, progress
-    from spikeloop.coordinator.cli.resumable import resumable
+    from spikeloop.coordinator.api import comparison_progress, progress
+    from spikeloop.coordinator.api.resumable import resumable
     from spikeloop.coordinator.comparison.session import episodes_to_come
     from spikeloop.coordinator.report.write_report import write_report
 

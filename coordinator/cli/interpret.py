@@ -27,7 +27,7 @@ def interpret(
     as_json: Json = False,
 ) -> None:
     """Draw what a learned spiking network (lsnn), or an agent in mazes, does in new tasks."""
-    from spikeloop.coordinator.cli import progress as console
+    from spikeloop.coordinator.api import progress as console
     from spikeloop.coordinator.export.weights import open_learned
     from spikeloop.coordinator.interpretation import interpret as interpretation
     from spikeloop.coordinator.store.lock import refuse_links

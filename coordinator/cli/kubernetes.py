@@ -42,7 +42,7 @@ def kubernetes(
     from importlib.metadata import version
 
     from spikeloop.cluster.manifests import kubernetes_manifests as manifests
-    from spikeloop.coordinator.cli.open import load_config
+    from spikeloop.coordinator.api.configure import load_config
 
     if standing and reader:
         raise ConfigError("--standing and --reader exclude each other")

@@ -15,7 +15,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Show what there is, with settings, ranges, units and defaults."""
-    from spikeloop.coordinator.cli import catalogue, progress
+    from spikeloop.coordinator.api import catalogue, progress
 
     entries = catalogue.entries(what)
     if as_json:

@@ -26,8 +26,8 @@ def plan(
 ) -> None:
     """Say what a run would evaluate and how long it will take, by measuring a few tiles."""
     from spikeloop.cluster.signals import StopSignal
-    from spikeloop.coordinator.cli import progress
-    from spikeloop.coordinator.cli.open import load_config
+    from spikeloop.coordinator.api import progress
+    from spikeloop.coordinator.api.configure import load_config
     from spikeloop.coordinator.search.cost_estimate import estimate
 
     settings = load_config(config, sets, workers, inline, address)

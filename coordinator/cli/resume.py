@@ -37,7 +37,7 @@ def resume(
     trust: Trust = False,
 ) -> None:
     """Go on from the last committed generation of a run, or wherever a comparison stands."""
-    from spikeloop.coordinator.cli.open import retarget
+    from spikeloop.coordinator.api.configure import retarget
     from spikeloop.coordinator.store.folder_kind import is_comparison
 
     on_target = partial(retarget, workers=workers, inline=inline, address=address)

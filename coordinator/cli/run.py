@@ -10,7 +10,7 @@ from spikeloop.coordinator.cli.options import Address, ConfigPath, Inline, Out, 
 
 if TYPE_CHECKING:
     from spikeloop.cluster.signals import StopSignal
-    from spikeloop.coordinator.cli.progress import ConsoleReporter
+    from spikeloop.coordinator.api.progress import ConsoleReporter
     from spikeloop.coordinator.config.run_config import RunConfig
     from spikeloop.coordinator.search.transfer import Transfer
 
@@ -29,7 +29,7 @@ def run(
     address: Address = None,
 ) -> None:
     """Run one outer loop and end with its transfer to held-out tasks."""
-    from spikeloop.coordinator.cli.open import load_config
+    from spikeloop.coordinator.api.configure import load_config
     from spikeloop.coordinator.report.run_figures import write_run_figures
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.store.run_folder import warn_of_changes
@@ -60,8 +60,8 @@ def show_session(
     It goes on ``after`` a generation, by default the last committed one; ``command`` resumes the
     run, if not the usual one.
     """
-    from spikeloop.coordinator.cli import progress
-    from spikeloop.coordinator.cli.resumable import resumable
+    from spikeloop.coordinator.api import progress
+    from spikeloop.coordinator.api.resumable import resumable
     from spikeloop.coordinator.stats.scores import ends
     from spikeloop.coordinator.store.run_store import RunStore
 

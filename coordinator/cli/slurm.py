@@ -54,7 +54,7 @@ def slurm(
 ) -> None:
     """Write the batch script of a run and submit it to SLURM."""
     from spikeloop.cluster.manifests import slurm_script
-    from spikeloop.coordinator.cli import open as opening
+    from spikeloop.coordinator.api import configure as opening
     from spikeloop.coordinator.config.settings_builder import build
     from spikeloop.coordinator.formatting import command_line
     from spikeloop.coordinator.submit import package as shipping

@@ -189,7 +189,7 @@ def _same(jobs: "Jobs", job: "JobInfo", settings: "RunConfig", out: str | None) 
 def _show(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    from spikeloop.coordinator.cli import progress as console
+    from spikeloop.coordinator.api import progress as console
 
     table = Table(box=None, pad_edge=False)
     for column in ("run", "state", "generation", "best", "held-out", "submitted (UTC)", "results"):

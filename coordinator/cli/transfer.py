@@ -22,8 +22,8 @@ def transfer(
 ) -> None:
     """Score the default, random and learned Θ of a run on held-out tasks."""
     from spikeloop.cluster.signals import StopSignal
-    from spikeloop.coordinator.cli import progress
-    from spikeloop.coordinator.cli.open import retarget
+    from spikeloop.coordinator.api import progress
+    from spikeloop.coordinator.api.configure import retarget
     from spikeloop.coordinator.config.settings_builder import build
     from spikeloop.coordinator.export.weights import Learned, open_learned
     from spikeloop.coordinator.search import transfer_session

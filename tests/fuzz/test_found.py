@@ -11,7 +11,7 @@ from support.small_run import small_toml
 from support.tiny_examples import set_options
 
 from fuzz.promise import broken_promises, own_folder, run_and_check, run_command
-from spikeloop.coordinator.cli import open as opening
+from spikeloop.coordinator.api import configure as opening
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files
 

@@ -10,8 +10,8 @@ import pytest
 from support.small_comparison import comparison_toml
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.cli import progress as console
-from spikeloop.coordinator.cli.comparison_progress import ComparisonConsole
+from spikeloop.coordinator.api import progress as console
+from spikeloop.coordinator.api.comparison_progress import ComparisonConsole
 from spikeloop.coordinator.comparison import comparison_config, session
 from store_faults.file_operations import Operation, Watch
 from store_faults.power_cut import Disk, Survival

@@ -17,7 +17,7 @@ from support.small_run import small_config, small_toml
 from spikeloop.cluster.targets.inline import Inline
 from spikeloop.cluster.targets.local import Local
 from spikeloop.cluster.targets.ray_cluster import RayCluster
-from spikeloop.coordinator.cli.open import retarget
+from spikeloop.coordinator.api.configure import retarget
 from spikeloop.coordinator.store import manifest, run_folder
 from spikeloop.workers.fingerprint import fingerprint
 

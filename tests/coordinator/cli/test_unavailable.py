@@ -14,7 +14,7 @@ from unavailable_learner import LINE, Lacking
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import Inline
-from spikeloop.coordinator.cli import catalogue as listing
+from spikeloop.coordinator.api import catalogue as listing
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.base import Learner

@@ -14,7 +14,7 @@ from support.paths import OWN_CLASSES
 from support.small_run import SilentReporter, change_part, small_tables
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.cli.progress import print_transfer, stream
+from spikeloop.coordinator.api.progress import print_transfer, stream
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError

@@ -15,7 +15,7 @@ from support.small_run import (
     start_run,
 )
 
-from spikeloop.coordinator.cli import progress as console
+from spikeloop.coordinator.api import progress as console
 from spikeloop.coordinator.config.stopping import StopSettings, describe_stop, population_spread
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import search_size

@@ -7,7 +7,7 @@ import pytest
 from support.small_run import small_tables
 
 from spikeloop.cluster.signals import Interrupted
-from spikeloop.coordinator.cli.resumable import resumable
+from spikeloop.coordinator.api.resumable import resumable
 
 OWN = {"kind": "failing_learner:Echo"}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from spikeloop.coordinator.cli.progress import LineReporter
+from spikeloop.coordinator.api.progress import LineReporter
 from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.report.result_table import result_table
