@@ -42,13 +42,18 @@ def run_notebook(path: Path, *, short: bool) -> nbformat.NotebookNode:
     if short:
         for cell in notebook.cells:
             cell.source = cell.metadata.get("short", cell.source)
-    with tempfile.TemporaryDirectory(prefix="tutorial-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="tutorial-") as folder,
+        tempfile.TemporaryDirectory(prefix="kernel-") as sockets,
+    ):
+        # Sockets in a folder of mode 700 instead of ports that others can reach.
+        kernel = {"transport": "ipc", "ip": f"{sockets}/s"}
         client = NotebookClient(
             notebook,
             timeout=TIMEOUT_S,
             kernel_name="python3",
             resources={"metadata": {"path": folder}},
-            config=Config({"KernelManager": {"transport": "ipc"}}),  # no port that others can reach
+            config=Config({"KernelManager": kernel}),
         )
         client.execute()
     for cell, source in zip(notebook.cells, written, strict=True):

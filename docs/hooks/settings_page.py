@@ -6,7 +6,7 @@ from typing import Any
 
 from markdown_table import code, table
 
-from spikeloop.coordinator.cli.catalogue import entries
+from spikeloop.coordinator.api.catalogue import entries
 
 HEAD = """# Settings
 
