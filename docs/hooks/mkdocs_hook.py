@@ -63,7 +63,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         elif path in page_of:
             path = f"docs/{page_of[path]}"
         else:
-            return f"]({config.repo_url}/blob/main/{path}{hash_}{anchor})"
+            return f"]({config.extra['repository']}/blob/main/{path}{hash_}{anchor})"
         return f"]({os.path.relpath(path, here)}{'#' if anchor else ''}{anchor})"
 
     return re.sub(r"\]\(([^)\s]+)\)", replaced, markdown)
