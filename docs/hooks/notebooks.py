@@ -8,6 +8,7 @@ it is written.
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -64,11 +65,12 @@ def run_notebook(path: Path, *, short: bool) -> Any:
 
 
 def _shortened(source: str, smaller: Mapping[str, str]) -> str:
-    for written, instead in smaller.items():
+    for written in smaller:
         if source.count(written) != 1:
             raise ValueError(f"{written!r} must stand once in the cell {source[:40]!r}...")
-        source = source.replace(written, instead)
-    return source
+    if not smaller:
+        return source
+    return re.sub("|".join(map(re.escape, smaller)), lambda match: smaller[match[0]], source)
 
 
 def tutorial_files(path: Path, root: Path, log: Callable[[str], Any]) -> dict[str, str | bytes]:
