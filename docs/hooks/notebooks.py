@@ -47,7 +47,7 @@ def run_notebook(path: Path, *, short: bool) -> Any:
     written = [cell.source for cell in notebook.cells]
     if short:
         for cell in notebook.cells:
-            cell.source = _shortened(cell.source, cell.metadata.get("short", {}))
+            cell.source = shortened(cell.source, cell.metadata.get("short", {}))
     with (
         tempfile.TemporaryDirectory(prefix="tutorial-") as folder,
         tempfile.TemporaryDirectory(prefix="kernel-") as sockets,
@@ -67,7 +67,12 @@ def run_notebook(path: Path, *, short: bool) -> Any:
     return notebook
 
 
-def _shortened(source: str, smaller: Mapping[str, str]) -> str:
+def shortened(source: str, smaller: Mapping[str, str]) -> str:
+    """Return the code of a cell with smaller numbers.
+
+    Raises:
+        ValueError: what is to be replaced does not stand exactly once in it.
+    """
     for written in smaller:
         if source.count(written) != 1:
             raise ValueError(f"{written!r} must stand once in the cell {source[:40]!r}...")
