@@ -64,7 +64,7 @@ def _sources() -> dict[str, Path]:
     """Return every module by its name, which is the same in a checkout of links and in a wheel."""
     root = Path(str(resources.files("spikeloop")))
     modules = {path.name: path for path in root.glob("*.py")}
-    for room in (path for path in root.iterdir() if path.is_dir()):
+    for room in (init.parent for init in root.glob("*/__init__.py")):
         folder = room.resolve()  # a link in a checkout
         for path in folder.rglob("*.py"):
             modules[f"{room.name}/{path.relative_to(folder).as_posix()}"] = path

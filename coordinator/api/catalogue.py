@@ -82,7 +82,7 @@ def _entry(table: str, kind: str, cls: type[Any]) -> dict[str, Any]:
     return {
         "table": table,
         "kind": kind,
-        "about": (cls.__doc__ or "").strip().splitlines()[0],
+        "about": (cls.__doc__ or "").strip().splitlines()[0].replace("``", "`"),
         "settings": _settings(cls),
         "hyperparameters": hyperparameters,
         "unavailable": unavailable,

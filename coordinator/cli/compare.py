@@ -37,7 +37,10 @@ def compare(
     address: Address = None,
     as_json: Json = False,
 ) -> None:
-    """Tune each strategy by Optuna at equal budget, then let all search on fresh paired seeds."""
+    """Compare strategies, each tuned by Optuna, at equal budget.
+
+    After the tuning all search with the same fresh seeds.
+    """
     from spikeloop.coordinator.api.configure import retarget
     from spikeloop.coordinator.comparison import comparison_config, session
     from spikeloop.coordinator.config.load import overrides

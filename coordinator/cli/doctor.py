@@ -8,7 +8,10 @@ from spikeloop.coordinator.cli.options import Json
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check the installation, compiler, Ray and memory, and say what to do."""
+    """Check installation, compiler, Ray and memory of this machine.
+
+    Where something is missing, it says what to do.
+    """
     from spikeloop.cluster.pool import PoolError
     from spikeloop.coordinator.cli import installation_check
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def fetch(
     name: Name, out: Out = Path("runs"), address: Address = None, as_json: Json = False
 ) -> None:
-    """Download the folder of a run from a Ray cluster, as far as it has come.
+    """Download the folder of a run from a Ray cluster.
+
+    A run that is still going on is downloaded as far as it has come.
 
     NAME may also be the address of a run on other storage, such as s3://bucket/prefix/name.
     """

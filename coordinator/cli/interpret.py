@@ -26,7 +26,10 @@ def interpret(
     trust: Trust = False,
     as_json: Json = False,
 ) -> None:
-    """Draw what a learned spiking network (lsnn), or an agent in mazes, does in new tasks."""
+    """Draw what a learned network or agent does in new tasks.
+
+    The network is of the learner lsnn; the agent is any learner in mazes.
+    """
     from spikeloop.coordinator.api import progress as console
     from spikeloop.coordinator.export.weights import open_learned
     from spikeloop.coordinator.interpretation import interpret as interpretation

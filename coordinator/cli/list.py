@@ -14,7 +14,10 @@ def list_(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Show what there is, with settings, ranges, units and defaults."""
+    """Show families, learners, strategies and targets, and settings.
+
+    Each setting has its range, unit and default.
+    """
     from spikeloop.coordinator.api import catalogue, progress
 
     entries = catalogue.entries(what)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+import spikeloop
 from spikeloop.coordinator.cli import submit as remote
 from spikeloop.coordinator.cli.chip import app as chip_app
 from spikeloop.coordinator.cli.compare import compare
@@ -21,6 +22,7 @@ from spikeloop.coordinator.cli.fetch import fetch
 from spikeloop.coordinator.cli.interpret import interpret
 from spikeloop.coordinator.cli.kubernetes import kubernetes
 from spikeloop.coordinator.cli.list import list_
+from spikeloop.coordinator.cli.new import new
 from spikeloop.coordinator.cli.plan import plan
 from spikeloop.coordinator.cli.report import report
 from spikeloop.coordinator.cli.resume import resume
@@ -34,16 +36,15 @@ from spikeloop.coordinator.errors import ConfigError
 
 app = typer.Typer(
     name="spikeloop",
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(run, resume, compare, transfer),
+    *(new, plan, run, resume, compare, transfer),
     *(watch, report, export, verify, interpret),
     *(remote.submit, remote.status, remote.logs, remote.stop, fetch, slurm, kubernetes),
-    *(plan, list_, doctor),
+    *(list_, doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(chip_app, name="chip")
@@ -54,9 +55,24 @@ RENAMED = {"lives": "interpret", "policies": "interpret"}
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback behind an error line")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spikeloop {spikeloop.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="show the version"),
+]
+
+
 @app.callback()
-def options(debug: Debug = False) -> None:
-    """Learning to learn with spiking networks."""
+def options(debug: Debug = False, version: Version = False) -> None:
+    """Teach spiking networks and neuromorphic chips to learn.
+
+    To begin: spikeloop new my_search, then the command that it prints.
+    """
 
 
 def main(arguments: list[str] | None = None) -> None:

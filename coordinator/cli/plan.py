@@ -24,7 +24,10 @@ def plan(
     address: Address = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a run would evaluate and how long it will take, by measuring a few tiles."""
+    """Say what a run would evaluate and how long it will take.
+
+    A few tiles are measured; nothing is written.
+    """
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api import progress
     from spikeloop.coordinator.api.configure import load_config

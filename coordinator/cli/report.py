@@ -13,7 +13,7 @@ def report(
     out: Annotated[Path | None, typer.Option("--out", help="another HTML file")] = None,
     trust: Trust = False,
 ) -> None:
-    """Write one HTML file that shows a run or a comparison, figures included."""
+    """Write a run or a comparison as one HTML file with figures."""
     from spikeloop.coordinator.report.write_report import write_report
 
     typer.echo(f"report:  {write_report(folder, out, trust)}")

@@ -37,7 +37,10 @@ def resume(
     track: Track = None,
     trust: Trust = False,
 ) -> None:
-    """Go on from the last committed generation of a run, or wherever a comparison stands."""
+    """Go on with a run or a comparison that was interrupted.
+
+    A run goes on from its last committed generation.
+    """
     from spikeloop.coordinator.api.configure import retarget
     from spikeloop.coordinator.store.folder_kind import is_comparison
 

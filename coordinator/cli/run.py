@@ -29,7 +29,7 @@ def run(
     address: Address = None,
     track: Track = None,
 ) -> None:
-    """Run one outer loop and end with its transfer to held-out tasks."""
+    """Run a search, then score what it learned on held-out tasks."""
     from spikeloop.coordinator.api.configure import load_config, track_with
     from spikeloop.coordinator.report.run_figures import write_run_figures
     from spikeloop.coordinator.search import run_session

@@ -58,7 +58,7 @@ def submit(
         bool, typer.Option("--any-code", help="do not compare the cluster's code with this one")
     ] = False,
 ) -> None:
-    """Run one outer loop on a Ray cluster, or go on with it there."""
+    """Run a search on a Ray cluster, or go on with it there."""
     from spikeloop.cluster.ray_backend.exposure import warn_of_folder
     from spikeloop.cluster.ray_backend.job_client import Jobs
     from spikeloop.cluster.ray_backend.open_ports import folder_behind
@@ -101,7 +101,10 @@ def status(
     address: Address = None,
     as_json: Json = False,
 ) -> None:
-    """Show the runs on a Ray cluster: state, generation, scores, and where results are."""
+    """Show the runs on a Ray cluster, and where results are.
+
+    A run has its state, generation and scores.
+    """
     from spikeloop.cluster.ray_backend.job_client import Jobs
     from spikeloop.coordinator.submit import submitted_runs
 
@@ -138,7 +141,10 @@ def logs(name: Attempt, follow: Follow = False, address: Address = None) -> None
 
 
 def stop(name: Name, wait: Wait = False, address: Address = None) -> None:
-    """End a run on a Ray cluster so that it can be resumed by submitting it again."""
+    """End a run on a Ray cluster so that it can be resumed.
+
+    It goes on when it is submitted again.
+    """
     from spikeloop.cluster.ray_backend.job_client import Jobs
     from spikeloop.coordinator.submit import submitted_runs
 

@@ -20,7 +20,10 @@ def transfer(
     trust: Trust = False,
     as_json: Json = False,
 ) -> None:
-    """Score the default, random and learned Θ of a run on held-out tasks."""
+    """Score the learned Θ of a run on other held-out tasks.
+
+    Beside it stand the default and random Θ.
+    """
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api import progress
     from spikeloop.coordinator.api.configure import retarget

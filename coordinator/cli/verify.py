@@ -10,7 +10,10 @@ from spikeloop.coordinator.formatting import printable
 
 
 def verify(run: RunPath, trust: Trust = False, as_json: Json = False) -> None:
-    """Check every file of a run or a comparison: checksums, columns, and that the numbers agree."""
+    """Check every file of a run or a comparison, and its numbers.
+
+    Checksums and columns are right, and every number follows from the episodes.
+    """
     from spikeloop.coordinator.store.folder_kind import is_comparison
     from spikeloop.coordinator.store.run_store import RunStore
     from spikeloop.coordinator.verification import verify_comparison, verify_run

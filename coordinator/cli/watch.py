@@ -24,7 +24,9 @@ def watch(
     ] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="one frame, machine-readable")] = False,
 ) -> None:
-    """Watch a run or a comparison on the terminal, from its folder alone, while others write it.
+    """Show a run or a comparison live on the terminal.
+
+    It reads the folder alone, while another process writes it.
 
     It ends with the run or on Ctrl-C, which disturbs nothing. Where its output is no terminal, it
     prints one frame and ends.

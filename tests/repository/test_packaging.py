@@ -1,9 +1,7 @@
-"""The import package: four links, one order of imports, light imports, a complete wheel."""
+"""The import package: links to its folders, one order of imports, light imports."""
 
 import importlib
 import os
-import re
-import shutil
 import subprocess
 import sys
 import warnings
@@ -11,20 +9,8 @@ from pathlib import Path
 
 import pytest
 from support.child_processes import printed
-
-import spikeloop
-
-ROOT = Path(spikeloop.__file__).resolve().parent.parent
-LAYERS = ("tasks", "workers", "cluster", "coordinator")
-"""In the order of the imports: each may import itself and what stands before it."""
-
-SOURCES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
-
-
-def copy_sources(folder: Path) -> None:
-    for layer in (*LAYERS, "spikeloop"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / layer, folder / layer, symlinks=True, ignore=ignored)
+from support.package_sources import LAYERS, SOURCES, copy_sources
+from support.paths import ROOT
 
 
 def module_name(path: Path) -> str:
@@ -32,12 +18,12 @@ def module_name(path: Path) -> str:
     return ".".join(("spikeloop", *(parts[:-1] if parts[-1] == "__init__" else parts)))
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_each_layer_is_a_relative_link_to_its_folder(layer: str) -> None:
-    link = ROOT / "spikeloop" / layer
+@pytest.mark.parametrize("name", [*LAYERS, "examples"])
+def test_each_folder_of_the_package_is_a_relative_link(name: str) -> None:
+    link = ROOT / "spikeloop" / name
     assert link.is_symlink()
-    assert os.readlink(link) == f"../{layer}"
-    assert link.resolve() == ROOT / layer
+    assert os.readlink(link) == f"../{name}"
+    assert link.resolve() == ROOT / name
 
 
 def test_every_module_is_importable_under_the_one_name() -> None:
@@ -68,7 +54,6 @@ PLANTED = (
 def test_linter_refuses_planted_imports(tmp_path: Path) -> None:
     """Also below a check for types, in which a circle could otherwise hide."""
     copy_sources(tmp_path)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for path, planted in PLANTED:
         with (tmp_path / path).open("a") as file:
             file.write(f"\n\nif TYPE_CHECKING:\n    {planted}\n")
@@ -120,40 +105,3 @@ def test_the_chip_and_its_calibration_load_without_the_compiler() -> None:
     chip = "spikeloop.workers.chip"
     assert "numba" not in heavy_after(chip, f"{chip}.calibration.calibrate")
     assert "numba" in heavy_after(f"{chip}.lab.chip")
-
-
-BUILD = (
-    "import setuptools; setuptools.setup(script_args=['--quiet', 'build', '--build-lib', 'built'])"
-)
-
-
-def test_wheel_holds_modules_and_their_data_and_works_without_the_checkout(tmp_path: Path) -> None:
-    """The folder whose contents a wheel is zipped from is built from a copy of the sources.
-
-    By the setuptools that is installed, because a build in isolation, and the step from this folder
-    to a wheel in older versions, need the network. Only setuptools 77 and later understand the two
-    keys about the licence, which concern no module. Isolated Python sees neither this checkout nor
-    the current folder.
-    """
-    copy_sources(tmp_path)
-    (tmp_path / "README.md").touch()
-    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    settings = re.sub(r"^license.*$", "", settings, flags=re.M)
-    (tmp_path / "pyproject.toml").write_text(settings, encoding="utf-8")
-    subprocess.run([sys.executable, "-c", BUILD], cwd=tmp_path, capture_output=True, check=True)
-    built = tmp_path / "built"
-    modules = {f"spikeloop/{path.relative_to(ROOT).as_posix()}" for path in SOURCES}
-    data = {
-        "spikeloop/cluster/deploy/kubernetes.yaml.jinja",
-        "spikeloop/cluster/deploy/slurm.sh.jinja",
-        "spikeloop/cluster/ray_backend/empty.zip",
-        "spikeloop/coordinator/export/brian_script.py.jinja",
-        "spikeloop/coordinator/report/report.html.jinja",
-    }
-    files = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
-    assert files == modules | data | {"spikeloop/__init__.py", "spikeloop/py.typed"}
-    assert not any(path.is_symlink() for path in built.rglob("*"))
-    code = f"import sys; sys.path.insert(0, {str(built)!r}); import spikeloop.tasks as t; print(t)"
-    command = [sys.executable, "-I", "-c", code]
-    found = subprocess.run(command, cwd=built, capture_output=True, text=True, check=True).stdout
-    assert str(built / "spikeloop" / "tasks" / "__init__.py") in found

@@ -40,6 +40,14 @@ def test_every_example_is_a_valid_configuration(path: Path) -> None:
         assert load(path).run.name == path.stem
 
 
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_header_of_an_example_begins_with_one_short_sentence(path: Path) -> None:
+    first, blank = path.read_text(encoding="utf-8").splitlines()[:2]
+    assert re.fullmatch(r"# [A-Z].{1,71}[.?]", first)
+    assert not re.search(r"[.?] ", first)
+    assert blank == "#"
+
+
 @pytest.mark.parametrize("path", sampled(RUNS))
 def test_tiny_version_of_an_example_runs_and_verifies(path: Path, tmp_path: Path) -> None:
     tiny = dict(TINY_RUN)

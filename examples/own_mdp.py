@@ -1,0 +1,36 @@
+"""A family of tasks of your own: random MDPs in which most transitions pay nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+from pydantic import Field
+
+from spikeloop.tasks.base import Interface
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.settings import Settings
+from spikeloop.tasks.tabular import TabularTasks
+
+
+class SparseMdp(Settings):
+    """Random MDPs in which a share of the transitions pays nothing."""
+
+    unpaid: float = Field(
+        default=0.8, ge=0, lt=1, description="share of transitions without reward"
+    )
+    n_steps: int = Field(default=2000, ge=1, le=100_000, description="decisions of one episode")
+
+    @property
+    def kind(self) -> str:
+        """Name the family in messages."""
+        return "sparse"
+
+    @property
+    def interface(self) -> Interface:
+        """Observe and act as in random MDPs."""
+        return RandomMdp(n_steps=self.n_steps).interface
+
+    def sample(self, n_tasks: int, rng: np.random.Generator) -> TabularTasks:
+        """Draw random MDPs, then which of their transitions pay."""
+        tasks = RandomMdp(n_steps=self.n_steps).sample(n_tasks, rng)
+        paid = rng.random(tasks.reward.shape) >= self.unpaid
+        return replace(tasks, reward=np.where(paid, tasks.reward, 0.0))
