@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = {
     "project/contributing.md": "CONTRIBUTING.md",
     "project/security.md": "SECURITY.md",
+    "project/code_of_conduct.md": "CODE_OF_CONDUCT.md",
     "project/changelog.md": "CHANGELOG.md",
 }
 """Page of the site -> file of the repository."""
