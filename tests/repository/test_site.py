@@ -11,6 +11,7 @@ import notebooks
 import pytest
 import python_page
 import tables_page
+from mkdocs.structure.files import Files
 from support.paths import ROOT
 
 import spikeloop
@@ -62,7 +63,7 @@ def test_figures_without_command_and_links_to_nothing_are_found(
 ) -> None:
     page: Any = SimpleNamespace(file=SimpleNamespace(src_uri="how-to/page.md"))
     config: Any = SimpleNamespace(extra={"repository": "https://a.example/b"})
-    mkdocs_hook.on_page_markdown(text, page=page, config=config, files=None)
+    mkdocs_hook.on_page_markdown(text, page=page, config=config, files=Files([]))
     assert caplog.messages == [] if not found else found in caplog.text
 
 
@@ -77,7 +78,7 @@ def test_links_out_of_the_site_lead_to_their_page_or_to_the_repository() -> None
         "resume.md": "resume.md",
     }
     text = " ".join(f"[a]({link})" for link in links)
-    shown = mkdocs_hook.on_page_markdown(text, page=page, config=config, files=None)
+    shown = mkdocs_hook.on_page_markdown(text, page=page, config=config, files=Files([]))
     assert shown == " ".join(f"[a]({link})" for link in links.values())
 
 
