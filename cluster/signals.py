@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 AGAIN_S = 0.01
 """Time after which an exception that Python has swallowed is raised again."""
@@ -75,6 +75,29 @@ class StopSignal:
         earlier = getattr(found, "__self__", None)
         self._other_hook = earlier._other_hook if isinstance(earlier, StopSignal) else found
         sys.unraisablehook = self._unraisable
+
+    @contextmanager
+    def installed(self) -> Iterator[Self]:
+        """Handle the signals for the time of a block, and put back who handled them before.
+
+        A signal that was noted too late to break the block off raises ``Interrupted`` at its end,
+        so that a loop over many such blocks ends too. Only the main thread can handle signals; in
+        another one the block runs without.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
+        before = {number: signal.getsignal(number) for number in ending_signals()}
+        hook = sys.unraisablehook
+        self.install()
+        try:
+            yield self
+            self.check()
+        finally:
+            sys.unraisablehook = hook
+            for number, handler in before.items():
+                # None is a handler that was not set from Python, and cannot be from there.
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.requested = True

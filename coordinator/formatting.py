@@ -1,6 +1,8 @@
 """Values, errors, warnings and commands as one line of text."""
 
 import shlex
+import traceback
+from pathlib import Path
 
 import typer
 
@@ -27,6 +29,25 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())
+
+
+def raised_at(error: BaseException) -> str:
+    """The file and line where an error was raised, in the user's own code if that was under way.
+
+    Of the calls that led to it, this is the last one outside this package and its libraries, or
+    else the last one.
+    """
+    calls = traceback.extract_tb(error.__traceback__)
+    package = Path(__file__).parents[1]
+    own = [
+        call
+        for call in calls
+        if not Path(call.filename).resolve().is_relative_to(package)
+        and not {"site-packages", "dist-packages"} & {*Path(call.filename).parts}
+        and not call.filename.startswith("<")
+    ]
+    call = (own or calls)[-1]
+    return f"{call.filename}:{call.lineno}"
 
 
 def command_line(*words: object) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from spikeloop.tasks.base import IntArray, Interface, References
+from spikeloop.tasks.base import Chooser, IntArray, Interface, References
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
@@ -48,6 +48,10 @@ class RecallTasks(FamilyBatch[Recall]):
     def references(self) -> References:
         """Exact expected returns of random actions (score 0) and of the cue (score 1)."""
         return References(np.full(self.n_tasks, 1 / self.family.n_cues), np.ones(self.n_tasks))
+
+    def optimal_policy(self) -> Chooser:
+        """What earns the optimal reference, so that `spikeloop check` can simulate it."""
+        return lambda step, task, observed: self.cue[task]
 
     def program(self) -> "RecallProgram":
         """The rules: the same for all tasks of the family."""

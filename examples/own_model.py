@@ -18,7 +18,7 @@ from spikeloop.workers.learners.brian_model.learner import BrianModel, DecisionV
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 MODEL = BrianModel(**tomllib.loads(Path(__file__).with_suffix(".toml").read_text())["learner"])
-OF_THE_CRITIC = (Real("gamma", 0, 1, 0.5), Real("eta_critic", 0.01, 1, 0.1, scale="log"))
+OF_THE_CRITIC = (Real(0, 1, 0.5, name="gamma"), Real(0.01, 1, 0.1, name="eta_critic", scale="log"))
 
 
 def critic(now: DecisionView) -> None:

@@ -13,10 +13,24 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
+    from collections.abc import Sequence
+
+    from spikeloop.cluster.pool import PoolError as PoolError
     from spikeloop.cluster.signals import Interrupted as Interrupted
     from spikeloop.cluster.targets.inline import Inline as Inline
     from spikeloop.cluster.targets.local import Local as Local
     from spikeloop.cluster.targets.ray_cluster import RayCluster as RayCluster
+    from spikeloop.coordinator.api.compare import compare as compare
+    from spikeloop.coordinator.api.comparison_view import Comparison as Comparison
+    from spikeloop.coordinator.api.held_out import HeldOut as HeldOut
+    from spikeloop.coordinator.api.held_out import Score as Score
+    from spikeloop.coordinator.api.listing import list as list
+    from spikeloop.coordinator.api.minimize import minimize as minimize
+    from spikeloop.coordinator.api.open import open as open
+    from spikeloop.coordinator.api.optimum import Optimum as Optimum
+    from spikeloop.coordinator.api.run import run as run
+    from spikeloop.coordinator.api.run_view import Run as Run
+    from spikeloop.coordinator.api.theta import LearnedTheta as LearnedTheta
     from spikeloop.coordinator.errors import ConfigError as ConfigError
     from spikeloop.coordinator.errors import RunFailed as RunFailed
     from spikeloop.coordinator.strategies.annealing import Annealing as Annealing
@@ -64,6 +78,11 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
         BrianRecurrent as BrianRecurrent,
     )
     from spikeloop.workers.learners.tabular.learner import TabularTd as TabularTd
+    from spikeloop.workers.own_learner.episode import Episode as Episode
+    from spikeloop.workers.own_learner.function_learner import learner as learner
+    from spikeloop.workers.own_learner.step_learner import StepLearner as StepLearner
+    from spikeloop.workers.own_learner.task import Task as Task
+    from spikeloop.workers.own_learner.theta import Theta as Theta
     from spikeloop.workers.space import Choice as Choice
     from spikeloop.workers.space import Integer as Integer
     from spikeloop.workers.space import ParameterSpace as ParameterSpace
@@ -83,34 +102,51 @@ _HOMES = {
     "ChipAgent": "workers.learners.chip.agent",
     "Choice": "workers.space",
     "CmaEs": "coordinator.strategies.cma_es",
+    "compare": "coordinator.api.compare",
+    "Comparison": "coordinator.api.comparison_view",
     "ConfigError": "coordinator.errors",
     "CrossEntropy": "coordinator.strategies.cross_entropy",
     "CrossEntropyPublished": "coordinator.strategies.published.cross_entropy",
+    "Episode": "workers.own_learner.episode",
     "Evaluation": "coordinator.strategies.base",
     "Evolution": "coordinator.strategies.evolution",
     "EvolutionPublished": "coordinator.strategies.published.evolution",
     "FiniteDifferences": "coordinator.strategies.finite_differences",
     "Genetic": "coordinator.strategies.genetic",
     "GridSearch": "coordinator.strategies.grid",
+    "HeldOut": "coordinator.api.held_out",
     "InformativeBandit": "tasks.informative_bandit",
     "Inline": "cluster.targets.inline",
     "Integer": "workers.space",
     "Interface": "tasks.base",
     "Interrupted": "cluster.signals",
+    "LearnedTheta": "coordinator.api.theta",
+    "learner": "workers.own_learner.function_learner",
+    "list": "coordinator.api.listing",
     "Local": "cluster.targets.local",
     "Lsnn": "workers.learners.lsnn.learner",
     "Maze": "tasks.maze",
+    "minimize": "coordinator.api.minimize",
     "NaturalEvolution": "coordinator.strategies.natural_evolution",
+    "open": "coordinator.api.open",
+    "Optimum": "coordinator.api.optimum",
     "ParallelTempering": "coordinator.strategies.parallel_tempering",
     "ParameterSpace": "workers.space",
+    "PoolError": "cluster.pool",
     "Quadratic": "tasks.quadratic",
     "RandomMdp": "tasks.mdp",
     "RandomSearch": "coordinator.strategies.random_search",
     "RayCluster": "cluster.targets.ray_cluster",
     "Real": "workers.space",
     "RestlessBandit": "tasks.restless_bandit",
+    "Run": "coordinator.api.run_view",
+    "run": "coordinator.api.run",
     "RunFailed": "coordinator.errors",
+    "Score": "coordinator.api.held_out",
+    "StepLearner": "workers.own_learner.step_learner",
     "TabularTd": "workers.learners.tabular.learner",
+    "Task": "workers.own_learner.task",
+    "Theta": "workers.own_learner.theta",
     "TwoStep": "tasks.two_step",
     "Weights": "workers.space",
 }
@@ -130,6 +166,6 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-def __dir__() -> list[str]:
+def __dir__() -> "Sequence[str]":
     """List the public names."""
     return sorted(__all__)

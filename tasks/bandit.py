@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.base import Chooser, FloatArray, IntArray, Interface, References
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
@@ -108,6 +108,10 @@ class BanditTasks(FamilyBatch[Bandit]):
             random=self.family.n_steps * self.mean.mean(axis=1),
             optimal=self.family.n_steps * self.mean.max(axis=1),
         )
+
+    def optimal_policy(self) -> Chooser:
+        """Return the policy that always pulls the best arm."""
+        return lambda step, task, observed: self.mean[task].argmax(axis=1)
 
     def program(self) -> "BanditProgram":
         """Return the rules."""

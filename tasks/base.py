@@ -1,8 +1,8 @@
 """Protocols between families of tasks and everything that learns them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 SeedArray = NDArray[np.uint64]
+
+Chooser: TypeAlias = Callable[[int, IntArray, Any], Any]
+"""A fixed policy: the actions of episodes, from the step that is to come, the (n_episodes,) task of
+each, and what each observes."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ class Interface:
             read tables refuse the family before a run starts; None if that is not known.
         grid: height and width where states are the fields of a maze, given as a map too
             (``TabularTasks.map_u8``); None elsewhere.
+        optimum: "exact" where ``References.optimal`` is the highest expected return that there is;
+            "estimate" where it is another mark, such as that of a good policy, which learners may
+            exceed: then scores above 1 raise no warning.
         n_latents: how many numbers that define a task training may use as targets, although the
             learner does not see them: ``latents`` of a program's arrays (``tasks/program.py``).
     """
@@ -50,6 +57,7 @@ class Interface:
     tables: bool | None = None
     grid: tuple[int, int] | None = None
     n_latents: int = 0
+    optimum: Literal["exact", "estimate"] = "exact"
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,24 @@ class HasBaselines(Protocol):
 
         ``rng`` serves policies whose return can only be estimated.
         """
+        ...
+
+
+@runtime_checkable
+class HasOptimalPolicy(Protocol):
+    """A batch that can play its optimal policy, so that the reference can be simulated."""
+
+    def optimal_policy(self) -> Chooser:
+        """Return the policy whose expected returns are ``References.optimal``."""
+        ...
+
+
+@runtime_checkable
+class HasRandomPolicy(Protocol):
+    """A batch whose random reference is that of another policy than uniformly random actions."""
+
+    def random_policy(self) -> Chooser:
+        """Return the policy whose expected returns are ``References.random``."""
         ...
 
 

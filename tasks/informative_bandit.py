@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.base import Chooser, FloatArray, IntArray, Interface, References
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
@@ -95,6 +95,10 @@ class InformativeTasks(FamilyBatch[InformativeBandit]):
         others = (family.n_arms - 2) * family.other_reward
         random = family.n_steps * (family.target_reward + others + self.clue) / family.n_arms
         return References(random, np.full(self.n_tasks, family.n_steps * family.target_reward))
+
+    def optimal_policy(self) -> Chooser:
+        """Return the policy that always pulls the target."""
+        return lambda step, task, observed: self.target[task]
 
     def program(self) -> "InformativeProgram":
         """Return the rules."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.base import Chooser, FloatArray, IntArray, Interface, References
 from spikeloop.tasks.program import Arrays, FamilyBatch, ProgramPlay, TaskProgram
 from spikeloop.tasks.references.least_squares import interpolation, regression, running_mean
 from spikeloop.tasks.settings import Settings
@@ -70,6 +70,12 @@ class Quadratic(Settings):
         return QuadraticTasks(self, drawn[:, :N_COEFFICIENTS].copy(), inputs * self.input_range)
 
 
+def _basis(inputs: FloatArray) -> FloatArray:
+    """Return (..., 6) the terms x1², x2², x1 x2, x1, x2 and 1 of (..., 2) inputs."""
+    x1, x2 = inputs[..., 0], inputs[..., 1]
+    return np.stack([x1 * x1, x2 * x2, x1 * x2, x1, x2, np.ones_like(x1)], axis=-1)
+
+
 @dataclass(frozen=True)
 class QuadraticTasks(FamilyBatch[Quadratic]):
     """A batch of quadratic functions, each with the samples of an episode.
@@ -95,8 +101,7 @@ class QuadraticTasks(FamilyBatch[Quadratic]):
 
     def basis(self) -> FloatArray:
         """Return (n_tasks, n_steps, 6) terms by which the coefficients are multiplied."""
-        x1, x2 = self.inputs[..., 0], self.inputs[..., 1]
-        return np.stack([x1 * x1, x2 * x2, x1 * x2, x1, x2, np.ones_like(x1)], axis=-1)
+        return _basis(self.inputs)
 
     def values(self) -> FloatArray:
         """Return (n_tasks, n_steps) y, the functions' unscaled values."""
@@ -124,6 +129,19 @@ class QuadraticTasks(FamilyBatch[Quadratic]):
     def references(self) -> References:
         """Return exact returns of always answering the prior mean, and of answers without error."""
         return References(random=-(self.values() ** 2).sum(axis=1), optimal=np.zeros(self.n_tasks))
+
+    def random_policy(self) -> Chooser:
+        """Return the policy that always answers the prior mean."""
+        return lambda step, task, observed: np.full((len(task), 1), PRIOR_MEAN)
+
+    def optimal_policy(self) -> Chooser:
+        """Return the policy that knows the function and answers its value."""
+
+        def answer(step: int, task: IntArray, observed: FloatArray) -> FloatArray:
+            values = (self.coefficients[task] * _basis(observed)).sum(axis=1)
+            return np.asarray(PRIOR_MEAN + self.scale * values)[:, None]
+
+        return answer
 
     def baseline_errors(self) -> dict[str, FloatArray]:
         """Return (n_tasks, n_steps) squared errors on the scale of y of online predictors.

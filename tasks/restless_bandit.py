@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.bandit import LEAST_UNIFORM
-from spikeloop.tasks.base import FloatArray, Interface, References
+from spikeloop.tasks.base import Chooser, FloatArray, Interface, References
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
@@ -122,6 +122,10 @@ class RestlessTasks(FamilyBatch[RestlessBandit]):
         return References(
             random=self.mean.mean(axis=2).sum(axis=1), optimal=self.mean.max(axis=2).sum(axis=1)
         )
+
+    def optimal_policy(self) -> Chooser:
+        """Return the policy that pulls the best arm of each step."""
+        return lambda step, task, observed: self.mean[task, step].argmax(axis=1)
 
     def program(self) -> "RestlessProgram":
         """Return the rules."""

@@ -6,15 +6,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.base import (
+    Chooser,
+    FloatArray,
+    IntArray,
+    Interface,
+    References,
+    TaskBatch,
+)
 from spikeloop.tasks.program import Arrays, ProgramBatch, TaskProgram
-from spikeloop.tasks.references.finite_horizon import optimal_return, random_return
+from spikeloop.tasks.references.finite_horizon import (
+    optimal_actions,
+    optimal_return,
+    random_return,
+)
 
 
 def require_tables(interface: Interface, learner: str) -> None:
     """Raise ValueError if a family never gives its tasks as the tables that a learner reads."""
     if interface.tables is False:
         raise ValueError(f"{learner} needs tasks given as tables, as random_mdp and maze are")
+
+
+def tables_of(tasks: TaskBatch, learner: str) -> "TabularTasks":
+    """Return tasks given as tables as what they are; raise ValueError for any others."""
+    if not isinstance(tasks, TabularTasks):
+        raise ValueError(f"{learner} needs tasks given as tables, got {type(tasks).__name__}")
+    return tasks
 
 
 @dataclass(frozen=True)
@@ -81,6 +99,11 @@ class TabularTasks(ProgramBatch):
         """Return exact expected returns of the uniform and the optimal policy over ``n_steps``."""
         tables = (self.transition, self.expected_reward(), self.start_state, self.n_steps)
         return References(random=random_return(*tables), optimal=optimal_return(*tables))
+
+    def optimal_policy(self) -> Chooser:
+        """Return the policy of the largest expected return over the steps that are left."""
+        actions = optimal_actions(self.transition, self.expected_reward(), self.n_steps)
+        return lambda step, task, observed: actions[step, task, observed]
 
     def program(self) -> "TabularProgram":
         """Return the rules."""

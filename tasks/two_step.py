@@ -24,7 +24,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.base import Chooser, FloatArray, IntArray, Interface, References
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
@@ -109,6 +109,10 @@ class TwoStepTasks(FamilyBatch[TwoStep]):
         """
         trials = np.full(self.n_tasks, float(self.n_trials))
         return References(random=trials / 2, optimal=trials * self.right_pays)
+
+    def optimal_policy(self) -> Chooser:
+        """Return the policy that always chooses the good state's action."""
+        return lambda step, task, observed: self.good[task, step // 2]
 
     def program(self) -> "TwoStepProgram":
         """Return the rules."""

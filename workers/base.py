@@ -1,8 +1,9 @@
 """The interface between a learner and everything that runs it."""
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.workers.space import Parameters, ParameterSpace
@@ -41,11 +42,27 @@ class Unavailable(RuntimeError):
     """
 
 
+class Package(NamedTuple):
+    """A package of an optional extra.
+
+    Attributes:
+        module: the name that it is imported by.
+        title: the name that messages give it.
+        extra: of Spikeloop, with which it is installed.
+    """
+
+    module: str
+    title: str
+    extra: str
+
+
 class Learner(Protocol):
     """An inner-loop model. Implementations are frozen settings with a ``kind``.
 
     A learner with a time of its own may have a property ``interaction_s``: seconds of chip time or
-    biological time that an interaction stands for, which metrics report.
+    biological time that an interaction stands for, which metrics report. One that needs packages of
+    an optional extra names them in ``packages: ClassVar[tuple[Package, ...]]``, so that a missing
+    one is found before workers are started.
     """
 
     @property
@@ -98,3 +115,14 @@ class Differentiable(Learner, Protocol):
         return and contain more, such as regularisation; ``progress`` is the share of the search
         that is done, in [0, 1), for what is annealed.
         """
+
+
+def require_packages(learner: Learner) -> None:
+    """Raise Unavailable if a package that a learner names is not installed here.
+
+    Nothing is imported.
+    """
+    packages: tuple[Package, ...] = getattr(learner, "packages", ())
+    for module, title, extra in packages:
+        if importlib.util.find_spec(module) is None:
+            raise Unavailable(f"{learner.kind} needs {title}: pip install 'spikeloop[{extra}]'")

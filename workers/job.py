@@ -24,8 +24,8 @@ class Population(Protocol):
     def nbytes(self) -> int:
         """Bytes that are sent to a worker."""
 
-    def rows(self, start: int, stop: int) -> FloatArray:
-        """Return the (stop - start, n_dim) points of these candidates."""
+    def rows(self, start: int = 0, stop: int | None = None) -> FloatArray:
+        """Return the (stop - start, n_dim) points of these candidates, by default of all."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ distribution keeps its width at a bound, and no mass piles up there as it does u
 their scale. What a learner receives are ``Parameters``: physical values, by name.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from math import sqrt
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,53 +18,84 @@ from numpy.typing import NDArray
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import exp, log
 
+MIDDLE: Any = None
+"""Stands for a default that the parameter itself chooses, as each class says."""
+
 
 @dataclass(frozen=True)
 class Real:
     """A real number between two bounds, searched on a linear or a logarithmic scale.
 
     ``low`` may be the name of an earlier real parameter, whose value then is the lower bound.
+    Without a default it is the middle of the range on its scale: arithmetic or geometric.
     """
 
-    name: str
     low: float | str
     high: float
-    default: float
+    default: float = MIDDLE
     unit: str = "1"
     scale: Literal["linear", "log"] = "linear"
     description: str = ""
+    name: str = field(default="", kw_only=True)
 
     size = 1
+
+    def __post_init__(self) -> None:
+        """Choose the default if there is none."""
+        if self.default is not MIDDLE:
+            return
+        if isinstance(self.low, str):
+            raise ValueError(f"default is missing, which low = {self.low!r}, a name, does not give")
+        if self.scale == "log" and 0 < self.low <= self.high:
+            middle = sqrt(self.low) * sqrt(self.high)
+        else:
+            middle = (self.low + self.high) / 2
+        object.__setattr__(self, "default", middle)
 
 
 @dataclass(frozen=True)
 class Integer:
     """A whole number between two bounds, both included, each value equally wide.
 
-    Also the type of quantised physical values, such as a chip's 6-bit weights.
+    Also the type of quantised physical values, such as a chip's 6-bit weights. Without a default it
+    is the middle of the range, rounded down.
     """
 
-    name: str
     low: int
     high: int
-    default: int
+    default: int = MIDDLE
     unit: str = "1"
     description: str = ""
+    name: str = field(default="", kw_only=True)
 
     size = 1
+
+    def __post_init__(self) -> None:
+        """Choose the default if there is none."""
+        if self.default is MIDDLE:
+            object.__setattr__(self, "default", (self.low + self.high) // 2)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several named options, equally wide; its physical value is the option's index."""
+    """One of several named options, equally wide; its physical value is the option's index.
 
-    name: str
+    Without a default it is the first option.
+    """
+
     options: tuple[str, ...]
-    default: str
+    default: str = MIDDLE
     unit: str = "1"
     description: str = ""
+    name: str = field(default="", kw_only=True)
 
     size = 1
+
+    def __post_init__(self) -> None:
+        """Choose the default if there is none."""
+        object.__setattr__(self, "options", tuple(self.options))
+        if self.default is MIDDLE and self.options:
+            object.__setattr__(self, "default", self.options[0])
 
 
 @dataclass(frozen=True)
@@ -76,12 +108,12 @@ class Weights:
     name and size.
     """
 
-    name: str
     shape: tuple[int, ...]
     scale: float
     unit: str = "1"
     description: str = ""
     seed: int | None = None
+    name: str = field(default="", kw_only=True)
 
     @property
     def size(self) -> int:
@@ -106,9 +138,26 @@ Parameter: TypeAlias = Real | Integer | Choice | Weights
 
 @dataclass(frozen=True)
 class ParameterSpace:
-    """An ordered set of parameters, one coordinate each, or one per weight of an array."""
+    """An ordered set of parameters, one coordinate each, or one per weight of an array.
+
+    >>> space = ParameterSpace.of({"tau": Real(1, 100, unit="ms", scale="log")})
+    >>> space.decode(np.array([[0.0], [0.5], [1.0]]))["tau"].round(3)
+    array([  1.,  10., 100.])
+    """
 
     parameters: tuple[Parameter, ...]
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Parameter]) -> Self:
+        """Make a space of parameters by name, in the order of the dictionary.
+
+        Raises:
+            ValueError: a parameter has another name already, or is wrong in itself.
+        """
+        for name, parameter in parameters.items():
+            if parameter.name not in ("", name):
+                raise ValueError(f"{name}: the parameter has the name {parameter.name!r} already")
+        return cls(tuple(replace(p, name=name) for name, p in parameters.items()))
 
     def __post_init__(self) -> None:
         """Check names, bounds and defaults, so that a mistake shows where it was made."""
@@ -277,6 +326,10 @@ def _bin(index: int, n_values: int) -> float:
 
 def _check(parameter: Parameter, earlier: dict[str, Parameter]) -> None:
     name = parameter.name
+    if not name:
+        raise ValueError(
+            f"a parameter must have a name, by name=... or in a dictionary: {parameter}"
+        )
     if isinstance(parameter, Weights):
         if not 0 < parameter.scale < np.inf:
             raise ValueError(f"{name}: scale must be > 0 and finite, got {parameter.scale}")

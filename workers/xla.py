@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from spikeloop.workers.base import Unavailable
+from spikeloop.workers.base import Package, Unavailable
 from spikeloop.workers.environment import environment
 
 Precision = Literal["float32", "float64"]
@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "XLA_FLAGS": "--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0",
 }
 """What JAX reads when it starts and that is not the user's to choose."""
+JAX = Package("jax", "JAX", "lsnn")
 _LOCK = threading.Lock()
 _started = False
 

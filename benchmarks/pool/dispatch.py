@@ -46,7 +46,11 @@ class Busy(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         del interface
-        return ParameterSpace((Weights("weight", (self.n_dim,), 1.0),))
+        return ParameterSpace.of(
+            {
+                "weight": Weights((self.n_dim,), 1.0),
+            }
+        )
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Spins for processor time: being displaced by other processes must not count as work."""

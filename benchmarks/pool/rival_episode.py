@@ -65,7 +65,11 @@ class Candidate(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         del interface
-        return ParameterSpace((Weights("weight", (self.n_dim,), 1.0),))
+        return ParameterSpace.of(
+            {
+                "weight": Weights((self.n_dim,), 1.0),
+            }
+        )
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """One episode per candidate; there is one task only."""

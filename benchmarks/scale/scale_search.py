@@ -48,7 +48,11 @@ class Sleeping(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         del interface
-        return ParameterSpace((Weights("weight", (8,), 1.0),))
+        return ParameterSpace.of(
+            {
+                "weight": Weights((8,), 1.0),
+            }
+        )
 
     def durations(self, seeds: SeedArray) -> FloatArray:
         """Seconds of the episodes with these seeds, in their shape."""

@@ -88,8 +88,12 @@ def generation(strategy: Strategy[Any], state: Any, g: int) -> Any:
 
 def measure(strategy: Strategy[Any], n_dim: int, repeats: int) -> Cost:
     """Costs of a strategy in this process."""
-    space = ParameterSpace((Weights("w", (n_dim,), 1.0),))
-    state = strategy.init(space, space.default_point(), stream(1, Purpose.INIT))
+    space = ParameterSpace.of(
+        {
+            "w": Weights((n_dim,), 1.0),
+        }
+    )
+    state = strategy.init(space, stream(1, Purpose.INIT))
 
     resident = peak_resident_bytes()
     state = generation(strategy, state, 0)

@@ -74,7 +74,7 @@ class Search(Protocol):
 @cache
 def box(n_dim: int) -> ParameterSpace:
     """The unit box as a space of bounded parameters."""
-    return ParameterSpace(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(n_dim)))
+    return ParameterSpace(tuple(Real(0.0, 1.0, 0.5, name=f"x{i}") for i in range(n_dim)))
 
 
 class Ours:
@@ -84,12 +84,12 @@ class Ours:
         space = box(task.n_dim)
         self.strategy = strategy
         self.rng = np.random.default_rng(task.seed)
-        self.state = strategy.init(space, space.default_point(), self.rng)
+        self.state = strategy.init(space, self.rng)
         self.population: Population | None = None
 
     def ask(self) -> FloatArray:
         self.population = self.strategy.ask(self.state, self.rng)
-        return self.population.rows(0, self.population.n_candidates)
+        return self.population.rows()
 
     def tell(self, loss: FloatArray) -> None:
         assert self.population is not None

@@ -31,7 +31,7 @@ DISTANCES = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Of the centre from the bound, in σ."""
 
 N_DIM = 7
-BOX = ParameterSpace(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(N_DIM)))
+BOX = ParameterSpace(tuple(Real(0.0, 1.0, 0.5, name=f"x{i}") for i in range(N_DIM)))
 NOISE = 0.06
 GENERATIONS = (10, 30)
 
@@ -87,12 +87,12 @@ def heights(bounds: Bounds, place: str, seed: int) -> FloatArray:
     height = bump(tops[place], width)
 
     strategy = Evolution(bounds=bounds)
-    state = strategy.init(BOX, start, rng)
+    state = strategy.init(BOX, rng, start)
     reached = []
     for generation in range(1, GENERATIONS[-1] + 1):
         pop = strategy.ask(state, rng)
         noise = NOISE * rng.standard_normal(pop.n_candidates)
-        fitness = height(pop.rows(0, pop.n_candidates)) + noise
+        fitness = height(pop.rows()) + noise
         state = strategy.tell(state, pop, Evaluation(fitness), rng)
         if generation in GENERATIONS:
             reached.append(height(strategy.recommend(state)[None])[0])

@@ -14,9 +14,11 @@ from spikeloop.cluster.error_lines import first_line
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend import exposure, job_env, private_api
 from spikeloop.cluster.ray_backend.auth_token import accepts, check_token
+from spikeloop.cluster.ray_backend.hooks import hooks_kept
 from spikeloop.cluster.ray_backend.local_cluster import (
     EMPTY,
     ONE_THREAD_EACH,
+    RUNS_ALREADY,
     interruptible_start,
     job_named,
 )
@@ -34,11 +36,26 @@ def joined(address: str, working_dir: Path | None, run: str, stop: StopSignal) -
         The address of the head.
     """
     if ray.is_initialized():
-        raise PoolError("Ray runs in this process already; end it first with ray.shutdown()")
+        raise PoolError(RUNS_ALREADY)
     if _head_listens(address):
         check_token(address)
         _require_node(address)
     private_api.silence_death_notices()
+    with hooks_kept():
+        _connect(address, working_dir, run, stop)
+        try:
+            stop.check()
+            head = str(ray.get_runtime_context().gcs_address)
+            exposure.warn_of_folder(session_folder())
+            if accepts(head, "", unknown=False):
+                exposure.warn_without_token(f"the Ray cluster at {head}")
+            yield head
+        finally:
+            ray.shutdown()
+
+
+def _connect(address: str, working_dir: Path | None, run: str, stop: StopSignal) -> None:
+    """Connect this process to a cluster; PoolError if that does not work."""
     try:
         with interruptible_start(stop):
             ray.init(
@@ -61,15 +78,6 @@ def joined(address: str, working_dir: Path | None, run: str, stop: StopSignal) -
             "does it run the same versions of Python and Ray, and is the token (RAY_AUTH_MODE, "
             "RAY_AUTH_TOKEN) the same?"
         ) from error
-    try:
-        stop.check()
-        head = str(ray.get_runtime_context().gcs_address)
-        exposure.warn_of_folder(session_folder())
-        if accepts(head, "", unknown=False):
-            exposure.warn_without_token(f"the Ray cluster at {head}")
-        yield head
-    finally:
-        ray.shutdown()
 
 
 def session_folder() -> Path:

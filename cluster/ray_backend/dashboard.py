@@ -7,11 +7,13 @@ set. Here everything that can be wrong raises at once, in one line. Decision 002
 import os
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from spikeloop.cluster.error_lines import first_cause, first_line
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.auth_token import found_token
+from spikeloop.cluster.ray_backend.default_dashboard import require_own
 from spikeloop.cluster.ray_backend.exposure import warn_without_token
 
 VARIABLE = "RAY_API_SERVER_ADDRESS"
@@ -25,8 +27,23 @@ TOKEN = (
 )
 
 
-def connect(address: str | None) -> tuple[str, Mapping[str, str]]:
-    """Return the URL of a dashboard that answers, and the headers that show it the token.
+@dataclass(frozen=True)
+class Dashboard:
+    """A dashboard that answers.
+
+    Attributes:
+        url: its address.
+        headers: that show it the token.
+        owner: whose it is, in words, where that was asked because no address was given; else "".
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    owner: str
+
+
+def connect(address: str | None) -> Dashboard:
+    """Find the dashboard at an address, and show it the token.
 
     A cluster that asks for no token causes a warning.
 
@@ -34,10 +51,13 @@ def connect(address: str | None) -> tuple[str, Mapping[str, str]]:
         address: ``http://HOST:8265``; by default ``VARIABLE`` or this machine's.
 
     Raises:
-        PoolError: nothing listens there, or it is no Ray dashboard.
+        PoolError: nothing listens there, or it is no Ray dashboard; without an address also if it
+            is another account's, or the private cluster of a run.
     """
-    url = _url(address or os.environ.get(VARIABLE) or DEFAULT)
+    given = address or os.environ.get(VARIABLE)
+    url = _url(given or DEFAULT)
     _require_listener(url)
+    owner = "" if given else str(require_own(url))
     headers: Mapping[str, str] = {}
     if _asks_for_token(url):
         disabled = os.environ.get("RAY_AUTH_MODE", "token").lower() != "token"
@@ -45,7 +65,7 @@ def connect(address: str | None) -> tuple[str, Mapping[str, str]]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
     else:
         warn_without_token(f"the cluster at {url}")
-    return url, headers
+    return Dashboard(url, headers, owner)
 
 
 def token_refused(url: str, headers: Mapping[str, str]) -> PoolError:

@@ -55,12 +55,17 @@ class JobInfo:
 class Jobs:
     """The jobs of the cluster with this dashboard, as in ``dashboard.connect``.
 
+    Attributes:
+        address: of the dashboard.
+        owner: whose cluster it is, in words, if no address was given; else "".
+
     Raises:
         PoolError: nothing listens there, it is no Ray dashboard, or it does not take the token.
     """
 
     def __init__(self, address: str | None = None) -> None:
-        self.address, self._headers = connect(address)
+        found = connect(address)
+        self.address, self._headers, self.owner = found.url, found.headers, found.owner
         from ray.job_submission import JobSubmissionClient
 
         for module in ("dashboard_sdk", "job.sdk"):  # which report uploads and closed connections

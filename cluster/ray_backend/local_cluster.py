@@ -16,6 +16,7 @@ from typing import Any
 from spikeloop.cluster.error_lines import first_line
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.cleaner import cleaned_up
+from spikeloop.cluster.ray_backend.hooks import hooks_kept, import_of_ray
 from spikeloop.cluster.ray_backend.private_folder import RAYS, private_folder
 from spikeloop.cluster.signals import Interrupted, StopSignal, ending_signals
 from spikeloop.workers.environment import environment
@@ -31,6 +32,10 @@ ONE_THREAD_EACH = {
     f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
 } | {"VECLIB_MAXIMUM_THREADS": "1"}
 """A worker is one core: libraries that start threads of their own would compete for it."""
+
+RUNS_ALREADY = (
+    "Ray runs in this process already; end it first with ray.shutdown(), or run inline, without Ray"
+)
 
 LEFT_TO_RAY = ("raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
 """Names of the processes that ``ray.shutdown`` ends itself."""
@@ -68,8 +73,8 @@ def local_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") ->
 
     loaded: Any = sys.modules.get("ray")
     if loaded is not None and loaded.is_initialized():
-        raise PoolError("Ray runs in this process already; end it first with ray.shutdown()")
-    with private_folder() as folder, cleaned_up(folder) as marks:
+        raise PoolError(RUNS_ALREADY)
+    with hooks_kept(), private_folder() as folder, cleaned_up(folder) as marks:
         if Path(tempfile.gettempdir()) == folder.parent:  # Ray's own temporary files go with it
             variables["TMPDIR"] = str(folder)
         before = _children()
@@ -84,9 +89,10 @@ def local_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") ->
 
 def _start(n_cores: int, dashboard: bool, stop: StopSignal, run: str, folder: Path) -> str:
     """Start Ray in a folder, and return the address of its dashboard, or an empty text."""
-    import ray
+    with import_of_ray():
+        import ray
 
-    from spikeloop.cluster.ray_backend.private_api import silence_death_notices
+        from spikeloop.cluster.ray_backend.private_api import silence_death_notices
 
     silence_death_notices()
     try:

@@ -35,7 +35,10 @@ class RayCluster(RayTarget):
     @contextmanager
     def connect(self, stop: StopSignal, working_dir: Path | None, run: str) -> Iterator[Cluster]:
         """Join the cluster, and leave it at the end."""
-        from spikeloop.cluster.ray_backend.connection import import_path, joined
+        from spikeloop.cluster.ray_backend.hooks import import_of_ray
+
+        with import_of_ray():
+            from spikeloop.cluster.ray_backend.connection import import_path, joined
 
         path = None if working_dir is None else import_path(working_dir)
         with joined(self.address, working_dir, run, stop) as address:

@@ -33,19 +33,27 @@ FIXED: dict[str, type[Any]] = {
 """Tables of a configuration that have no kinds."""
 
 
-def entries(what: str = "") -> list[dict[str, Any]]:
+def entries(what: str = "", only: str = "") -> list[dict[str, Any]]:
     """Give one entry a kind: table, name, first docstring line, settings and hyperparameters.
 
     A learner that cannot be used here has no hyperparameters, and the reason as "unavailable".
+    ``only`` is the one kind of the table ``what`` that is asked for.
     """
+    known = [*TABLES, "compatibility"]
     if what and what not in TABLES:
-        raise ConfigError(f"list {what}: must be one of {', '.join(TABLES)}{nearest(what, TABLES)}")
+        raise ConfigError(f"list {what}: must be one of {', '.join(known)}{nearest(what, known)}")
+    if only and only not in TABLES[what]:
+        kinds = TABLES[what]
+        raise ConfigError(
+            f"list {what} {only}: must be one of {', '.join(kinds)}{nearest(only, kinds)}"
+        )
     fixed = [_entry("configuration", f"[{name}]", cls) for name, cls in FIXED.items() if not what]
     return fixed + [
         _entry(table, kind, cls)
         for table, kinds in TABLES.items()
         if what in ("", table)
         for kind, cls in kinds.items()
+        if only in ("", kind)
     ]
 
 

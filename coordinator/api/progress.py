@@ -4,23 +4,21 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.formatting import duration, printable
-from spikeloop.coordinator.report.transfer_table import (
-    describe_difference,
-    terminal_table,
-    theta_rows,
-)
-from spikeloop.coordinator.search.deployment import race_size
+from spikeloop.coordinator.report import theta_table, transfer_table
+from spikeloop.coordinator.search.deployment import deployed, race_size
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.search.transfer_design import transfer_size
+from spikeloop.coordinator.stats.scores import ends
+from spikeloop.coordinator.store.run_folder import RunFolder
 
 
 class LineReporter:
@@ -36,6 +34,13 @@ class LineReporter:
         self._n_episodes = n_episodes
         self._episodes_done = 0
         self._started = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        """Begins to show."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Ends."""
 
     def pool(self, description: str) -> None:
         """Says where the work is done."""
@@ -73,7 +78,7 @@ class ConsoleReporter(LineReporter):
         self._bar: Progress | None = None
         self._grid: Any = None
 
-    def __enter__(self) -> "ConsoleReporter":
+    def __enter__(self) -> Self:
         """Starts the bar, if there is a terminal to show it on."""
         if self._console.is_terminal:
             self._bar = Progress(
@@ -115,7 +120,7 @@ class ConsoleReporter(LineReporter):
         reasons = ", ".join(f"{n} {reason}" for reason, n in self._failures.items())
         failed = f"{self._failures.total()} ({reasons})" if reasons else "0"
         width = len(str(self._generations))
-        self._console.out(
+        self.note(
             f"generation {report.generation:{width}d}/{self._generations}"
             f"  best {report.best:.3f}  mean {report.mean:.3f}"
             f"  {self._rate()}  failed {failed}{held_out}"
@@ -145,12 +150,37 @@ def print_transfer(transfer: Transfer, scale: tuple[str, str], console: Console)
     ``scale`` says what scores 0 and what scores 1.
     """
     baselines = [(name, *baseline.cells, "", "") for name, baseline in transfer.baselines.items()]
-    rows = theta_rows(transfer)
-    console.print(terminal_table(transfer.n_tasks, scale, rows, console.width, baselines))
+    rows = transfer_table.theta_rows(transfer)
+    console.print(
+        transfer_table.terminal_table(transfer.n_tasks, scale, rows, console.width, baselines)
+    )
     for name, difference in transfer.differences.items():
-        console.out(f"{name}: {describe_difference(difference)}")
+        console.out(f"{name}: {transfer_table.describe_difference(difference)}")
     for name, baseline in transfer.baselines.items():
-        console.out(printable(f"learned - {name}: {describe_difference(baseline.learned_minus)}"))
+        console.out(
+            printable(
+                f"learned - {name}: {transfer_table.describe_difference(baseline.learned_minus)}"
+            )
+        )
+
+
+def print_theta(run: RunFolder, console: Console) -> None:
+    """Prints the learned Θ of a run: names, values, units, ranges."""
+    where = f"also in {run.folder / 'theta'}, with the units in the metadata of its fields"
+    rows = theta_table.theta_rows(run.config.space, deployed(run))
+    console.print(theta_table.terminal_table(rows, where))
+
+
+def print_results(run: RunFolder, transfer: Transfer, console: Console, files: bool = True) -> None:
+    """Prints what a finished run has found and where it is, and how to use its ``files``."""
+    print_transfer(transfer, ends(run.config.family.interface), console)
+    print_theta(run, console)
+    console.out(f"results: {run.folder}")
+    if not files:
+        return
+    for figure in sorted((run.folder / "figures").glob("*.png")):
+        console.out(f"figure:  {figure}")
+    how_to_read(run.store.part_path("transfer", run.config.transfer.seed), console)
 
 
 def how_to_read(transfer: Path, console: Console) -> None:

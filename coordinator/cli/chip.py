@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from spikeloop.coordinator.cli.chip_memory import memory
-from spikeloop.coordinator.cli.options import Json
+from spikeloop.coordinator.cli.options import Json, help_without_command
 from spikeloop.coordinator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Calibrate one emulated chip, or look at it."
-)
+app = typer.Typer(rich_markup_mode=None)
 app.command()(memory)
+
+
+@app.callback(invoke_without_command=True)
+def options(context: typer.Context) -> None:
+    """Calibrate one emulated chip, or look at it."""
+    help_without_command(context)
+
+
 Seed = Annotated[int, typer.Option("--seed", min=0, help="of the noise while measuring")]
 CodesFile = Annotated[
     Path | None,

@@ -15,11 +15,11 @@ def memory(config: ConfigPath, sets: Sets = None, as_json: Json = False) -> None
     What does not fit is refused, unless learner.check_memory is false.
     """
     from spikeloop.coordinator.api import progress
-    from spikeloop.coordinator.api.configure import load_config
+    from spikeloop.coordinator.api.configure import configure
     from spikeloop.coordinator.report.result_table import result_table
     from spikeloop.workers.learners.chip.agent import ChipAgent
 
-    settings = load_config(config, sets)
+    settings = configure(config, sets=sets)
     if not isinstance(settings.learner, ChipAgent):
         raise ConfigError(f"{config}: learner.kind must be chip, got {settings.learner.kind!r}")
     layout = settings.learner.memory_map(settings.family.interface)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.cli.extras import NAME, Extra, extras
 from spikeloop.coordinator.search.worker_pool import warm_up_job
 from spikeloop.coordinator.store.manifest import PACKAGES
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 MIN_MEMORY_GIB = 2.0
 """A local Ray with its dashboard and two workers takes about this much."""
+
+MANY = 5
+"""Packages of an extra that are counted instead of named."""
 
 EXAMPLE = {
     "run": {"name": "doctor"},
@@ -39,12 +43,13 @@ class Check:
     """One finding.
 
     Attributes:
-        state: "ok", "warning" (a run works, but) or "broken" (a run cannot work).
+        state: "ok", "absent" (an extra that nothing else needs), "warning" (a run works, but) or
+            "broken" (a run cannot work).
         advice: what to do, or "".
     """
 
     name: str
-    state: Literal["ok", "warning", "broken"]
+    state: Literal["ok", "absent", "warning", "broken"]
     found: str
     advice: str = ""
 
@@ -55,6 +60,7 @@ def examine() -> list[Check]:
         _python(),
         *map(_package, PACKAGES),
         _brian(),
+        *map(_extra, extras()),
         _memory(),
         _shared_memory(),
         _writable("runs folder", Path.cwd(), "choose another with --out"),
@@ -77,6 +83,17 @@ def _package(name: str) -> Check:
         return Check(name, "ok", metadata.version(name))
     except metadata.PackageNotFoundError:
         return Check(name, "broken", "not installed", f"pip install {name}")
+
+
+def _extra(extra: Extra) -> Check:
+    """Say what is installed of an optional extra, and what it is for."""
+    name, versions = f"extra {extra.name}", [f"{n} {v}" for n, v in extra.versions.items()]
+    if not extra.missing:
+        found = ", ".join(versions) if len(versions) < MANY else f"all {len(versions)} packages"
+        return Check(name, "ok", f"{found}; for {extra.purpose}")
+    lacking = f"without {', '.join(extra.missing)}" if versions else "not installed"
+    advice = f"pip install '{NAME}[{extra.name}]'"
+    return Check(name, "absent", f"{lacking}; for {extra.purpose}", advice)
 
 
 def _brian() -> Check:

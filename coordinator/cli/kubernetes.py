@@ -42,7 +42,7 @@ def kubernetes(
     from importlib.metadata import version
 
     from spikeloop.cluster.manifests import kubernetes_manifests as manifests
-    from spikeloop.coordinator.api.configure import load_config
+    from spikeloop.coordinator.api.configure import configure
 
     if standing and reader:
         raise ConfigError("--standing and --reader exclude each other")
@@ -54,7 +54,7 @@ def kubernetes(
             text.encode()
         except UnicodeEncodeError as error:
             raise ConfigError(f"--set {text}: must be text in UTF-8") from error
-    run = None if config is None else load_config(config, overrides)
+    run = None if config is None else configure(config, sets=overrides)
     settings = _settings(config, overrides)
     name = STANDING if run is None else run.run.name
     if standing:

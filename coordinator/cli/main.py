@@ -13,6 +13,7 @@ import typer
 
 import spikeloop
 from spikeloop.coordinator.cli import submit as remote
+from spikeloop.coordinator.cli.check import check
 from spikeloop.coordinator.cli.chip import app as chip_app
 from spikeloop.coordinator.cli.compare import compare
 from spikeloop.coordinator.cli.doctor import doctor
@@ -23,6 +24,7 @@ from spikeloop.coordinator.cli.interpret import interpret
 from spikeloop.coordinator.cli.kubernetes import kubernetes
 from spikeloop.coordinator.cli.list import list_
 from spikeloop.coordinator.cli.new import new
+from spikeloop.coordinator.cli.options import help_without_command
 from spikeloop.coordinator.cli.plan import plan
 from spikeloop.coordinator.cli.report import report
 from spikeloop.coordinator.cli.resume import resume
@@ -36,7 +38,6 @@ from spikeloop.coordinator.errors import ConfigError
 
 app = typer.Typer(
     name="spikeloop",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -44,7 +45,7 @@ for command in (
     *(new, plan, run, resume, compare, transfer),
     *(watch, report, export, verify, interpret),
     *(remote.submit, remote.status, remote.logs, remote.stop, fetch, slurm, kubernetes),
-    *(list_, doctor),
+    *(check, list_, doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(chip_app, name="chip")
@@ -67,12 +68,13 @@ Version = Annotated[
 ]
 
 
-@app.callback()
-def options(debug: Debug = False, version: Version = False) -> None:
+@app.callback(invoke_without_command=True)
+def options(context: typer.Context, debug: Debug = False, version: Version = False) -> None:
     """Teach spiking networks and neuromorphic chips to learn.
 
     To begin: spikeloop new my_search, then the command that it prints.
     """
+    help_without_command(context)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -99,7 +101,14 @@ def _code(arguments: list[str]) -> int:
             raise ConfigError("arguments must not contain the character NUL")
         if arguments and (new := RENAMED.get(arguments[0])):
             raise ConfigError(f"{arguments[0]}: is now spikeloop {new}; see spikeloop {new} --help")
-        code: int = app([a for a in arguments if a != "--debug"], standalone_mode=False) or 0
+        code: int = (
+            app(
+                [a for a in arguments if a != "--debug"],
+                prog_name="spikeloop",
+                standalone_mode=False,
+            )
+            or 0
+        )
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  flushed by the interpreter at exit

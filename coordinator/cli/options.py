@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-RUNS = "SPIKELOOP_RUNS"
-"""Environment variable that names the folder for run folders, in place of ``--out``."""
+from spikeloop.coordinator.api.run_folders import RUNS
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
@@ -48,3 +47,9 @@ Trust = Annotated[
     typer.Option("--trust", help="let it use its author's own classes, cluster and database"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+
+
+def help_without_command(context: typer.Context) -> None:
+    """Show the help of a group of commands that was called without one."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

@@ -1,8 +1,9 @@
 """The command ``spikeloop plan``: a dry run that writes nothing."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,6 +14,8 @@ from spikeloop.coordinator.formatting import duration, warn
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from spikeloop.cluster.signals import StopSignal
+    from spikeloop.coordinator.comparison.cost import ComparisonCost
     from spikeloop.coordinator.search.cost_estimate import CostEstimate
 
 
@@ -26,27 +29,87 @@ def plan(
 ) -> None:
     """Say what a run would evaluate and how long it will take.
 
-    A few tiles are measured; nothing is written.
+    A few tiles are measured; nothing is written. A comparison is planned too.
     """
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api import progress
-    from spikeloop.coordinator.api.configure import load_config
-    from spikeloop.coordinator.search.cost_estimate import estimate
+    from spikeloop.coordinator.config.load import kind_of_file
 
-    settings = load_config(config, sets, workers, inline, address)
     stop = StopSignal()
     stop.install()
-    result = estimate(settings, stop, partial(typer.echo, err=True))
+    show_estimate = {"run": _plan_run, "comparison": _plan_comparison}[kind_of_file(config)]
+    given = _Given(config, sets, workers, inline, address)
+    show_estimate(given, stop, None if as_json else progress.stream())
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What the command line names: a file, overrides, and where to run."""
+
+    config: Path
+    sets: list[str] | None
+    workers: int | None
+    inline: bool
+    address: str | None
+    caller: str = "command line"
+
+
+def _plan_run(given: _Given, stop: "StopSignal", console: "Console | None") -> None:
+    from spikeloop.coordinator.api.configure import configure
+    from spikeloop.coordinator.search.cost_estimate import estimate
+
+    result = estimate(configure(**vars(given)), stop, partial(typer.echo, err=True))
+    _warn_of_failures(result)
+    if console is None:
+        typer.echo(json.dumps(asdict(result)))
+    else:
+        _print_table(result, console)
+
+
+def _plan_comparison(given: _Given, stop: "StopSignal", console: "Console | None") -> None:
+    from spikeloop.coordinator.api.configure_comparison import configure_comparison
+    from spikeloop.coordinator.comparison.cost import estimate
+
+    result = estimate(configure_comparison(**vars(given)), stop, partial(typer.echo, err=True))
+    _warn_of_failures(result)
+    if console is None:
+        typer.echo(json.dumps(asdict(result)))
+    else:
+        _print_comparison(result, console)
+
+
+def _warn_of_failures(result: "CostEstimate | ComparisonCost") -> None:
     if result.episodes_failed:
         warn(
             f"{result.episodes_failed} of {result.episodes_measured} episodes that were measured "
-            "failed, so "
-            f"times may be wrong; the first: {result.first_failure}"
+            f"failed, so times may be wrong; the first: {result.first_failure}"
         )
-    if as_json:
-        typer.echo(json.dumps(asdict(result)))
-    else:
-        _print_table(result, progress.stream())
+
+
+def _print_comparison(plan: "ComparisonCost", console: "Console") -> None:
+    from spikeloop.coordinator.report.result_table import result_table
+
+    table = result_table(
+        f"Nothing was written; measured on {plan.episodes_measured} episodes",
+        *("strategy", "generations", "candidates", "searches", "of trials"),
+        *("episodes", "held-out", "time"),
+        left="strategy",
+    )
+    table.add_row("start workers, compile", "", "", "", "", "", "", duration(plan.start_s))
+    for one in plan.strategies:
+        counts = (one.generations, one.candidates, one.searches, one.trial_searches)
+        episodes = (one.episodes_search, one.episodes_held_out)
+        table.add_row(one.strategy, *map(str, (*counts, *episodes)), duration(one.seconds))
+    totals = (
+        sum(getattr(one, name) for one in plan.strategies)
+        for name in ("searches", "trial_searches", "episodes_search", "episodes_held_out")
+    )
+    table.add_row("total", "", "", *map(str, totals), duration(plan.total_s))
+    console.print(table)
+    console.out(
+        f"{plan.seconds_per_held_out_episode * 1000:.1f} ms an episode on each of {plan.workers} "
+        "worker(s); with the settings as given, and pruned trials end earlier"
+    )
 
 
 def _print_table(plan: "CostEstimate", console: "Console") -> None:

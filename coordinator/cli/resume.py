@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from spikeloop.coordinator.cli.compare import show_comparison
-from spikeloop.coordinator.cli.options import RUNS, Address, Inline, Track, Trust, Workers
-from spikeloop.coordinator.cli.run import show_session
+from spikeloop.coordinator.api.run_folders import RUNS
+from spikeloop.coordinator.cli.options import Address, Inline, Track, Trust, Workers
 from spikeloop.coordinator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def resume(
 
     A run goes on from its last committed generation.
     """
-    from spikeloop.coordinator.api.configure import retarget
+    from spikeloop.coordinator.api.target_choice import retarget
     from spikeloop.coordinator.store.folder_kind import is_comparison
 
     on_target = partial(retarget, workers=workers, inline=inline, address=address)
@@ -77,9 +76,12 @@ def _resume_run(
     track: list[str] | None,
     command: tuple[object, ...],
 ) -> None:
+    from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api.configure import track_with
-    from spikeloop.coordinator.report.run_figures import write_run_figures
-    from spikeloop.coordinator.search import run_session
+    from spikeloop.coordinator.api.progress import stream
+    from spikeloop.coordinator.api.resumable import by_command
+    from spikeloop.coordinator.api.sessions import resume_run
+    from spikeloop.coordinator.api.view import ConsoleView
     from spikeloop.coordinator.store.run_folder import open_run
     from spikeloop.coordinator.store.trust import reaches, require
 
@@ -91,18 +93,19 @@ def _resume_run(
         del reached["tracking"]
     require(folder, reaches(reached), trust)
     config = track_with(config, track)
+    how = by_command(folder, (config.uploaded_to("") if upload_to else config).tables(), command)
     config = config.uploaded_to(upload_to) if upload_to else config
-    run = replace(run, config=config)
-    show_session(
-        config,
-        folder,
-        lambda reporter, stop: run_session.resume(run, reporter, stop, after, write_run_figures),
-        after,
-        command,
-    )
+    stop = StopSignal()
+    stop.install()
+    resume_run(replace(run, config=config), ConsoleView(stream()), stop, how, after)
 
 
 def _resume_comparison(folder: Path, on_target: "OnTarget", trust: bool) -> None:
+    from spikeloop.cluster.signals import StopSignal
+    from spikeloop.coordinator.api.progress import stream
+    from spikeloop.coordinator.api.resumable import by_command
+    from spikeloop.coordinator.api.sessions import resume_comparison
+    from spikeloop.coordinator.api.view import ConsoleView
     from spikeloop.coordinator.comparison import session
     from spikeloop.coordinator.store.run_folder import warn_of_code
     from spikeloop.coordinator.store.trust import reaches, require
@@ -111,6 +114,7 @@ def _resume_comparison(folder: Path, on_target: "OnTarget", trust: bool) -> None
     warn_of_code(folder, session.changed_code(config, folder))
     config = config.retarget(on_target(config.first).target)
     require(folder, reaches(config.tables()), trust)
-    show_comparison(
-        config, folder, lambda reporter, stop: session.resume(config, folder, reporter, stop), False
-    )
+    stop = StopSignal()
+    stop.install()
+    how = by_command(folder, config.tables())
+    resume_comparison(config, folder, ConsoleView(stream()), stop, how)

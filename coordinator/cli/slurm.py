@@ -54,12 +54,12 @@ def slurm(
 ) -> None:
     """Write the batch script of a run and submit it to SLURM."""
     from spikeloop.cluster.manifests import slurm_script
-    from spikeloop.coordinator.api import configure as opening
+    from spikeloop.coordinator.api.configure import configure
     from spikeloop.coordinator.config.settings_builder import build
     from spikeloop.coordinator.formatting import command_line
     from spikeloop.coordinator.submit import package as shipping
 
-    settings = opening.load_config(config, sets)
+    settings = configure(config, sets=sets)
     name = settings.run.name
     values = {
         "nodes": nodes,

@@ -70,6 +70,8 @@ def submit(
         raise ConfigError(f"--out must be an absolute path on the cluster, got {out}")
     name = settings.run.name
     jobs = Jobs(address)
+    if jobs.owner:
+        typer.echo(f"no --address was given; the cluster at {jobs.address} is {jobs.owner}")
     if folder := folder_behind(jobs.address):
         warn_of_folder(folder)
     job = submitted_runs.last_job(jobs, name)

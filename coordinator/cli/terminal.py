@@ -1,9 +1,18 @@
-"""Keep a command running in an orderly way when its terminal is closed."""
+"""Outlive a terminal that is closed in the middle, and page what does not fit on it."""
 
 import errno
 import io
+import os
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LESS = "FRX"
+"""Options of ``less``, as git's: leave at once if all fits, keep colours, keep the screen."""
 
 
 class _Terminal(io.FileIO):
@@ -34,3 +43,14 @@ def outlive_terminal() -> None:
                 io.BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=True
             )
             setattr(sys, name, terminal)
+
+
+@contextmanager
+def paged(console: "Console") -> Iterator[None]:
+    """Show what is printed in the user's pager, on a terminal only."""
+    if not (console.is_terminal and sys.stdin.isatty()):
+        yield
+        return
+    os.environ.setdefault("LESS", LESS)
+    with console.pager(styles=True):
+        yield

@@ -1,8 +1,6 @@
 """The command ``spikeloop transfer``."""
 
 import json
-from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,12 +23,11 @@ def transfer(
     Beside it stand the default and random Θ.
     """
     from spikeloop.cluster.signals import StopSignal
-    from spikeloop.coordinator.api import progress
-    from spikeloop.coordinator.api.configure import retarget
-    from spikeloop.coordinator.config.settings_builder import build
+    from spikeloop.coordinator.api import held_out_session, progress
+    from spikeloop.coordinator.api.target_choice import retarget
+    from spikeloop.coordinator.api.view import ConsoleView
     from spikeloop.coordinator.export.weights import Learned, open_learned
     from spikeloop.coordinator.search import transfer_session
-    from spikeloop.coordinator.search.transfer_design import transfer_size
     from spikeloop.coordinator.stats.scores import ends
     from spikeloop.coordinator.store.run_folder import RunFolder, open_run
     from spikeloop.coordinator.store.trust import reaches, require
@@ -42,23 +39,16 @@ def transfer(
     config = given.config if isinstance(given, RunFolder) else given.config.uploaded_to("")
     config = retarget(config, workers, inline, address)
     require(run, reaches(config.tables()), trust)
-    values = config.transfer.model_dump()
-    values |= {k: v for k, v in {"tasks": tasks, "seed": seed}.items() if v is not None}
-    settings, _ = build(type(config.transfer), values, str(run), "transfer", Path())
+    settings = held_out_session.held_out_settings(config, tasks, seed, run)
     stop = StopSignal()
     stop.install()
     console = progress.stream(stderr=as_json)
+    view = ConsoleView(console)
     if isinstance(given, Learned):
         console.out(given.origin)
-    n_episodes = transfer_size(settings)
-    with progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter:
-        if isinstance(given, RunFolder):
-            opened = replace(given, config=config)
-            result = transfer_session.score_run(opened, settings, reporter, stop)
-        else:
-            result = transfer_session.score_point(
-                config, given.point, run, settings, reporter, stop
-            )
+        result = held_out_session.score_point(config, given.point, run, settings, view, stop)
+    else:
+        result = held_out_session.score_run(given, config, settings, view, stop)
     if as_json:
         typer.echo(json.dumps(result.as_json()))
         return

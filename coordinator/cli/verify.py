@@ -6,7 +6,7 @@ import typer
 
 from spikeloop.coordinator.cli.options import Json, RunPath, Trust
 from spikeloop.coordinator.errors import RunFailed
-from spikeloop.coordinator.formatting import printable
+from spikeloop.coordinator.formatting import printable, warn
 
 
 def verify(run: RunPath, trust: Trust = False, as_json: Json = False) -> None:
@@ -27,6 +27,8 @@ def verify(run: RunPath, trust: Trust = False, as_json: Json = False) -> None:
     else:
         for line in (*report.checked, *(f"PROBLEM: {problem}" for problem in report.problems)):
             typer.echo(printable(line))
+        for line in report.warnings:
+            warn(line)
     if report.problems:
         raise RunFailed(
             f"{run}: {len(report.problems)} problem(s); the first: {report.problems[0]}"

@@ -11,8 +11,8 @@ from pydantic import Field
 from spikeloop.coordinator.comparison.tunable_space import distributions
 from spikeloop.coordinator.config import run_config as runs
 from spikeloop.coordinator.config.limits import Count, Seed, TwoOrMore
+from spikeloop.coordinator.config.load import folder_name, read_tables
 from spikeloop.coordinator.config.load import parse as parse_run
-from spikeloop.coordinator.config.load import read_tables
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.setting_errors import nearest, shown
 from spikeloop.coordinator.config.settings_builder import build
@@ -143,7 +143,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> ComparisonCo
     tables = read_tables(path, (*OWN, *COMMON), overrides or {})
     settings = tables.get("comparison")
     if isinstance(settings, dict) and not settings.get("name"):
-        settings["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
+        settings["name"] = folder_name(path.stem)
     return parse(tables, str(path), path.resolve().parent)
 
 

@@ -12,7 +12,7 @@ search that was finished. A kill costs at most one generation and changes no num
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import metadata
@@ -23,6 +23,7 @@ from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.comparison import (
     FINAL,
+    FINDINGS,
     SCHEMA_VERSION,
     final,
     result_tables,
@@ -32,6 +33,7 @@ from spikeloop.coordinator.comparison import (
 from spikeloop.coordinator.comparison.comparison import ComparisonReporter, OpenComparison
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig, parse
 from spikeloop.coordinator.comparison.findings.findings import Findings, findings
+from spikeloop.coordinator.config.own_classes import code_of
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search.worker_pool import open_workers
@@ -39,7 +41,7 @@ from spikeloop.coordinator.store import atomic_files, manifest, run_folder
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST as MANIFEST
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.lock import locked
-from spikeloop.workers.fingerprint import difference, fingerprint
+from spikeloop.workers.fingerprint import difference
 from spikeloop.workers.seeding import Purpose, stream
 
 
@@ -94,7 +96,7 @@ def _run(
             final.run_final(comparison, compared)
         result_tables.write(config, folder)
         result = find(config, folder)
-        atomic_files.write_json(folder / "findings.json", result.as_json())
+        atomic_files.write_json(folder / FINDINGS, result.as_json())
     return result
 
 
@@ -147,10 +149,50 @@ def episodes_to_come(config: ComparisonConfig, folder: Path) -> int:
     return n_searches * (settings.budget + measured + transfer.tasks) + max(n_trials, 0) * trial
 
 
+def is_finished(folder: Path) -> bool:
+    """Tell whether there are findings, and about every search that is there."""
+    if not (folder / FINDINGS).exists():
+        return False
+    return len(result_tables.read(folder, "results")) == len(
+        list((folder / FINAL).glob("*/*.json"))
+    )
+
+
+def require_same_config(config: ComparisonConfig, folder: Path) -> None:
+    """ConfigError with the first key in which a comparison differs from the one in a folder.
+
+    The target may differ, because it changes no result.
+    """
+    path = folder / MANIFEST
+    given = config.tables()
+    own: Any = {**atomic_files.read_versioned(path, SCHEMA_VERSION)["config"]}
+    own["target"] = given["target"]
+    if own.get("strategies", {}).keys() == given["strategies"].keys():
+        # Parsed and not compared as it stands, because a later version may have more keys.
+        own = parse(own, str(path), config.first.working_dir or Path()).tables()
+    for key, found, wanted in _differences(own, given):
+        raise ConfigError(
+            f"{folder}: begun with {key} = {found!r}, not {wanted!r}; give it that value again, or "
+            "the comparison another name or folder"
+        )
+
+
+def _differences(
+    own: Mapping[str, Any], given: Mapping[str, Any], above: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the keys whose values differ, with both values; keys of inner tables are dotted."""
+    for key in dict.fromkeys((*given, *own)):
+        found, wanted = own.get(key), given.get(key)
+        if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+            yield from _differences(found, wanted, f"{above}{key}.")
+        elif found != wanted:
+            yield f"{above}{key}", found, wanted
+
+
 def changed_code(config: ComparisonConfig, folder: Path) -> str:
     """Describe what differs between this code and the code that began a comparison, or give ""."""
     begun: Any = atomic_files.read_json(folder / MANIFEST)
-    return difference(fingerprint(config.first.working_dir), begun.get("fingerprint", {}))
+    return difference(code_of(config.first), begun.get("fingerprint", {}))
 
 
 @contextmanager

@@ -148,14 +148,24 @@ def _pruner(config: ComparisonConfig) -> "BasePruner":
 
 
 @contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Optuna from printing a line for each study and trial within the block."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+@contextmanager
 def _storage(config: ComparisonConfig, folder: Path, strategy: str) -> Iterator[str]:
     """Give the URL of the database; a ConfigError names it and the remedy if it is damaged.
 
     Errors of its surroundings, such as a full disk or a server that is gone, pass unchanged.
     """
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     url, where = config.tuning.storage, "tuning.storage"
     remedy = f"delete the study {study_name(config, strategy)!r} there"
     try:
@@ -163,7 +173,7 @@ def _storage(config: ComparisonConfig, folder: Path, strategy: str) -> Iterator[
             where, remedy = str(folder / DATABASE), "remove it"
             url = f"sqlite:///{folder.resolve() / DATABASE}"
             _check_pages(folder / DATABASE)
-        with _driver():
+        with _driver(), quiet():
             yield url
     except reading.Unreadable as error:
         raise ConfigError(f"{error.filename}: cannot be read: {error.strerror}") from error

@@ -1,5 +1,6 @@
 """Translates a strategy's tunable space into Optuna's distributions, and values into settings."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,14 @@ if TYPE_CHECKING:
 
 def distributions(space: ParameterSpace) -> "dict[str, BaseDistribution]":
     """Give Optuna's distributions; ValueError for a parameter that it has none for."""
-    from optuna.distributions import (
-        CategoricalDistribution,
-        FloatDistribution,
-        IntDistribution,
-    )
+    with warnings.catch_warnings():
+        # The first import of Optuna in a notebook asks for widgets, which nothing here uses.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from optuna.distributions import (
+            CategoricalDistribution,
+            FloatDistribution,
+            IntDistribution,
+        )
 
     found: dict[str, BaseDistribution] = {}
     for parameter in space.parameters:

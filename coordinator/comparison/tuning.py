@@ -31,6 +31,7 @@ CHECKPOINTS = 4
 """A trial reports its score when each quarter of its budget but the last is spent."""
 
 
+@studies.quiet()
 def tune(comparison: OpenComparison, strategy: str) -> Mapping[str, Any] | None:
     """Run trials until the budget allows no further one.
 

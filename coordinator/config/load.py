@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from spikeloop.cluster.manifests.kubernetes_manifests import Kubernetes
 from spikeloop.coordinator.config import validation
@@ -31,8 +31,13 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
     tables = read_tables(path, [*TABLES, *COMMANDS], overrides or {})
     run = tables.get("run")
     if isinstance(run, dict) and run.get("name", "") == "":
-        run["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
+        run["name"] = folder_name(path.stem)
     return parse(tables, str(path), path.resolve().parent)
+
+
+def kind_of_file(path: Path) -> Literal["run", "comparison"]:
+    """Tell by its tables what a configuration file is of; ConfigError if it cannot be read."""
+    return "comparison" if "comparison" in read_tables(path, (), {}) else "run"
 
 
 def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,6 +85,11 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunCon
     config = RunConfig(**parts, working_dir=folder if own else None, stages=stages)
     validation.require_consistent(config, source)
     return config
+
+
+def folder_name(text: str) -> str:
+    """Give a text as the name of a run or comparison, other characters as "_"."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", text)
 
 
 def overrides(texts: Iterable[str] | None) -> dict[str, Any]:

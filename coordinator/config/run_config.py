@@ -198,7 +198,7 @@ class RunConfig:
         if type(self.strategy) not in STRATEGIES.values():
             return {}
         rng = np.random.default_rng(0)
-        return to_arrays(self.strategy.init(self.space, self.space.default_point(), rng))
+        return to_arrays(self.strategy.init(self.space, rng=rng, start=self.space.default_point()))
 
     def family_at(self, generation: int) -> TaskFamily:
         """The family that the search tasks of a generation, from 1, are drawn from."""
@@ -223,16 +223,28 @@ class RunConfig:
         return tables
 
 
-FAMILY = Kinds("family", FAMILIES, needs="sample")
+FAMILY = Kinds("family", FAMILIES, needs=("kind", "interface", "sample"))
 TABLES: dict[str, Kinds | type[Settings]] = {
     "run": RunSettings,
     "family": FAMILY,
-    "learner": Kinds("learner", LEARNERS, needs="run_episodes"),
-    "strategy": Kinds("strategy", STRATEGIES, needs="tell"),
-    "target": Kinds("target", TARGETS, needs="open"),
+    "learner": Kinds("learner", LEARNERS, needs=("kind", "space", "run_episodes")),
+    "strategy": Kinds(
+        "strategy",
+        STRATEGIES,
+        needs=("kind", "State", "init", "ask", "tell", "recommend", "summary"),
+    ),
+    "target": Kinds("target", TARGETS, needs=("kind", "open")),
     "transfer": TransferSettings,
     "deploy": DeploySettings,
     "stop": StopSettings,
     "tracking": TrackingSettings,
 }
-OPTIONAL = {"target": {"kind": "local"}, "transfer": {}, "deploy": {}, "stop": {}, "tracking": {}}
+OPTIONAL = {
+    "strategy": {"kind": "evolution"},
+    "target": {"kind": "local"},
+    "transfer": {},
+    "deploy": {},
+    "stop": {},
+    "tracking": {},
+}
+"""What stands for a table that is left out."""

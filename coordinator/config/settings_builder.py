@@ -1,6 +1,7 @@
 """Build one validated object from one TOML table."""
 
 import importlib
+import inspect
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +11,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from spikeloop.coordinator.config.members import defined_at, missing_members
 from spikeloop.coordinator.config.setting_errors import describe, nearest, shown
 from spikeloop.coordinator.errors import ConfigError, NeedsTrust
+
+MAIN = "__main__"
+"""The module that Python runs: a script, or the cells of a notebook."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +26,12 @@ class Kinds:
     Attributes:
         what: the word for messages, for example "family".
         table: the built-in classes by name.
-        needs: a method that a user's own class must have.
+        needs: methods and attributes that a user's own class must have.
     """
 
     what: str
     table: Mapping[str, type[Any]]
-    needs: str
+    needs: tuple[str, ...]
 
     def name(self, settings: Any) -> str:
         """The ``kind`` that leads back to this object's class."""
@@ -91,23 +96,44 @@ def _own_class(
     module_name, _, class_name = kind.partition(":")
     module = _imported(module_name, kind, where, folder)
     cls = getattr(module, class_name, None)
-    if not (isinstance(cls, type) and issubclass(cls, BaseModel) and hasattr(cls, rule.needs)):
+    if cls is None and module_name == MAIN:
         raise ConfigError(
-            f"{where} kind: {kind!r} must name a settings class with a method {rule.needs!r}"
+            f"{where} kind: {class_name!r} was defined in the script or notebook that began this, "
+            "and can be used there only; to use it elsewhere, move it into a module of its own and "
+            "import it from there"
         )
+    if not (isinstance(cls, type) and issubclass(cls, BaseModel)):
+        raise ConfigError(
+            f"{where} kind: {kind!r} must name a settings class with {', '.join(rule.needs)}, got "
+            f"{_what(cls, module, class_name)}"
+        )
+    if missing := missing_members(cls, rule.needs):
+        raise ConfigError(f"{where} kind: {missing}, which every {rule.what} needs")
     file = Path(getattr(module, "__file__", None) or "/")
     inside = folder is not None and file.resolve().is_relative_to(folder.resolve())
     return cls, folder if inside else None
 
 
+def _what(found: Any, module: ModuleType, name: str) -> str:
+    """Describe what a module has under the name of a class, with a hint for a misspelt name."""
+    if found is None:
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        return f"no {name} in {module.__name__}{nearest(name, classes)}"
+    if isinstance(found, type):
+        return f"the class {name} ({defined_at(found)}), which is not derived from Settings"
+    if inspect.isfunction(found):
+        return f"the function {name}; to be a learner it needs the decorator spikeloop.learner"
+    return f"a {type(found).__name__}"
+
+
 def _imported(name: str, kind: str, where: str, folder: Path | None) -> ModuleType:
     """The module of that name, imported if there is a folder to look in."""
+    if name in sys.modules:
+        return sys.modules[name]
     if folder is None:
-        if name in sys.modules:
-            return sys.modules[name]
         raise NeedsTrust(
             f"{where} kind: {shown(kind)} is a class of its author's own, whose code would run "
-            "with your rights; if you trust them, add --trust"
+            "with your rights; if you trust them, add --trust (in Python trust=True)"
         )
     if str(folder) not in sys.path:  # last, as on the workers, so that it shadows no library
         sys.path.append(str(folder))

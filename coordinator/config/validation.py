@@ -8,11 +8,13 @@ import numpy as np
 
 from spikeloop.coordinator.config.curriculum import stage_name
 from spikeloop.coordinator.config.limits import MAX_COUNT, MAX_STORED_DIM, refuse_too_many
+from spikeloop.coordinator.config.members import BATCH_MEMBERS, missing_members
 from spikeloop.coordinator.config.setting_errors import allowed
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import one_line, raised_at
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.tasks import FAMILIES
-from spikeloop.tasks.base import TaskFamily
+from spikeloop.tasks.base import TaskBatch, TaskFamily
 from spikeloop.workers.base import ChecksTasks, Differentiable
 from spikeloop.workers.learners import LEARNERS
 
@@ -24,10 +26,11 @@ def require_consistent(config: "RunConfig", source: str) -> None:
     """ConfigError, which names the source and the table, for tables that do not go together."""
     with _named(source, "learner"):
         _ = config.space
+    _check_tasks(config, config.family, source, "family")
     for number, family in enumerate(config.stages, start=1):
         with _named(source, stage_name(number)):
             _check_stage(config, family)
-    _check_tasks(config, source)
+        _check_tasks(config, family, source, stage_name(number))
     with _named(source, "strategy"):
         _check_gradients(config)
     with _named(source, "run"):
@@ -57,16 +60,31 @@ def _check_stage(config: "RunConfig", family: TaskFamily) -> None:
         )
 
 
-def _check_tasks(config: "RunConfig", source: str) -> None:
-    """Refuse tasks of the user's own that the learner cannot run on, by drawing one of them.
+def _check_tasks(config: "RunConfig", family: TaskFamily, source: str, table: str) -> None:
+    """Refuse tasks of the user's own that cannot be run, or not by the learner, by drawing one.
 
-    Families of the package suit every learner that asks, and a task of theirs may take gigabytes.
+    Families of the package suit every learner that takes their interface, and a task of theirs may
+    take gigabytes.
     """
-    if not isinstance(config.learner, ChecksTasks) or type(config.family) in FAMILIES.values():
+    if type(family) in FAMILIES.values():
         return
-    tasks = config.family.sample(1, np.random.default_rng(0))
-    with _named(source, "learner"):
-        config.learner.check_tasks(tasks)
+    with _named(source, table):
+        tasks = _one_task(family)
+        if missing := missing_members(type(tasks), BATCH_MEMBERS, tasks):
+            raise ValueError(f"sample gives a batch that is not complete: {missing}")
+    if isinstance(config.learner, ChecksTasks):
+        with _named(source, "learner"):
+            config.learner.check_tasks(tasks)
+
+
+def _one_task(family: TaskFamily) -> TaskBatch:
+    """Draw a task; ValueError with file and line if the family's code raises anything."""
+    try:
+        return family.sample(1, np.random.default_rng(0))
+    except Exception as error:
+        raise ValueError(
+            f"sample raised {type(error).__name__}: {one_line(error)} ({raised_at(error)})"
+        ) from error
 
 
 def _check_gradients(config: "RunConfig") -> None:
@@ -97,7 +115,7 @@ def _check_search(config: "RunConfig", source: str) -> None:
             raise ConfigError(f"{source}: [strategy] {key} must be <= {MAX_COUNT}, got {count}")
     rng = np.random.default_rng(0)
     with _named(source, "strategy"):
-        state = config.strategy.init(config.space, config.space.default_point(), rng)
+        state = config.strategy.init(config.space, rng=rng, start=config.space.default_point())
         n_candidates = config.strategy.ask(state, rng).n_candidates
     with _named(source, "run"):
         what = f"tasks times {n_candidates} candidates of a generation"

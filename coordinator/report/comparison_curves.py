@@ -59,10 +59,8 @@ def styled(found: Findings) -> Iterator[tuple[VariantFinding, LineStyle]]:
     return ((variant, styles[variant.name]) for variant in found.variants)
 
 
-def draw_anytime(found: Findings) -> "Figure":
+def draw_anytime(axes: "Axes", found: Findings) -> None:
     """Draw the interquartile mean of the held-out score against episodes, all variants together."""
-    figure = figures.new(max(4.2, 0.6 + 0.2 * len(found.variants)))
-    axes = figure.subplots()
     few = len(found.variants) <= FEW
     for variant, style in styled(found):
         _anytime_line(axes, variant, style, few)
@@ -70,19 +68,15 @@ def draw_anytime(found: Findings) -> "Figure":
     axes.set(xlabel=ANYTIME.xlabel, ylabel=ANYTIME.ylabel)
     ends = [_last(variant.anytime.value) for variant in found.variants]
     label_ends(axes, found, ends)
-    return figure
 
 
-def draw_profile(found: Findings) -> "Figure":
+def draw_profile(axes: "Axes", found: Findings) -> None:
     """Draw the share of runs with at least a given score, all variants together."""
-    figure = figures.new()
-    axes = figure.subplots()
     for variant, style in styled(found):
         _profile_line(axes, variant, style, True)
     _profile_axes(axes, found)
     axes.set(xlabel=PROFILE.xlabel, ylabel=PROFILE.ylabel)
     figures.legend_above(axes, ncols=4)
-    return figure
 
 
 def draw_by_strategy(found: Findings, curve: "Curve") -> "Figure":

@@ -1,6 +1,7 @@
 """The figures of a comparison, and those of them that show runs and seeds as points."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,25 +39,40 @@ def write_comparison_figures(folder: Path) -> list[Path]:
     ]
 
 
+@dataclass(frozen=True)
+class Plot:
+    """A figure of one pair of axes: how it is drawn on them, and its height in inches."""
+
+    draw: "Callable[[Axes, Findings], None]"
+    height: Callable[[Findings], float]
+
+    def figure(self, found: Findings) -> "Figure":
+        """Make a figure of it alone."""
+        figure = figures.new(self.height(found))
+        self.draw(figure.subplots(), found)
+        return figure
+
+
 def comparison_figures(found: Findings) -> "Iterator[tuple[str, Figure]]":
     """Draw every figure that there is data for, and yield it with its name."""
     few = len(found.variants) <= FEW
     measured = [variant for variant in found.variants if np.isfinite(variant.scores).any()]
     if any(np.isfinite(variant.anytime.value).any() for variant in found.variants):
-        yield "anytime", draw_anytime(found)
+        yield "anytime", PLOTS["anytime"].figure(found)
         if not few:
             yield "anytime_by_strategy", draw_by_strategy(found, ANYTIME)
     if measured:
-        yield "scores", draw_scores(found)
+        yield "scores", PLOTS["scores"].figure(found)
     if any(comparison.n for comparison in found.comparisons):
-        yield "differences", draw_differences(found)
+        yield "differences", PLOTS["differences"].figure(found)
     if measured:
-        yield "profile", draw_profile(found) if few else draw_by_strategy(found, PROFILE)
+        drawn = PLOTS["profile"].figure(found) if few else draw_by_strategy(found, PROFILE)
+        yield "profile", drawn
 
 
-def draw_scores(found: Findings) -> "Figure":
+def draw_scores(axes: "Axes", found: Findings) -> None:
     """Draw the final score of each run, and the interquartile mean with its interval."""
-    figure, axes = _rows([variant.name for variant in found.variants])
+    _rows(axes, [variant.name for variant in found.variants])
     for row, (variant, style) in enumerate(styled(found)):
         scores = variant.scores[np.isfinite(variant.scores)]
         _points(axes, scores, row, style.colour, style.marker)
@@ -64,14 +80,12 @@ def draw_scores(found: Findings) -> "Figure":
         if variant.n_failed:
             _note(axes, row, f"{variant.n_failed} failed")
     axes.set_xlabel("held-out score at the end of the budget (0 by chance, 1 at the optimum)")
-    return figure
 
 
-def draw_differences(found: Findings) -> "Figure":
+def draw_differences(axes: "Axes", found: Findings) -> None:
     """Draw the planned comparisons: differences by seed, and their mean with its interval."""
     styles = line_styles(found)
-    names = [f"{c.variant}\n− {c.other}" for c in found.comparisons]
-    figure, axes = _rows(names, height=0.52)
+    _rows(axes, [f"{c.variant}\n− {c.other}" for c in found.comparisons])
     axes.axvline(0.0, color=figures.COLOURS["reference"], lw=0.9, ls=":")
     for row, comparison in enumerate(found.comparisons):
         style = styles[comparison.variant]
@@ -81,20 +95,16 @@ def draw_differences(found: Findings) -> "Figure":
         verdict = comparison.verdict.replace("difference ", "difference\n")
         _note(axes, row, f"{verdict}{p}")
     axes.set_xlabel("difference of held-out scores, paired by seed")
-    return figure
 
 
-def _rows(names: Sequence[str], height: float = 0.42) -> "tuple[Figure, Axes]":
-    """Make axes with a named row for each variant or comparison, the first on top."""
-    figure = figures.new(0.9 + height * len(names))
-    axes = figure.subplots()
+def _rows(axes: "Axes", names: Sequence[str]) -> None:
+    """Give axes a named row for each variant or comparison, the first on top."""
     axes.set_yticks(range(len(names)), names, fontsize="small")
     axes.set_ylim(len(names) - 0.4, -0.6)
     figures.open_frame(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#EEEEEE")
     axes.set_axisbelow(True)
-    return figure, axes
 
 
 def _points(axes: "Axes", values: FloatArray, row: int, colour: str, marker: str) -> None:
@@ -123,3 +133,12 @@ def _note(axes: "Axes", row: int, text: str) -> None:
     axes.annotate(
         text, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize="x-small"
     )
+
+
+PLOTS = {
+    "anytime": Plot(draw_anytime, lambda found: max(4.2, 0.6 + 0.2 * len(found.variants))),
+    "scores": Plot(draw_scores, lambda found: 0.9 + 0.42 * len(found.variants)),
+    "differences": Plot(draw_differences, lambda found: 0.9 + 0.52 * len(found.comparisons)),
+    "profile": Plot(draw_profile, lambda found: 4.2),
+}
+"""The figures of all variants together, by name."""

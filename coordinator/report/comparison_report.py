@@ -54,9 +54,8 @@ CAPTIONS = {
 }
 
 
-def comparison_page(folder: Path, trust: bool = False) -> Page:
-    """Build the report of a comparison; own classes are loaded as by ``read_config``."""
-    config = session.read_config(folder, trust)
+def comparison_page(config: ComparisonConfig, folder: Path) -> Page:
+    """Build the report of a comparison; ConfigError if it is not finished."""
     if not (folder / "results.parquet").exists():
         raise ConfigError(
             f"{folder}: the comparison is not finished; continue it by: "

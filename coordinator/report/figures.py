@@ -1,7 +1,7 @@
 """What all figures share: colours, size, legends, and the file that a figure is written to."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,14 +69,19 @@ def bound(axes: "Axes", low: float, high: float, share: float) -> None:
 
 
 def panels(
-    titles: Sequence[str], height: float, margin: float, **shared: Any
+    titles: Sequence[str],
+    height: float,
+    margin: float,
+    make: "Callable[[float], Figure]" = new,
+    **shared: Any,
 ) -> "tuple[Figure, list[Axes]]":
     """Make small axes with these titles in rows of ``PANEL_COLUMNS``, with one horizontal axis.
 
-    Each row is ``height`` inches high; ``margin`` is what the figure has besides.
+    Each row is ``height`` inches high; ``margin`` is what the figure has besides. ``make`` makes an
+    empty figure of a given height.
     """
     n, n_rows = len(titles), -(-len(titles) // PANEL_COLUMNS)
-    figure = new(margin + height * n_rows)
+    figure = make(margin + height * n_rows)
     grid = figure.subplots(n_rows, PANEL_COLUMNS, sharex=True, squeeze=False, **shared)
     made: list[Axes] = list(grid.flat)
     for axes in made[n:]:

@@ -1,7 +1,7 @@
 """How a population moved, parameter by parameter, and the numbers that its strategy reports."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Make: TypeAlias = "Callable[[float], Figure]"
+"""Makes an empty figure of a height in inches."""
 
 MAX_PANELS = 24
 DEFAULT: dict[str, Any] = {"lw": 1.2, "ls": "--"}
@@ -40,17 +43,20 @@ def recommended_values(run: RunFolder) -> pd.DataFrame:
 
 
 def traces_figure(
-    candidates: pd.DataFrame, recommended: pd.DataFrame, space: ParameterSpace
+    candidates: pd.DataFrame,
+    recommended: pd.DataFrame,
+    space: ParameterSpace,
+    make: Make = figures.new,
 ) -> "Figure | None":
     """Draw a small panel for each of the first ``MAX_PANELS`` parameters.
 
     ``candidates`` are rows of the table of that name; None without their ``theta_`` columns.
-    ``recommended`` are as from ``recommended_values``.
+    ``recommended`` are as from ``recommended_values``; ``make`` is as of ``figures.panels``.
     """
     if "theta_" + space.columns[0] not in candidates.columns:
         return None
     shown = list(space.slices())[:MAX_PANELS]
-    figure, panels = _panels([_title(parameter) for parameter, _ in shown])
+    figure, panels = _panels([_title(parameter) for parameter, _ in shown], make)
     default = space.decode(space.default_point()[None, :]).values[0]
     for axes, (parameter, columns) in zip(panels, shown, strict=True):
         names = [f"theta_{name}" for name in space.columns[columns]]
@@ -74,10 +80,10 @@ def reported_numbers(generations: pd.DataFrame) -> list[str]:
     return [column.removeprefix("strategy_") for column in columns[:MAX_PANELS]]
 
 
-def summary_figure(generations: pd.DataFrame) -> "Figure":
+def summary_figure(generations: pd.DataFrame, make: Make = figures.new) -> "Figure":
     """Draw a small panel for each of the ``reported_numbers``, of which there are some."""
     names = reported_numbers(generations)
-    figure, panels = _panels(names)
+    figure, panels = _panels(names, make)
     number = generations["generation"].to_numpy()
     for axes, name in zip(panels, names, strict=True):
         value = generations[f"strategy_{name}"].to_numpy(dtype=np.float64)
@@ -88,11 +94,11 @@ def summary_figure(generations: pd.DataFrame) -> "Figure":
     return figure
 
 
-def _panels(titles: Sequence[str]) -> "tuple[Figure, list[Axes]]":
+def _panels(titles: Sequence[str], make: Make) -> "tuple[Figure, list[Axes]]":
     """Make titled axes in rows, generations along their shared horizontal axis."""
     from matplotlib.ticker import MaxNLocator
 
-    figure, made = figures.panels(titles, height=1.45, margin=0.7)
+    figure, made = figures.panels(titles, height=1.45, margin=0.7, make=make)
     for axes in made:
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     for axes in made[-figures.PANEL_COLUMNS :]:

@@ -14,6 +14,7 @@ from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 LABELS = {"default": "default Θ", "random": "random Θ", "learned": "learned Θ"}
@@ -23,14 +24,12 @@ def write_run_figures(run: RunFolder) -> list[Path]:
     """Draw every figure that the run has data for, and return their files."""
     config, store = run.config, run.store
     seed, scale = config.run.seed, ends(config.family.interface)
-    generations, curves, transfer = (
-        frame(store, name) for name in ("generations", "curves", "transfer")
-    )
+    generations, curves = frame(store, "generations"), frame(store, "curves")
+    transfer = own_transfer(run)
     drawn = {}
     if not generations.empty:
-        drawn["search"] = search_figure(generations, curves, seed, scale)
+        drawn["search"] = search_figure(generations, curves, seed, scale, "The search")
     if not transfer.empty:
-        transfer = transfer[transfer["transfer_seed"] == config.transfer.seed]
         n_steps = config.family.interface.n_steps
         drawn["learning"] = learning_figure(transfer, n_steps, seed, scale)
     folder = store.folder / "figures"
@@ -42,8 +41,22 @@ def search_figure(
     curves: pd.DataFrame,
     seed: int,
     scale: tuple[str, str],
-    title: str = "The search",
+    title: str = "",
 ) -> "Figure":
+    """Make a figure of ``draw_search`` alone."""
+    figure = figures.new()
+    draw_search(figure.subplots(), generations, curves, seed, scale, title)
+    return figure
+
+
+def draw_search(
+    axes: "Axes",
+    generations: pd.DataFrame,
+    curves: pd.DataFrame,
+    seed: int,
+    scale: tuple[str, str],
+    title: str = "",
+) -> None:
     """Draw fitness of the population and held-out score of the recommended point.
 
     The fitness of each generation comes from its own fresh tasks, so its line moves with how hard
@@ -51,8 +64,6 @@ def search_figure(
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = figures.new()
-    axes = figure.subplots()
     number, mean, sd = (generations[name].to_numpy() for name in ("generation", "mean", "sd"))
     axes.fill_between(number, mean - sd, mean + sd, color=COLOURS["random"], alpha=0.25, lw=0)
     axes.plot(number, mean, color=COLOURS["random"], label="population: mean ± SD")
@@ -80,19 +91,25 @@ def search_figure(
     axes.set(xlabel="generation", ylabel=f"score (0 {scale[0]}, 1 {scale[1]})")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figures.finish(axes, title, ncols=3)
-    return figure
 
 
 def learning_figure(
     transfer: pd.DataFrame, n_steps: int, seed: int, scale: tuple[str, str]
 ) -> "Figure":
+    """Make a figure of ``draw_learning`` alone."""
+    figure = figures.new()
+    draw_learning(figure.subplots(), transfer, n_steps, seed, scale)
+    return figure
+
+
+def draw_learning(
+    axes: "Axes", transfer: pd.DataFrame, n_steps: int, seed: int, scale: tuple[str, str]
+) -> None:
     """Draw reward per step within held-out episodes, for each Θ, with pointwise 95 % intervals.
 
     ``scale`` names the policies that score 0 and 1. Other policies have no line here: they may
     learn, and a level line beside learning curves would hide that.
     """
-    figure = figures.new()
-    axes = figure.subplots()
     n_bins = len(transfer["curve"].iloc[0])
     step = (np.arange(n_bins) + 0.5) * n_steps / n_bins
     for number, (theta, label) in enumerate(LABELS.items()):
@@ -119,7 +136,14 @@ def learning_figure(
         )
     axes.set(xlabel="step of an episode", ylabel="reward per step", xlim=(0, n_steps))
     figures.finish(axes, f"Learning {len(tasks)} tasks never seen by the search", ncols=3)
-    return figure
+
+
+def own_transfer(run: RunFolder) -> pd.DataFrame:
+    """Read the run's own held-out episodes; older programs kept others beside them."""
+    transfer = frame(run.store, "transfer")
+    if transfer.empty:
+        return transfer
+    return transfer[transfer["transfer_seed"] == run.config.transfer.seed]
 
 
 def frame(store: RunStore, name: str) -> pd.DataFrame:

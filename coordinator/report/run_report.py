@@ -10,7 +10,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import Rule, describe_stop
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import duration
-from spikeloop.coordinator.report import parameter_traces, run_figures
+from spikeloop.coordinator.report import parameter_traces, run_figures, theta_table
 from spikeloop.coordinator.report.page import (
     Block,
     Drawing,
@@ -25,12 +25,12 @@ from spikeloop.coordinator.report.page import (
     records,
     table_of,
 )
+from spikeloop.coordinator.report.theta_table import ThetaRow, theta_rows
 from spikeloop.coordinator.report.transfer_report import OtherTransfers, transfer_blocks
 from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.workers.space import Choice, Parameter, Weights
 
 TABLES = ("generations", "candidates", "episodes", "curves", "finalists", "transfer")
 LONGEST_ERROR = 300
@@ -79,7 +79,7 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
         return
     scale = ends(config.family.interface)
     yield Drawing(
-        run_figures.search_figure(generations, curves, config.run.seed, scale, title=""),
+        run_figures.search_figure(generations, curves, config.run.seed, scale),
         "Fitness comes from fresh tasks in every generation, so its line moves with how "
         "hard they are; the held-out tasks are the same throughout.",
         f"Fitness of the population over {len(generations)} generations: the mean goes from "
@@ -132,42 +132,34 @@ def _where(run: RunFolder, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
     candidates, space = frames["candidates"], run.config.space
     if candidates.empty:
         return
+    rows: list[ThetaRow] = []
     try:
         recommended = parameter_traces.recommended_values(run)
+        rows = theta_rows(space, deployed(run))
     except (ConfigError, ValueError) as error:  # a state is damaged, or of another version
         yield Text(f"What the strategy recommended cannot be read: {error}", "note")
         recommended = pd.DataFrame(np.empty((0, space.n_dim)))
     figure = parameter_traces.traces_figure(candidates, recommended, space)
     if figure is None:
         yield Text(f"{space.n_dim} parameters are too many to be stored candidate by candidate.")
-        return
-    shown, n = len(figure.axes), len(space.parameters)
-    yield Drawing(
-        figure,
-        "The population in each generation, in physical units; the vertical axis is the whole "
-        "range of a parameter, logarithmic where it is searched so. Options of a choice have a "
-        "row each, as thick as their share."
-        + (f" The first {shown} of {n} parameters are shown." if shown < n else ""),
-        f"Population median, band and recommended value of {shown} hyperparameters over "
-        "generations; the table below gives their ends.",
-    )
-    default = space.decode(space.default_point()[None, :]).values[0]
-    if not len(recommended):
-        return
-    point = deployed(run)
-    values = space.decode(point[None, :]).values[0]
-    yield table_of(
-        "The learned Θ: the point to deploy",
-        space.slices(),
-        {
-            "hyperparameter": lambda item: item[0].name,
-            "unit": lambda item: item[0].unit,
-            "default": lambda item: _value(item[0], default[item[1]]),
-            "learned": lambda item: _value(item[0], values[item[1]]),
-            "meaning": lambda item: item[0].description,
-        },
-        "llrrl",
-    )
+    else:
+        shown, n = len(figure.axes), len(space.parameters)
+        yield Drawing(
+            figure,
+            "The population in each generation, in physical units; the vertical axis is the whole "
+            "range of a parameter, logarithmic where it is searched so. Options of a choice have a "
+            "row each, as thick as their share."
+            + (f" The first {shown} of {n} parameters are shown." if shown < n else ""),
+            f"Population median, band and recommended value of {shown} hyperparameters over "
+            "generations; the table below gives their ends.",
+        )
+    if rows:
+        yield Table(
+            "The learned Θ: the point to deploy",
+            (*theta_table.COLUMNS, "meaning"),
+            [(*row.cells, row.description) for row in rows],
+            "lrrlll",
+        )
 
 
 def _failures(frames: dict[str, pd.DataFrame], others: OtherTransfers) -> Iterator[Block]:
@@ -267,11 +259,3 @@ def _reading(config: RunConfig, store: RunStore) -> Iterator[Block]:
 
 def _kind(config: RunConfig, table: str) -> str:
     return str(config.tables()[table]["kind"])
-
-
-def _value(parameter: Parameter, values: Any) -> str:
-    if isinstance(parameter, Choice):
-        return parameter.options[int(values[0])]
-    if isinstance(parameter, Weights):
-        return f"{len(values)} weights, SD {np.std(values):.3g}"
-    return f"{values[0]:.4g}"

@@ -23,20 +23,27 @@ def theta_rows(transfer: Transfer, ending: str = "") -> list[tuple[str, ...]]:
     """
     rows: list[tuple[str, ...]] = []
     for theta, score in transfer.scores.items():
-        own = transfer.episodes[transfer.episodes["theta"] == theta]
-        returns = own["return"][own["status"] == "ok"].to_numpy()
+        mean_return, n_episodes, n_failed = theta_counts(transfer, theta)
         rows.append(
             (
                 f"{theta}{ending}" + (f", mean of {score.n_points}" if score.n_points != 1 else ""),
                 f"{score.value:.3f}",
                 f"[{score.low:.3f}, {score.high:.3f}]",
-                amount(returns.mean()) if returns.size else "-",
+                amount(mean_return) if n_failed < n_episodes else "-",
                 plus_minus(transfer.regret[theta]),
-                str(len(own)),
-                str(len(own) - returns.size),
+                str(n_episodes),
+                str(n_failed),
             )
         )
     return rows
+
+
+def theta_counts(transfer: Transfer, theta: str) -> tuple[float, int, int]:
+    """Give the mean return of a Θ, nan if every episode failed, its episodes, and failed ones."""
+    own = transfer.episodes[transfer.episodes["theta"] == theta]
+    returns = own["return"][own["status"] == "ok"].to_numpy()
+    mean = float(returns.mean()) if returns.size else math.nan
+    return mean, len(own), len(own) - returns.size
 
 
 def terminal_table(

@@ -1,4 +1,4 @@
-"""Reports the tuning of a comparison: the chosen settings, and figures drawn by Optuna.
+"""Reports the tuning of a comparison: the chosen settings, their importance, and all trials.
 
 Importance is PED-ANOVA (Watanabe, Bansal, Hutter 2023, arXiv 2304.10255): how much the settings of
 the best tenth of the trials differ in distribution from those of all trials, setting by setting.
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from spikeloop.coordinator.comparison import studies
 from spikeloop.coordinator.comparison.affordable import tuned_space
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunable_space import distributions
+from spikeloop.coordinator.report import figures, tuning_figures
 from spikeloop.coordinator.report.page import (
     Block,
     Drawing,
@@ -28,14 +30,12 @@ from spikeloop.coordinator.report.page import (
 from spikeloop.workers.space import ParameterSpace
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from optuna import Study
 
 ENOUGH = 12
 """Complete trials below which an importance is mostly noise."""
 ABREAST = 3
 """Settings in one figure."""
-STYLE: Any = {"font.size": 8, "xtick.labelsize": 6, "figure.constrained_layout.use": True}
 
 
 def tuning_blocks(config: ComparisonConfig, trials: pd.DataFrame) -> Iterator[Block]:
@@ -79,12 +79,12 @@ def best_trial(trials: pd.DataFrame) -> Mapping[str, Any] | None:
     return None if complete.empty else records(complete.loc[[complete["value"].idxmax()]])[0]
 
 
+@studies.quiet()
 def study_of(trials: pd.DataFrame, space: ParameterSpace) -> "Study":
     """Make a study in memory; ValueError if the space has changed, so that trials lie outside."""
     import optuna
     from optuna.trial import TrialState
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     laws = distributions(space)
     study = optuna.create_study(direction="maximize")
     for row in records(trials):
@@ -130,59 +130,38 @@ def _figures(name: str, trials: pd.DataFrame, space: ParameterSpace) -> Iterator
     except ValueError as error:
         yield Text(f"{name}: {counts}. No figure: {error}.")
         return
-    from optuna.visualization import matplotlib as drawn
-
+    complete = trials[(trials["state"] == "complete") & np.isfinite(trials["value"])]
+    complete = complete.sort_values("trial")
+    figure = figures.new(3.0)
+    tuning_figures.draw_history(figure.subplots(), complete)
     yield Drawing(
-        _tidy(drawn.plot_optimization_history, study),
+        figure,
         f"{name}: {counts}. Values of the complete trials and the best of them so far.",
         f"Trials of {name} by number.",
     )
     tuned = {key for trial in study.get_trials(deepcopy=False) for key in trial.params}
-    keys = [parameter.name for parameter in space.parameters if parameter.name in tuned]
-    shares = importances(study) if len(keys) > 1 else None
+    settings = [parameter for parameter in space.parameters if parameter.name in tuned]
+    shares = importances(study) if len(settings) > 1 else None
     if shares is not None:
+        figure = figures.new(0.8 + 0.3 * len(shares))
+        tuning_figures.draw_importances(figure.subplots(), shares)
         yield Drawing(
-            _tidy(drawn.plot_param_importances, study),
+            figure,
             f"{name}: importance (PED-ANOVA), which says how differently the best tenth of the "
             "trials and all trials are distributed; it rests on complete trials only.",
             "".join(f"Importance of {key}: {share:.2f}. " for key, share in shares.items()),
         )
-    elif len(keys) > 1:
+    elif len(settings) > 1:
         enough = "" if n_complete >= ENOUGH else f" ({ENOUGH} complete trials are needed)"
         yield Text(f"{name}: too few trials to tell which setting matters{enough}.")
-    for start in range(0, len(keys), ABREAST):
-        some = keys[start : start + ABREAST]
+    for start in range(0, len(settings), ABREAST):
+        some = settings[start : start + ABREAST]
+        keys = ", ".join(parameter.name for parameter in some)
         yield Drawing(
-            _tidy(drawn.plot_slice, study, some),
-            f"{name}: value of each complete trial against its {', '.join(some)}; later "
-            "trials are darker.",
+            tuning_figures.slices_figure(complete, some),
+            f"{name}: value of each complete trial against its {keys}; later trials are darker.",
             f"Trials of {name} by setting.",
         )
-
-
-def _tidy(draw: Any, study: "Study", params: list[str] | None = None) -> "Figure":
-    """Draw with Optuna at a page's width, without its title and without changing global styles."""
-    import matplotlib
-    from matplotlib import pyplot
-
-    matplotlib.use("Agg")
-    with pyplot.rc_context(STYLE), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the functions are called experimental
-        made = draw(study, target_name="held-out score", **({"params": params} if params else {}))
-        axes = np.atleast_1d(made)
-        figure: Figure = axes[0].figure
-        pyplot.close(figure)
-        for bar in figure.axes[axes.size :]:  # of colours: a bitmap, which the page does not hold
-            bar.remove()
-        figure.suptitle("")
-        for one in axes:
-            one.set_title("")
-            one.set_title("", loc="left")
-            if params:  # their values are long words, or crowded numbers of a logarithmic axis
-                one.tick_params(axis="x", labelrotation=60, which="both")
-        figure.set_layout_engine("constrained")
-        figure.set_size_inches(7.2, 3.4)
-    return figure
 
 
 def _trials_table(trials: pd.DataFrame) -> Table:

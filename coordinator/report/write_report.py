@@ -15,8 +15,12 @@ def write_report(folder: Path, out: Path | None = None, trust: bool = False) -> 
 
     With ``trust`` the own classes are loaded that its configuration names.
     """
-    path = out or folder / "report.html"
-    text = render(_page(folder, trust))
+    return write_page(_page(folder, trust), out or folder / "report.html")
+
+
+def write_page(page: Page, path: Path) -> Path:
+    """Write a page as an HTML file."""
+    text = render(page)
     try:
         atomic_files.write_bytes(path, text.encode())
     except OSError as error:
@@ -26,9 +30,10 @@ def write_report(folder: Path, out: Path | None = None, trust: bool = False) -> 
 
 def _page(folder: Path, trust: bool) -> Page:
     if holds_comparison(folder):
+        from spikeloop.coordinator.comparison.session import read_config
         from spikeloop.coordinator.report.comparison_report import comparison_page
 
-        return comparison_page(folder, trust)
+        return comparison_page(read_config(folder, trust), folder)
     from spikeloop.coordinator.report.run_report import run_page
 
     return run_page(read_run(RunStore.open(folder).as_of_now(), trust))

@@ -24,9 +24,9 @@ from spikeloop.coordinator.search.search_size import (
     n_candidates,
 )
 from spikeloop.coordinator.search.transfer_design import transfer_size
-from spikeloop.coordinator.search.worker_pool import warm_up_job
+from spikeloop.coordinator.search.worker_pool import require_installed, warm_up_job
 from spikeloop.coordinator.strategies.base import wants_gradient
-from spikeloop.workers.job import Grid, cut
+from spikeloop.workers.job import Failure, Grid, cut
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 TILES_PER_WORKER = 3
@@ -75,7 +75,7 @@ class CostEstimate:
 
 
 @dataclass(frozen=True)
-class _Timing:
+class Timing:
     """Measured episodes.
 
     Attributes:
@@ -86,6 +86,41 @@ class _Timing:
     episodes: GridEpisodes
     per_episode: float
     compile_s: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on the target of a run.
+
+    Attributes:
+        workers: their number.
+        start_s: seconds until they were ready, compilation included.
+        timings: of episodes as in the search and, if those need gradients, of as many without.
+    """
+
+    workers: int
+    start_s: float
+    timings: tuple[Timing, ...]
+
+    @property
+    def per_episode(self) -> float:
+        """Seconds of an episode of the search."""
+        return self.timings[0].per_episode
+
+    @property
+    def per_held_out(self) -> float:
+        """Seconds of an episode without a gradient."""
+        return self.timings[-1].per_episode
+
+    @property
+    def n_episodes(self) -> int:
+        """Number of episodes that were measured."""
+        return sum(timing.episodes.n_evaluated for timing in self.timings)
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The failures among them."""
+        return [failure for timing in self.timings for failure in timing.episodes.failures]
 
 
 def estimate(
@@ -100,26 +135,17 @@ def estimate(
     """
     run, settings = config.run, config.transfer
     candidates, generations = n_candidates(config), max_generations(config)
-    tile = (min(run.tile_candidates, candidates), min(run.tile_tasks, run.tasks))
-    workers, start_s, timings = _measure(config, tile, stop, show_line)
-    per_episode, per_held_out = timings[0].per_episode, timings[-1].per_episode
-
-    jobs, rounds = 0, 0
-    # Each round of a generation ends with its last job, so it takes whole rounds of jobs.
-    for number, (first, last) in enumerate(pairwise((0, *run.edges))):
-        in_round = _ceil(_ceil(candidates, 2**number), tile[0]) * _ceil(last - first, tile[1])
-        jobs += in_round
-        rounds += _ceil(in_round, workers) * min(last - first, tile[1])
+    measured = measure(config, stop, show_line)
+    workers, per_held_out = measured.workers, measured.per_held_out
     monitored = len(settings.monitored(generations))
-    monitor = [j.tile.n_episodes for j in held_out_jobs(config, config.space.default_point(), 0)]
     times = {
-        "start_s": start_s,
-        "search_s": generations * rounds * tile[0] * per_episode,
-        "monitor_s": monitored * _ceil(len(monitor), workers) * max(monitor) * per_held_out,
+        "start_s": measured.start_s,
+        "search_s": generations * generation_s(config, workers, measured.per_episode),
+        "monitor_s": monitored * monitor_s(config, measured),
         "race_s": race_size(config) * per_held_out / workers,
         "transfer_s": transfer_size(settings) * per_held_out / workers,
     }
-    failures = [failure for timing in timings for failure in timing.episodes.failures]
+    failures = measured.failures
     return CostEstimate(
         n_dim=config.space.n_dim,
         generations=generations,
@@ -130,12 +156,12 @@ def estimate(
         episodes_race=race_size(config),
         episodes_transfer=transfer_size(settings),
         steps_per_episode=config.family.interface.n_steps,
-        jobs_per_generation=jobs,
+        jobs_per_generation=sum(n for n, _ in _rounds(config)),
         workers=workers,
-        episodes_measured=sum(timing.episodes.n_evaluated for timing in timings),
-        episodes_failed=sum(timing.episodes.n_failed for timing in timings),
+        episodes_measured=measured.n_episodes,
+        episodes_failed=len(failures),
         first_failure=failures[0].message if failures else "",
-        seconds_per_episode=per_episode,
+        seconds_per_episode=measured.per_episode,
         seconds_per_held_out_episode=per_held_out,
         **times,
         total_s=sum(times.values()),
@@ -143,15 +169,30 @@ def estimate(
     )
 
 
-def _measure(
-    config: RunConfig, tile: tuple[int, int], stop: StopSignal, show_line: ShowLine
-) -> tuple[int, float, list[_Timing]]:
+def generation_s(config: RunConfig, workers: int, per_episode: float) -> float:
+    """Predict the seconds of a generation.
+
+    Each round of a race ends with its last job, so it takes whole rounds of jobs.
+    """
+    tile = _tile(config)
+    length = sum(_ceil(n_jobs, workers) * n_tasks for n_jobs, n_tasks in _rounds(config))
+    return length * tile[0] * per_episode
+
+
+def monitor_s(config: RunConfig, measured: Measured) -> float:
+    """Predict the seconds of a held-out score."""
+    jobs = [job.tile.n_episodes for job in held_out_jobs(config, config.space.default_point(), 0)]
+    return _ceil(len(jobs), measured.workers) * max(jobs) * measured.per_held_out
+
+
+def measure(config: RunConfig, stop: StopSignal, show_line: ShowLine = show_nothing) -> Measured:
     """Start the target and time ``TILES_PER_WORKER`` tiles on each worker.
 
-    Returns:
-        The number of workers; seconds until they were ready, compilation included; timings of
-        episodes as in the search and, if those need gradients, of as many without.
+    Raises:
+        RunFailed: every episode that was measured failed.
     """
+    tile = _tile(config)
+    require_installed(config)
     started = time.perf_counter()
     with config.target.open(warm_up_job(config), stop, config.working_dir, "", show_line) as pool:
         rng = stream(config.run.seed, Purpose.RANDOM_POINTS, TaskSet.PLAN)
@@ -162,10 +203,11 @@ def _measure(
             for gradient in ([True, False] if wants_gradient(config.strategy) else [False])
         ]
         n_workers = pool.n_workers
-    return n_workers, start_s + sum(timing.compile_s for timing in timings), timings
+    start_s += sum(timing.compile_s for timing in timings)
+    return Measured(n_workers, start_s, tuple(timings))
 
 
-def _time(pool: WorkerPool, grid: Grid, tile: tuple[int, int]) -> _Timing:
+def _time(pool: WorkerPool, grid: Grid, tile: tuple[int, int]) -> Timing:
     """Run a grid twice, the first time in part; RunFailed if every episode failed."""
     jobs, started = cut(grid, *tile, "plan"), time.perf_counter()
     # One each first: some learners compile for the shape of a tile.
@@ -180,7 +222,25 @@ def _time(pool: WorkerPool, grid: Grid, tile: tuple[int, int]) -> _Timing:
             f"all {episodes.n_evaluated} episodes that were measured failed; "
             f"the first: {first.message}{hint}"
         ) from (RuntimeError(first.traceback) if first.traceback else None)
-    return _Timing(episodes, per_episode, ready - started)
+    return Timing(episodes, per_episode, ready - started)
+
+
+def _tile(config: RunConfig) -> tuple[int, int]:
+    """Give the candidates and tasks of a job of the first generation."""
+    run = config.run
+    return min(run.tile_candidates, n_candidates(config)), min(run.tile_tasks, run.tasks)
+
+
+def _rounds(config: RunConfig) -> list[tuple[int, int]]:
+    """Give the jobs of each round of a generation, and the most tasks of one of them."""
+    candidates, tile = n_candidates(config), _tile(config)
+    return [
+        (
+            _ceil(_ceil(candidates, 2**number), tile[0]) * _ceil(last - first, tile[1]),
+            min(last - first, tile[1]),
+        )
+        for number, (first, last) in enumerate(pairwise((0, *config.run.edges)))
+    ]
 
 
 def _ceil(total: int, part: int) -> int:

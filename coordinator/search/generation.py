@@ -17,10 +17,10 @@ from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid,
 from spikeloop.coordinator.search.reporter import Reporter
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.scores import held_out_score
-from spikeloop.coordinator.strategies.base import wants_gradient
+from spikeloop.coordinator.strategies.base import Evaluation, wants_gradient
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Population, cut
-from spikeloop.workers.seeding import TaskSet
+from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 HELD_OUT_JOBS = 16
 """Number of jobs, about, that a held-out score is cut into.
@@ -65,6 +65,39 @@ class Generation:
     wall_s: float
     held_out: HeldOut | None = None
     rule: Rule | None = None
+
+
+def ask_evaluate_tell(
+    config: RunConfig,
+    pool: WorkerPool,
+    state: Any,
+    generation: int,
+    reporter: Reporter,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> tuple[Any, GridEpisodes, FloatArray]:
+    """Run a generation from the strategy's state before it to the state after it.
+
+    Args:
+        config: of the run.
+        pool: that runs the episodes.
+        state: of the strategy.
+        generation: its number, from 1, which with the run's seed fixes all random numbers.
+        reporter: shows the progress.
+        meanwhile: called once while workers are busy.
+
+    Returns:
+        The state after it, the episodes, and the (n_candidates,) fitness that the strategy got.
+
+    Raises:
+        RunFailed: too many episodes failed.
+    """
+    strategy, run = config.strategy, config.run
+    population = strategy.ask(state, stream(run.seed, Purpose.ASK, generation))
+    episodes = run_generation(config, pool, population, generation, reporter, meanwhile)
+    fitness = racing.fitness(episodes, run.edges[0], run.max_failed_share)
+    evaluation = Evaluation(fitness, episodes.gradient)
+    rng = stream(run.seed, Purpose.TELL, generation)
+    return strategy.tell(state, population, evaluation, rng), episodes, fitness
 
 
 def run_generation(

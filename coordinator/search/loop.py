@@ -1,5 +1,6 @@
 """The outer loop: ask, evaluate, tell, measure on held-out tasks, apply the stop rules, commit."""
 
+import logging
 import time
 from collections import Counter
 from dataclasses import replace
@@ -9,21 +10,23 @@ from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import epoch_of, population_spread
-from spikeloop.coordinator.search import live_metrics, racing, stop_rules, tables
+from spikeloop.coordinator.search import live_metrics, stop_rules, tables
 from spikeloop.coordinator.search.commits import Commits
 from spikeloop.coordinator.search.deployment import epoch_start, point_after
 from spikeloop.coordinator.search.generation import (
     Generation,
+    ask_evaluate_tell,
     count_failures,
-    run_generation,
     run_held_out,
 )
 from spikeloop.coordinator.search.history import KEPT, History
 from spikeloop.coordinator.search.reporter import Reporter
 from spikeloop.coordinator.search.search_size import initial_state, max_generations
+from spikeloop.coordinator.stats.scores import exceeds_optimum, impossible_score
 from spikeloop.coordinator.store.run_folder import RunFolder, search_is_over
-from spikeloop.coordinator.strategies.base import Evaluation, to_arrays
-from spikeloop.workers.seeding import Purpose, stream
+from spikeloop.coordinator.strategies.base import to_arrays
+
+logger = logging.getLogger(__name__)
 
 
 def search(run: RunFolder, pool: WorkerPool, reporter: Reporter) -> Any:
@@ -48,7 +51,7 @@ def search(run: RunFolder, pool: WorkerPool, reporter: Reporter) -> Any:
     pool.publish(live_metrics.at_start(planned, run.last_row, history.rows))
     try:
         while not search_is_over(config, history.last):
-            generation = _ask_evaluate_tell(config, pool, state, history, reporter, commits)
+            generation = _next_generation(config, pool, state, history, reporter, commits)
             generation = _measure_and_judge(run, pool, generation, history, reporter)
             history.add(commits.add(generation))
             state = generation.state
@@ -79,7 +82,7 @@ def _start(run: RunFolder, pool: WorkerPool, reporter: Reporter) -> tuple[Any, C
     return state, failures
 
 
-def _ask_evaluate_tell(
+def _next_generation(
     config: RunConfig,
     pool: WorkerPool,
     state: Any,
@@ -89,22 +92,18 @@ def _ask_evaluate_tell(
 ) -> Generation:
     """Run the generation that follows; it begins a new epoch if the last one ended in a restart."""
     started = time.perf_counter()
-    strategy, settings, space = config.strategy, config.run, config.space
+    space = config.space
     number, epoch = 1, 0
     if history.last is not None:
         number, epoch = history.last["generation"] + 1, epoch_of(history.last)
         if config.stop.restarts(history.last["stopped"]):
             state, epoch = initial_state(config, number), epoch + 1
-    population = strategy.ask(state, stream(settings.seed, Purpose.ASK, number))
-    episodes = run_generation(config, pool, population, number, reporter, commits.catch_up)
-    fitness = racing.fitness(episodes, settings.edges[0], settings.max_failed_share)
-    evaluation = Evaluation(fitness, episodes.gradient)
-    state = strategy.tell(
-        state, population, evaluation, stream(settings.seed, Purpose.TELL, number)
+    state, episodes, fitness = ask_evaluate_tell(
+        config, pool, state, number, reporter, commits.catch_up
     )
     width = float("nan")
     if space.n_dim <= MAX_STORED_DIM:
-        width = population_spread(population.rows(0, population.n_candidates), space.bounded())
+        width = population_spread(episodes.grid.population.rows(), space.bounded())
     return Generation(
         number,
         epoch,
@@ -129,4 +128,15 @@ def _measure_and_judge(
         point = point_after(run, number, epoch_start(rows, number), generation.state)
         held_out = run_held_out(config, pool, point, number, reporter)
         generation = replace(generation, held_out=held_out)
+        _warn_of_impossible_score(config, generation, history)
     return replace(generation, rule=stop_rules.after_held_out(config, generation, history))
+
+
+def _warn_of_impossible_score(config: RunConfig, generation: Generation, history: History) -> None:
+    """Warn, the first time in a run, of a held-out score wholly above the optimal policy's."""
+    interface, held_out = config.family.interface, generation.held_out
+    if any(exceeds_optimum(row["held_out_low"], interface) for row in history.rows):
+        return
+    what = f"the held-out score after generation {generation.number}"
+    if held_out and (line := impossible_score(what, held_out.score, interface)):
+        logger.warning("%s", line)

@@ -11,11 +11,12 @@ from spikeloop.coordinator.config.stopping import describe_stop
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search import finished_run, tracking
-from spikeloop.coordinator.search.deployment import deploy, deployed_generation
+from spikeloop.coordinator.search.deployment import deploy, deployed, deployed_generation
+from spikeloop.coordinator.search.learned_theta import has_theta, write_theta
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import SessionReporter
 from spikeloop.coordinator.search.search_size import max_generations
-from spikeloop.coordinator.search.transfer import Transfer
+from spikeloop.coordinator.search.transfer import Transfer, warn_of_impossible_scores
 from spikeloop.coordinator.search.transfer_session import score_and_write
 from spikeloop.coordinator.search.worker_pool import open_workers
 from spikeloop.coordinator.store import atomic_files, manifest
@@ -156,6 +157,9 @@ def _continue(
     else:
         _note_end(run, reporter)
         _note_deployed(run, reporter)
+        if not has_theta(run):  # a run of an earlier version
+            write_theta(run, deployed(run))
+        warn_of_impossible_scores(run.config, transfer)
     trackers.finished(transfer)
     on_end(run)  # while it is locked, because a resumed run removes unfinished files
     return transfer
@@ -171,6 +175,7 @@ def _search_and_transfer(run: RunFolder, reporter: SessionReporter, stop: StopSi
         _note_end(run, reporter)
         point = deploy(run, pool, reporter)
         _note_deployed(run, reporter)
+        write_theta(run, point)
         return score_and_write(run, pool, path, settings, point, reporter)
 
 

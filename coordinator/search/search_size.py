@@ -23,7 +23,7 @@ def initial_state(config: RunConfig, generation: int | None = None) -> Any:
     else:
         rng = stream(config.run.seed, Purpose.INIT, generation)
         start = space.sample(1, rng)[0]
-    return config.strategy.init(space, start, rng)
+    return config.strategy.init(space, rng=rng, start=start)
 
 
 def n_candidates(config: RunConfig, state: Any = None) -> int:

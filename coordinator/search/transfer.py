@@ -1,5 +1,6 @@
 """Estimate what the default, random and learned Θ earn on tasks that the search has never seen."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,8 +14,16 @@ from spikeloop.coordinator.search.baselines import Baseline
 from spikeloop.coordinator.search.transfer_design import THETAS
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.regret import mean_regret
-from spikeloop.coordinator.stats.scores import Bootstrap, Sample, frame_gain_and_span
+from spikeloop.coordinator.stats.scores import (
+    Bootstrap,
+    Sample,
+    frame_gain_and_span,
+    impossible_score,
+)
+from spikeloop.tasks.base import Interface
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,21 @@ class Transfer:
             "baselines": baselines,
             "n_failed": int((self.episodes["status"] != "ok").sum()),
         }
+
+
+def warn_of_impossible_scores(config: RunConfig, transfer: Transfer) -> None:
+    """Warn of each Θ whose score is wholly above that of the optimal policy."""
+    for line in impossible_scores(transfer, config.family.interface):
+        logger.warning("%s", line)
+
+
+def impossible_scores(transfer: Transfer, interface: Interface) -> list[str]:
+    """Give a line for each Θ whose score is wholly above that of the optimal policy."""
+    lines = (
+        impossible_score(f"the score of the {theta} Θ on held-out tasks", score, interface)
+        for theta, score in transfer.scores.items()
+    )
+    return [line for line in lines if line]
 
 
 def estimate_json(estimate: Interval) -> dict[str, Any]:

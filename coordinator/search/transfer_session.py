@@ -14,7 +14,11 @@ from spikeloop.coordinator.search import tables
 from spikeloop.coordinator.search.deployment import deployed, deployed_generation
 from spikeloop.coordinator.search.evaluation import evaluate_grid
 from spikeloop.coordinator.search.reporter import Reporter, SessionReporter
-from spikeloop.coordinator.search.transfer import Transfer, with_baselines
+from spikeloop.coordinator.search.transfer import (
+    Transfer,
+    warn_of_impossible_scores,
+    with_baselines,
+)
 from spikeloop.coordinator.search.transfer_design import (
     transfer_jobs,
     transfer_size,
@@ -117,4 +121,6 @@ def _score(
             first.traceback,
         )
     with pool.stop.raising():
-        return with_baselines(config, tables.without_curves(table))
+        transfer = with_baselines(config, tables.without_curves(table))
+    warn_of_impossible_scores(config, transfer)
+    return transfer

@@ -59,6 +59,30 @@ def ends(interface: Interface) -> tuple[str, str]:
     return "random policy", "optimal policy"
 
 
+ROUNDING = 1e-9
+"""How far a score may lie above 1 because of rounded sums."""
+
+
+def exceeds_optimum(low: float | None, interface: Interface) -> bool:
+    """Whether an interval from ``low`` on lies wholly above the score of the optimal policy."""
+    return interface.optimum == "exact" and low is not None and low > 1 + ROUNDING
+
+
+def impossible_score(what: str, score: Interval, interface: Interface) -> str:
+    """Say in one line that a score's interval lies wholly above 1, or return "".
+
+    A learner that earns as much as the optimal policy has such an interval by chance once in 40
+    times; one that earns less, hardly ever.
+    """
+    if not exceeds_optimum(score.low, interface):
+        return ""
+    return (
+        f"{what} is {score}, wholly above 1, so more was earned than the optimal reference says is "
+        "possible: the references of the family are too low, or do not count what returns count; "
+        "find out with: spikeloop check CONFIG"
+    )
+
+
 @dataclass(frozen=True)
 class Sample:
     """Held-out episodes of one or more points Θ on the same tasks.

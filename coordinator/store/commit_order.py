@@ -10,7 +10,7 @@ from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 PARTS = ("episodes", "candidates", "curves", "generations")
 """Folders with parts by generation, in the order in which a commit writes them."""
 
-ONCE = ("finalists", "transfer", "other_transfers")
+ONCE = ("finalists", "theta", "transfer", "other_transfers")
 """Folders with parts that belong to the whole search and not to one generation."""
 
 FOLDERS = (*PARTS, "state", *ONCE, "figures")

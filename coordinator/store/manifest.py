@@ -12,9 +12,9 @@ from typing import Any
 
 import spikeloop
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
+from spikeloop.coordinator.config.own_classes import code_of
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.stats.scores import ends
-from spikeloop.workers.fingerprint import fingerprint
 from spikeloop.workers.processor import kernels
 from spikeloop.workers.space import ParameterSpace, Weights
 
@@ -34,7 +34,7 @@ def describe(config: RunConfig) -> dict[str, Any]:
         "scale": ends(config.family.interface),
         "spikeloop": spikeloop.__version__,
         "commit": _commit(),
-        "fingerprint": fingerprint(config.working_dir),
+        "fingerprint": code_of(config),
         "versions": versions(),
         "python": platform.python_version(),
         "machine": {

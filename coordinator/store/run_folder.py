@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.config.own_classes import code_of, import_folder, own_kinds
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.setting_errors import LONGEST_VALUE
 from spikeloop.coordinator.config.stopping import Row
@@ -15,7 +16,7 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import warn
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.base import from_arrays
-from spikeloop.workers.fingerprint import difference, fingerprint
+from spikeloop.workers.fingerprint import difference
 from spikeloop.workers.processor import kernels, portable
 
 CHANGES_NOTHING = ("run.upload_to", "tracking")
@@ -108,7 +109,11 @@ def read_run(store: RunStore, trust: bool = False) -> RunFolder:
 def read_manifest(manifest: Mapping[str, Any], source: str, trust: bool) -> RunConfig:
     """Give the configuration in a run's manifest."""
     folder = classes_folder(manifest, source)
-    return parse(manifest["config"], source, folder if trust else None)
+    config = parse(manifest["config"], source, folder if trust else None)
+    if config.working_dir is None and manifest.get("working_dir"):  # imported already, from there
+        folders = {import_folder(kind) for kind in own_kinds(config).values()}
+        config = replace(config, working_dir=next(iter(folders - {None}), None))
+    return config
 
 
 def classes_folder(manifest: Mapping[str, Any], source: str) -> Path:
@@ -149,7 +154,7 @@ def require_same_config(store: RunStore, config: RunConfig) -> None:
 def warn_of_changes(run: RunFolder) -> None:
     """Warn if results may differ, because other code or another kind of processor began a run."""
     manifest, config = run.store.manifest(), run.config
-    code = difference(fingerprint(config.working_dir), manifest.get("fingerprint", {}))
+    code = difference(code_of(config), manifest.get("fingerprint", {}))
     warn_of_code(run.folder, code)
     began = manifest.get("machine", {}).get("kernels")
     if began is None or portable(config.learner, config.family, config.strategy):
@@ -170,7 +175,8 @@ def warn_of_code(folder: Path, changes: str) -> None:
 def _other_value(store: RunStore, key: str, found: Any, given: Any) -> ConfigError:
     return ConfigError(
         f"{store.folder}: begun with {key} = {_toml(found)}, not {_toml(given)}; give it that "
-        "value again, or the run another name with --set run.name=NAME"
+        "value again, or the run another name with --set run.name=NAME (in Python with name= or "
+        "out=)"
     )
 
 

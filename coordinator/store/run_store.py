@@ -6,6 +6,7 @@
     episodes/         part-000012.parquet   one row an episode
     curves/           part-000010.parquet   held-out episodes of the recommended point
     finalists/        part-000030.parquet   episodes of the points that raced to be deployed
+    theta/            part-000030.parquet   the learned Θ, one row with units
     transfer/         part-000000.parquet   held-out episodes before and after, named by seed
     other_transfers/  seed-000005-tasks-000010-generation-000030.parquet
                       held-out episodes on other tasks than the run's own, or another number of them

@@ -1,5 +1,6 @@
 """Define the columns of a run's Parquet files.
 
+Fields of quantities have their ``unit`` in the metadata, "1" where a hyperparameter has none.
 ``SCHEMA_VERSION`` grows with every change that would break an older reader. The columns in
 ``VOLATILE`` describe how a run went; all others are functions of configuration and seed.
 """
@@ -60,7 +61,11 @@ TRANSFER = pa.schema(
 
 def candidates(space: ParameterSpace) -> pa.Schema:
     """Give the schema of candidates: one row each, with point, named parameters and fitness."""
-    parameters = [(name, pa.float64()) for name in parameter_columns(space)]
+    units = [parameter.unit for parameter in space.parameters for _ in range(parameter.size)]
+    parameters = [
+        pa.field(name, pa.float64(), metadata={"unit": unit})
+        for name, unit in zip(parameter_columns(space), units, strict=False)
+    ]
     points = (
         [("point", pa.list_(pa.float64(), space.n_dim))] if space.n_dim <= MAX_STORED_DIM else []
     )
@@ -97,9 +102,10 @@ def generations(summary: tuple[str, ...]) -> pa.Schema:
             ("held_out_tasks", pa.int32()),
             ("held_out_failed", pa.int32()),
             *((f"strategy_{name}", pa.float64()) for name in summary),
-            ("wall_s", pa.float64()),
-            ("work_s", pa.float64()),
-            ("overhead_s", pa.float64()),
+            *(
+                pa.field(name, pa.float64(), metadata={"unit": "s"})
+                for name in ("wall_s", "work_s", "overhead_s")
+            ),
             ("retries", pa.int64()),
             ("finished", pa.timestamp("us", tz="UTC")),
         ]
@@ -114,6 +120,7 @@ COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
         "generations": generations(()),
         "curves": CURVES,
         "finalists": FINALISTS,
+        "theta": pa.schema([]),
         "transfer": TRANSFER,
         "other_transfers": TRANSFER,
     }.items()
@@ -133,6 +140,12 @@ def problem(name: str, table: pa.Table) -> str:
             if rule is not None and rule not in RULES:
                 return f"stopped must be one of {', '.join(RULES)}, it is {rule!r}"
     return ""
+
+
+def units(schema: pa.Schema) -> dict[str, str]:
+    """Give the unit of each column that has one in its field's metadata."""
+    known = {field.name: (field.metadata or {}).get(b"unit") for field in schema}
+    return {name: unit.decode() for name, unit in known.items() if unit}
 
 
 def _kind(found: pa.DataType) -> str:

@@ -22,7 +22,8 @@ def require(folder: Path, reaches: Iterable[str], trust: bool) -> None:
     for reach in reaches:
         if not trust:
             raise NeedsTrust(
-                f"{folder}: its configuration {reach}; if you trust its author, add --trust"
+                f"{folder}: its configuration {reach}; if you trust its author, add --trust "
+                "(in Python trust=True)"
             )
 
 

@@ -25,7 +25,12 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from spikeloop.coordinator.strategies.annealing_schedule import Schedule, temperature
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.metropolis import (
     acceptance,
     accepted_moves,
@@ -73,16 +78,16 @@ class Annealing(PopulationSettings):
         accepted: float
 
     invariance: ClassVar[Invariance] = "affine"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("step", 0.02, 1.0, 0.3, scale="log"),
-            Choice("step_follows_temperature", ("true", "false"), "true"),
-            Choice("schedule", get_args(Schedule), "linear_additive"),
-            Real("temperature_first", 0.1, 3.0, 0.1, scale="log"),
-            Real("temperature_last", 0.003, 0.1, 0.03, scale="log"),
-            Choice("n_steps", ("15", "30", "60"), "30"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "step": Real(0.02, 1.0, 0.3, scale="log"),
+            "step_follows_temperature": Choice(("true", "false"), "true"),
+            "schedule": Choice(get_args(Schedule), "linear_additive"),
+            "temperature_first": Real(0.1, 3.0, 0.1, scale="log"),
+            "temperature_last": Real(0.003, 0.1, 0.03, scale="log"),
+            "n_steps": Choice(("15", "30", "60"), "30"),
+        }
     )
 
     kind: Literal["annealing"] = "annealing"
@@ -124,12 +129,14 @@ class Annealing(PopulationSettings):
             )
         return self
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put chain 0 at the starting point, the others at draws of the initial law."""
         n_chains = self._n_chains()
         bounded = space.bounded()
         points = space.sample(n_chains, rng)
-        points[0] = fold(start, bounded)
+        points[0] = fold(starting_point(space, start), bounded)
         return self.State(
             generation=0,
             points=points,

@@ -62,8 +62,13 @@ class Strategy(Protocol[S]):
         """The name under which configuration files choose the strategy."""
         ...
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> S:
-        """Make the state before the first generation of a search that begins at ``start``."""
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> S:
+        """Make the state before the first generation.
+
+        The search begins at the point ``start``, (n_dim,), or else at the space's default.
+        """
         ...
 
     def ask(self, state: S, rng: np.random.Generator) -> Population:
@@ -91,6 +96,11 @@ class Strategy(Protocol[S]):
     def model_dump(self, *, mode: Literal["json"]) -> Mapping[str, Any]:
         """Give the settings as plain values, as pydantic writes them."""
         ...
+
+
+def starting_point(space: ParameterSpace, start: FloatArray | None) -> FloatArray:
+    """Give the point that a search begins at, (n_dim,): a given one, or the space's default."""
+    return space.default_point() if start is None else start
 
 
 def wants_gradient(strategy: Strategy[Any]) -> bool:

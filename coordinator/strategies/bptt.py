@@ -28,7 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
@@ -81,12 +86,12 @@ class Bptt(Settings):
 
     wants_gradient: ClassVar[bool] = True
     invariance: ClassVar[Invariance] = "none"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Real("learning_rate", 0.001, 0.1, 0.01, scale="log"),
-            Real("clip_norm", 0.1, 10.0, 1.0, scale="log"),
-            Choice("beta2", ("0.9", "0.99", "0.999"), "0.999"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "learning_rate": Real(0.001, 0.1, 0.01, scale="log"),
+            "clip_norm": Real(0.1, 10.0, 1.0, scale="log"),
+            "beta2": Choice(("0.9", "0.99", "0.999"), "0.999"),
+        }
     )
 
     kind: Literal["bptt"] = "bptt"
@@ -131,12 +136,14 @@ class Bptt(Settings):
             raise ValueError("final_share must be above 0 where schedule is 'exponential', got 0")
         return self
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put the point at the start, without moments; Unavailable without JAX and optax."""
         for package in ("jax", "optax"):  # reading a configuration need not import them
             if importlib.util.find_spec(package) is None:
                 raise Unavailable(f"bptt needs {package}: pip install 'spikeloop[lsnn]'")
-        point = start.astype(np.float32)
+        point = starting_point(space, start).astype(np.float32)
         zeros = np.zeros_like(point)
         return self.State(
             generation=0,

@@ -22,7 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.strategies.ranking import best_first
 from spikeloop.coordinator.strategies.settings import FirstSigma, PopulationSettings
@@ -82,12 +87,12 @@ class CmaEs(PopulationSettings):
         bounded: NDArray[np.bool_]
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("sigma", 0.05, 0.5, 0.15, scale="log"),
-            Choice("covariance", ("full", "diagonal"), "diagonal"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "sigma": Real(0.05, 0.5, 0.15, scale="log"),
+            "covariance": Choice(("full", "diagonal"), "diagonal"),
+        }
     )
 
     kind: Literal["cma_es"] = "cma_es"
@@ -99,7 +104,9 @@ class CmaEs(PopulationSettings):
         default="diagonal", description="whether correlations are learnt or only widths"
     )
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put the mean at the start, with C = I and paths of 0."""
         n = space.n_dim
         if self.covariance == "full" and n > MAX_FULL:
@@ -109,7 +116,7 @@ class CmaEs(PopulationSettings):
         bounded = space.bounded()
         return self.State(
             generation=0,
-            mean=fold(start, bounded),
+            mean=fold(starting_point(space, start), bounded),
             sigma=self.sigma,
             # The library has no diagonal variant for one dimension, where the two are one.
             covariance=np.eye(n) if self.covariance == "full" or n == 1 else np.ones(n),
@@ -131,7 +138,7 @@ class CmaEs(PopulationSettings):
         If they are too few, or the search has converged, only the generation counts.
         """
         alive = require_any_fitness(evaluation)
-        points = population.rows(0, population.n_candidates)[alive]
+        points = population.rows()[alive]
         ranked = points[best_first(points, evaluation.fitness[alive])]
         optimizer = restore(state, max(len(ranked), MIN_RANKED))
         if len(ranked) >= MIN_RANKED and mean_width(state) >= MIN_SPREAD:

@@ -32,7 +32,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.population import Explicit, InitialLaw, draw_seed
 from spikeloop.coordinator.strategies.settings import PopulationSettings
 from spikeloop.tasks.base import FloatArray
@@ -71,14 +76,14 @@ class CrossEntropy(PopulationSettings):
         bounded: NDArray[np.bool_]
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("elite_share", 0.05, 0.5, 0.2),
-            Choice("covariance", ("full", "diagonal"), "diagonal"),
-            Real("covariance_smoothing", 0.0, 0.9, 0.5),
-            Real("noise", 0.001, 0.5, 0.1, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "elite_share": Real(0.05, 0.5, 0.2),
+            "covariance": Choice(("full", "diagonal"), "diagonal"),
+            "covariance_smoothing": Real(0.0, 0.9, 0.5),
+            "noise": Real(0.001, 0.5, 0.1, scale="log"),
+        }
     )
 
     kind: Literal["cross_entropy"] = "cross_entropy"
@@ -109,12 +114,14 @@ class CrossEntropy(PopulationSettings):
         description="σ_min, smallest standard deviation of a draw, in coordinates",
     )
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Begin with the initial law and the starting point as its mean."""
         bounded = space.bounded()
         variance = np.where(bounded, 1 / 12, 1.0)  # of U[0, 1] and of N(0, 1)
         covariance = np.diag(variance) if self.covariance == "full" else variance
-        return self.State(0, False, start, covariance, bounded)
+        return self.State(0, False, starting_point(space, start), covariance, bounded)
 
     def ask(self, state: State, rng: np.random.Generator) -> Population:
         """Draw from the law; before the first fit propose the mean and draws of the initial law."""
@@ -140,7 +147,7 @@ class CrossEntropy(PopulationSettings):
             return replace(state, generation=state.generation + 1)
         weights = elite_weights(evaluation.fitness, max(2, round(self.elite_share * n_alive)))
         elites = np.flatnonzero(weights)
-        points = fold(population.rows(0, population.n_candidates)[elites], state.bounded)
+        points = fold(population.rows()[elites], state.bounded)
         fit = fit_gaussian(points, weights[elites], full=self.covariance == "full")
         keep_m, keep_c = self.mean_smoothing, self.covariance_smoothing
         return replace(

@@ -33,7 +33,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.optimizers import Optimizer, Sgd
 from spikeloop.coordinator.strategies.population import Bounds, MirroredGaussian, draw_seed, own
 from spikeloop.coordinator.strategies.settings import (
@@ -72,6 +77,20 @@ class Evolution(PopulationSettings):
     without cliffs and irrelevant parameters, with 2 to 30 % noise. Momentum is the default where
     the paper has Adam, as Adam turns the pure noise of an irrelevant parameter into full steps.
     The paper's own algorithm has ``sigma_rate = 0`` and the Adam optimizer.
+
+    Like every strategy it can be used alone, without runs and workers:
+
+    >>> space = ParameterSpace.of({"tau": Real(1, 100, unit="ms", scale="log")})
+    >>> evolution, rng = Evolution(population_size=20), np.random.default_rng(1)
+    >>> state = evolution.init(space, rng)
+    >>> for _ in range(30):
+    ...     population = evolution.ask(state, rng)
+    ...     tau_ms = space.decode(population.rows())["tau"]
+    ...     fitness = -((tau_ms - 30) ** 2)
+    ...     state = evolution.tell(state, population, Evaluation(fitness), rng)
+    >>> best = space.decode(evolution.recommend(state)[None])
+    >>> round(float(best["tau"][0]))
+    30
     """
 
     @dataclass(frozen=True)
@@ -99,13 +118,13 @@ class Evolution(PopulationSettings):
         step_norm: float
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("sigma", 0.05, 0.4, 0.15, scale="log"),
-            Real("learning_rate", 0.03, 0.6, 0.2, scale="log"),
-            Real("sigma_rate", 0.1, 3.0, 1.0, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "sigma": Real(0.05, 0.4, 0.15, scale="log"),
+            "learning_rate": Real(0.03, 0.6, 0.2, scale="log"),
+            "sigma_rate": Real(0.1, 3.0, 1.0, scale="log"),
+        }
     )
 
     kind: Literal["evolution"] = "evolution"
@@ -146,11 +165,14 @@ class Evolution(PopulationSettings):
         """Whether steps are the same bits on every processor; truncated noise is not."""
         return self.bounds != "resample"
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put the centre at the start, without moments."""
         zeros = np.zeros(space.n_dim)
         origin, bounded = space.default_point(), space.bounded()
-        return self.State(0, start, self.sigma, origin, bounded, zeros, zeros, step_norm=0.0)
+        center = starting_point(space, start)
+        return self.State(0, center, self.sigma, origin, bounded, zeros, zeros, step_norm=0.0)
 
     def ask(self, state: State, rng: np.random.Generator) -> MirroredGaussian:
         """Propose mirrored pairs around the centre."""

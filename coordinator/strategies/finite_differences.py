@@ -28,7 +28,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.optimizers import Adam, Optimizer
 from spikeloop.coordinator.strategies.population import BLOCK, MirroredGaussian, draw_seed, own
 from spikeloop.coordinator.strategies.settings import (
@@ -70,12 +75,12 @@ class FiniteDifferences(PopulationSettings):
         step_norm: float
 
     invariance: ClassVar[Invariance] = "affine"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("sigma", 0.02, 0.5, 0.15, scale="log"),
-            Real("learning_rate", 0.005, 0.5, 0.05, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "sigma": Real(0.02, 0.5, 0.15, scale="log"),
+            "learning_rate": Real(0.005, 0.5, 0.05, scale="log"),
+        }
     )
 
     kind: Literal["finite_differences"] = "finite_differences"
@@ -97,10 +102,12 @@ class FiniteDifferences(PopulationSettings):
     )
     learning_rate_decay: LearningRateDecay = 0.97
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put the centre at the start, without moments."""
         zeros = np.zeros(space.n_dim)
-        return self.State(0, start, first=zeros, second=zeros, step_norm=0.0)
+        return self.State(0, starting_point(space, start), first=zeros, second=zeros, step_norm=0.0)
 
     def ask(self, state: State, rng: np.random.Generator) -> MirroredGaussian:
         """Propose mirrored pairs of probes around the centre."""

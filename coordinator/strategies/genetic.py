@@ -29,7 +29,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.population import Explicit, InitialLaw, draw_seed
 from spikeloop.coordinator.strategies.ranking import best_first
 from spikeloop.coordinator.strategies.settings import PopulationSettings, SigmaDecay
@@ -60,14 +65,14 @@ class Genetic(PopulationSettings):
         n_options: NDArray[np.int64]
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Integer("tournament_size", 2, 8, 5),
-            Choice("crossover", ("blend", "uniform"), "blend"),
-            Real("mutation_rate", 0.05, 1.0, 0.3, scale="log"),
-            Real("sigma", 0.02, 0.5, 0.1, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "tournament_size": Integer(2, 8, 5),
+            "crossover": Choice(("blend", "uniform"), "blend"),
+            "mutation_rate": Real(0.05, 1.0, 0.3, scale="log"),
+            "sigma": Real(0.02, 0.5, 0.1, scale="log"),
+        }
     )
 
     kind: Literal["genetic"] = "genetic"
@@ -109,14 +114,16 @@ class Genetic(PopulationSettings):
             )
         return self
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Begin with the starting point, not yet evaluated."""
         n_options = np.zeros(space.n_dim, dtype=np.int64)
         for parameter, columns in space.slices():
             if isinstance(parameter, Choice):
                 n_options[columns] = len(parameter.options)
         bounded = space.bounded()
-        return self.State(0, fold(start, bounded)[None], bounded, n_options)
+        return self.State(0, fold(starting_point(space, start), bounded)[None], bounded, n_options)
 
     def ask(self, state: State, rng: np.random.Generator) -> Population:
         """Propose elites and children; at first the starting point and draws of the initial law."""
@@ -137,7 +144,7 @@ class Genetic(PopulationSettings):
     ) -> State:
         """Make the ranked generation the parents of the next one."""
         alive = require_any_fitness(evaluation)
-        points = fold(population.rows(0, population.n_candidates)[alive], state.bounded)
+        points = fold(population.rows()[alive], state.bounded)
         parents = points[best_first(points, evaluation.fitness[alive])]
         return replace(state, generation=state.generation + 1, parents=parents)
 

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, starting_point
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.strategies.ranking import next_incumbent
 from spikeloop.tasks.base import FloatArray
@@ -72,11 +72,11 @@ class GridSearch(Settings):
         bounded: NDArray[np.bool_]
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Choice("points_per_axis", ("2", "3"), "3"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "points_per_axis": Choice(("2", "3"), "3"),
+        }
     )
 
     kind: Literal["grid"] = "grid"
@@ -88,7 +88,9 @@ class GridSearch(Settings):
         default=3, ge=2, description="m, values of each coordinate, as far as it has so many"
     )
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Take the starting point as the first incumbent; ValueError if the grid is too large."""
         levels = np.full(space.n_dim, self.points_per_axis, dtype=np.int64)
         for parameter, columns in space.slices():
@@ -106,7 +108,7 @@ class GridSearch(Settings):
             )
         return self.State(
             generation=0,
-            incumbent=start,
+            incumbent=starting_point(space, start),
             incumbent_age=0,
             position=0,
             stride=well_spread_stride(levels),

@@ -23,7 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.population import MirroredGaussian, draw_seed, own
 from spikeloop.coordinator.strategies.settings import FirstSigma, PopulationSettings
 from spikeloop.coordinator.strategies.shaping import log_rank_utilities, whole_pairs
@@ -60,13 +65,13 @@ class NaturalEvolution(PopulationSettings):
         bounded: NDArray[np.bool_]
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("sigma", 0.05, 0.5, 0.15, scale="log"),
-            Real("learning_rate", 0.1, 2.0, 1.0, scale="log"),
-            Real("sigma_rate", 0.1, 2.0, 1.0, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "sigma": Real(0.05, 0.5, 0.15, scale="log"),
+            "learning_rate": Real(0.1, 2.0, 1.0, scale="log"),
+            "sigma_rate": Real(0.1, 2.0, 1.0, scale="log"),
+        }
     )
 
     kind: Literal["natural_evolution"] = "natural_evolution"
@@ -82,11 +87,13 @@ class NaturalEvolution(PopulationSettings):
         default=1.0, ge=0, description="η_σ in units of the published one, (3 + ln d) / (5 √d)"
     )
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put the centre at the start, with equal widths in all coordinates."""
         bounded = space.bounded()
         sigma = np.where(bounded, min(self.sigma, MAX_SIGMA), self.sigma)
-        return self.State(0, fold(start, bounded), sigma, bounded)
+        return self.State(0, fold(starting_point(space, start), bounded), sigma, bounded)
 
     def ask(self, state: State, rng: np.random.Generator) -> MirroredGaussian:
         """Propose mirrored pairs around the centre."""

@@ -25,7 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.metropolis import (
     acceptance,
     accepted_moves,
@@ -72,14 +77,14 @@ class ParallelTempering(PopulationSettings):
         exchanged: float
 
     invariance: ClassVar[Invariance] = "affine"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("step", 0.05, 1.0, 0.5, scale="log"),
-            Real("temperature_cold", 0.001, 0.1, 0.01, scale="log"),
-            Real("temperature_hot", 0.1, 3.0, 0.3, scale="log"),
-            Choice("exchange_rounds", ("1", "2", "4", "8"), "4"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+            "step": Real(0.05, 1.0, 0.5, scale="log"),
+            "temperature_cold": Real(0.001, 0.1, 0.01, scale="log"),
+            "temperature_hot": Real(0.1, 3.0, 0.3, scale="log"),
+            "exchange_rounds": Choice(("1", "2", "4", "8"), "4"),
+        }
     )
 
     kind: Literal["parallel_tempering"] = "parallel_tempering"
@@ -119,11 +124,13 @@ class ParallelTempering(PopulationSettings):
             )
         return self
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put the coldest replica at the starting point, the others at draws of the initial law."""
         bounded = space.bounded()
         points = space.sample(self.population_size // 2, rng)
-        points[0] = fold(start, bounded)
+        points[0] = fold(starting_point(space, start), bounded)
         return self.State(0, points, points[0], bounded, accepted=0.0, exchanged=0.0)
 
     def ask(self, state: State, rng: np.random.Generator) -> Explicit:

@@ -44,8 +44,8 @@ class Explicit:
         """Size on the wire."""
         return self.points.nbytes
 
-    def rows(self, start: int, stop: int) -> FloatArray:
-        """(stop - start, n_dim) points of these candidates."""
+    def rows(self, start: int = 0, stop: int | None = None) -> FloatArray:
+        """(stop - start, n_dim) points of these candidates, by default of all."""
         return self.points[start:stop]
 
 
@@ -73,8 +73,8 @@ class InitialLaw:
         """Size on the wire."""
         return self.first.nbytes + self.bounded.nbytes + 24
 
-    def rows(self, start: int, stop: int) -> FloatArray:
-        """(stop - start, n_dim) points of these candidates."""
+    def rows(self, start: int = 0, stop: int | None = None) -> FloatArray:
+        """(stop - start, n_dim) points of these candidates, by default of all."""
         candidates = range(self.n_candidates)[start:stop]
         points = np.empty((len(candidates), self.first.size))
         for point, row in zip(points, candidates, strict=True):
@@ -126,8 +126,8 @@ class MirroredGaussian:
         mask = 0 if self.bounded is None else self.bounded.nbytes
         return self.center.nbytes + np.asarray(self.sigma).nbytes + mask + 16
 
-    def rows(self, start: int, stop: int) -> FloatArray:
-        """(stop - start, n_dim) points of these candidates."""
+    def rows(self, start: int = 0, stop: int | None = None) -> FloatArray:
+        """(stop - start, n_dim) points of these candidates, by default of all."""
         candidates = range(self.n_candidates)[start:stop]
         points = np.empty((len(candidates), self.center.size))
         for block in self._blocks():

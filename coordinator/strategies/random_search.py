@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, starting_point
 from spikeloop.coordinator.strategies.population import InitialLaw, draw_seed
 from spikeloop.coordinator.strategies.ranking import next_incumbent
 from spikeloop.coordinator.strategies.settings import PopulationSettings
@@ -48,8 +48,10 @@ class RandomSearch(PopulationSettings):
         incumbent_age: int
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (Choice("population_size", ("12", "24", "48", "96"), "48"),)
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "24", "48", "96"), "48"),
+        }
     )
 
     kind: Literal["random_search"] = "random_search"
@@ -58,9 +60,11 @@ class RandomSearch(PopulationSettings):
         default=48, ge=2, description="candidates of a generation, the incumbent included"
     )
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Take the starting point as the first incumbent."""
-        return self.State(0, start, space.bounded(), incumbent_age=0)
+        return self.State(0, starting_point(space, start), space.bounded(), incumbent_age=0)
 
     def ask(self, state: State, rng: np.random.Generator) -> InitialLaw:
         """Propose the incumbent, then fresh draws of the initial law."""

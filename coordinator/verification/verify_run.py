@@ -1,5 +1,6 @@
 """Check a run folder: every file is undamaged, and every number follows from its episodes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,7 +8,10 @@ import pandas as pd
 
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.stats.scores import held_out_of
+from spikeloop.coordinator.search.learned_theta import follows
+from spikeloop.coordinator.search.transfer import impossible_scores, transfer_scores
+from spikeloop.coordinator.stats.bootstrap import Interval
+from spikeloop.coordinator.stats.scores import held_out_of, impossible_score
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.commit_order import ONCE, PARTS
 from spikeloop.coordinator.store.integrity import examine
@@ -38,20 +42,26 @@ class Report:
     Attributes:
         checked: descriptions of what is in order.
         problems: descriptions of what is not.
+        warnings: descriptions of what is as it was written and yet hardly right.
     """
 
     checked: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def verify(store: RunStore, trust: bool = False) -> Report:
     """Read every file of a run, check its checksum, and then the run's invariants.
 
     Numbers are compared only if all files are undamaged, because nothing follows from a damaged
-    file.
+    file. ``trust`` is as of ``read_run``.
     """
+    return verify_opened(read_run(store.as_of_now(), trust))
+
+
+def verify_opened(run: RunFolder) -> Report:
+    """Do the same for a run as of now."""
     report = Report()
-    run = read_run(store.as_of_now(), trust)
     last = run.store.generation()
     found = examine(run)
     report.checked.append(
@@ -69,8 +79,10 @@ def verify(store: RunStore, trust: bool = False) -> Report:
         report.checked.append("numbers were not compared, because of the problems with files")
         return report
     _verify_states(run, report)
-    frames = {name: _read(run, name, report) for name in (*PARTS, *ONCE)}
+    frames = {name: _read(run, name, report) for name in (*PARTS, *ONCE) if name != "theta"}
+    _verify_theta(run, report)
     finished = _verify_numbers(run, frames, report)
+    report.warnings += _impossible(run.config, frames)
     if not finished:
         report.checked.append(
             f"unfinished: {max(last, 0)} of {run.config.run.generations} generations"
@@ -100,6 +112,15 @@ def _verify_states(run: RunFolder, report: Report) -> None:
         report.checked.append(f"state: {len(committed)} file(s)")
 
 
+def _verify_theta(run: RunFolder, report: Report) -> None:
+    """Check that the learned Θ on file is that of the point to deploy."""
+    for path, table in run.store.committed_parts("theta"):
+        if follows(run, table):
+            report.checked.append(f"theta: {table.num_columns} hyperparameters of the learned Θ")
+        else:
+            report.problems.append(f"{path}: does not hold the point that the states give")
+
+
 def _read(run: RunFolder, name: str, report: Report) -> pd.DataFrame | None:
     """Read all committed parts of a table that have its columns."""
     columns = set(schemas.COLUMNS[name])
@@ -118,6 +139,22 @@ def _read(run: RunFolder, name: str, report: Report) -> pd.DataFrame | None:
     if twice := int(frame.duplicated(KEYS[name]).sum()):
         report.problems.append(f"{name}: {twice} rows stand twice")
     return frame
+
+
+def _impossible(config: RunConfig, frames: dict[str, pd.DataFrame | None]) -> Iterator[str]:
+    """Name scores that lie wholly above that of the optimal policy: the last held-out, transfer."""
+    interface, generations = config.family.interface, frames["generations"]
+    measured = None if generations is None else generations.dropna(subset="held_out_score")
+    if measured is not None and len(measured):
+        last = measured.sort_values("generation").iloc[-1]
+        value, low, high = (float(last[f"held_out_{name}"]) for name in ("score", "low", "high"))
+        score = Interval(value, low, high, int(last["held_out_tasks"]))
+        what = f"the held-out score after generation {last['generation']}"
+        if line := impossible_score(what, score, interface):
+            yield line
+    if (transfer := frames["transfer"]) is not None:
+        for _, own in transfer.groupby("transfer_seed"):
+            yield from impossible_scores(transfer_scores(own, config.run.seed), interface)
 
 
 def _verify_numbers(run: RunFolder, frames: dict[str, pd.DataFrame | None], report: Report) -> bool:

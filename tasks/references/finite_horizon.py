@@ -32,6 +32,21 @@ def optimal_return(
     return at_start
 
 
+def optimal_actions(transition: FloatArray, expected_reward: FloatArray, n_steps: int) -> IntArray:
+    """Return (n_steps, n_tasks, n_states) the actions that ``optimal_return`` is earned with.
+
+    The first axis is the step from the start of an episode. Of equally good actions it is the
+    first.
+    """
+    n_tasks, _, n_states, _ = transition.shape
+    value = np.zeros((n_tasks, n_states))
+    actions = np.empty((n_steps, n_tasks, n_states), dtype=np.int64)
+    for step in reversed(range(n_steps)):
+        action_value = expected_reward + np.einsum("tasn,tn->tas", transition, value)
+        actions[step], value = action_value.argmax(axis=1), action_value.max(axis=1)
+    return actions
+
+
 def random_return(
     transition: FloatArray, expected_reward: FloatArray, start_state: IntArray, n_steps: int
 ) -> FloatArray:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from episode_learners import fragile
 from failing_learner import Echo
 from support.paths import OWN_CLASSES
 from support.ray_nodes import ray_cluster_of
@@ -25,9 +26,14 @@ from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.cluster.targets import TARGETS
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.base import Learner
 from spikeloop.workers.evaluate import evaluate
 from spikeloop.workers.job import Grid, Job, JobResult, Outcome, Status, Tile, cut
+from spikeloop.workers.own_learner.function_learner import learner
+from spikeloop.workers.own_learner.task import Task
+from spikeloop.workers.own_learner.theta import Theta
 from spikeloop.workers.seeding import TaskSet
+from spikeloop.workers.space import Real
 
 FAMILY = RandomMdp(n_states=2, n_actions=2, n_steps=5)
 SETTINGS: dict[str, dict[str, Any]] = {"local": {"workers": 2, "dashboard": False}}
@@ -46,7 +52,7 @@ on_ray = pytest.mark.parametrize(
 )
 
 
-def grid(learner: Echo, n_candidates: int = 8, n_tasks: int = 3, n_extra: int = 0) -> Grid:
+def grid(learner: Learner, n_candidates: int = 8, n_tasks: int = 3, n_extra: int = 0) -> Grid:
     """Parameter a rises from 0 to 1 over the candidates, so the last ones are the broken ones.
 
     ``n_extra`` rows that no job asks for make the population large on the wire.
@@ -234,3 +240,37 @@ def test_episodes_that_hang_are_reported(opened: Opened, monkeypatch: pytest.Mon
     assert_only_last_candidate_failed(outcomes, Status.TIMED_OUT)
     assert outcomes[-1].attempts.max() in (2, 3)  # a third, if an idle worker tried it as well
     assert "5 s" in outcomes[-1].result.failures[0].message
+
+
+@on_ray
+def test_a_function_whose_worker_dies_in_the_middle_of_an_episode_gives_the_same_episodes(
+    opened: Opened, tmp_path: Path
+) -> None:
+    broken, sound = (
+        cut(grid_of_function(fragile(**settings)), 2, 3, "")
+        for settings in ({"once_in": str(tmp_path)}, {})
+    )
+    outcomes = opened.run(broken)
+    for outcome, job in zip(outcomes, sound, strict=True):
+        assert_same_episodes(outcome.result, evaluate(job))
+    assert max(outcome.attempts.max() for outcome in outcomes) >= 2
+
+
+@on_ray
+def test_a_function_that_no_module_has_travels_to_the_workers(opened: Opened) -> None:
+    @learner(space={"a": Real(0, 1)})
+    def here(theta: Theta, task: Task, rng: np.random.Generator) -> float:
+        return float(theta.a + rng.random() + OFFSET)
+
+    jobs = cut(grid_of_function(here()), 2, 3, "")
+    for outcome, job in zip(opened.run(jobs), jobs, strict=True):
+        assert_same_episodes(outcome.result, evaluate(job))
+
+
+def grid_of_function(learner: Learner) -> Grid:
+    points = np.linspace(0.0, 1.0, 4)[:, None]
+    return Grid(FAMILY, learner, Explicit(points), 3, 1, TaskSet.SEARCH, index=0)
+
+
+OFFSET = 0.25
+"""A global that a function which travels takes with it."""

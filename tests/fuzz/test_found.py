@@ -11,7 +11,7 @@ from support.small_run import small_toml
 from support.tiny_examples import set_options
 
 from fuzz.promise import broken_promises, own_folder, run_and_check, run_command
-from spikeloop.coordinator.api import configure as opening
+from spikeloop.coordinator.api import given
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files
 
@@ -133,6 +133,6 @@ def file_left_behind() -> None:
 def test_broken_promises_are_noticed(
     fault: object, found: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "load", lambda *rest: fault())  # type: ignore[operator]
+    monkeypatch.setattr(given, "read_tables", lambda *rest: fault())  # type: ignore[operator]
     with own_folder():
         assert broken_promises(run_command("run", "x.toml")) == found

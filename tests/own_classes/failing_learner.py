@@ -42,7 +42,7 @@ class Echo(Settings):
         return 0.002
 
     def space(self, interface: Interface) -> ParameterSpace:
-        return ParameterSpace((Real("a", 0.0, 1.0, 0.5), Real("b", 0.0, 1.0, 0.5)))
+        return ParameterSpace.of({"a": Real(0.0, 1.0, 0.5), "b": Real(0.0, 1.0, 0.5)})
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         returns = np.empty(seeds.shape)

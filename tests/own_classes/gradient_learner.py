@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, require_any_fitness
+from spikeloop.coordinator.strategies.base import Evaluation, require_any_fitness, starting_point
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
@@ -28,7 +28,11 @@ class Slope(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         del interface
-        return ParameterSpace((Weights("w", (self.n,), 2.0, seed=3),))
+        return ParameterSpace.of(
+            {
+                "w": Weights((self.n,), 2.0, seed=3),
+            }
+        )
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         references = tasks.references()
@@ -63,7 +67,11 @@ class Sized(Slope):
     """The same with as many weights as an episode has steps."""
 
     def space(self, interface: Interface) -> ParameterSpace:
-        return ParameterSpace((Weights("w", (interface.n_steps,), 2.0),))
+        return ParameterSpace.of(
+            {
+                "w": Weights((interface.n_steps,), 2.0),
+            }
+        )
 
 
 class Ascent(Settings):
@@ -82,9 +90,11 @@ class Ascent(Settings):
     kind: Literal["ascent"] = "ascent"
     step: float = Field(default=0.1, gt=0, description="times the gradient")
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
-        del space, rng
-        return self.State(start)
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
+        del rng
+        return self.State(starting_point(space, start))
 
     def ask(self, state: State, rng: np.random.Generator) -> Population:
         del rng

@@ -20,7 +20,7 @@ class Ramp(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         del interface
-        return ParameterSpace((Real("a", 0.0, 1.0, 0.5), Real("b", 0.0, 1.0, 0.5)))
+        return ParameterSpace.of({"a": Real(0.0, 1.0, 0.5), "b": Real(0.0, 1.0, 0.5)})
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         references = tasks.references()

@@ -4,20 +4,27 @@ By default a learner has its default settings and meets small random MDPs. One t
 slow for that, or that needs another family, has a row in ``SETTINGS`` or ``FAMILIES``.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from episode_learners import DeltaRule, delta_rule
 
-from spikeloop.tasks.base import Interface, SeedArray, TaskBatch, TaskFamily
+from spikeloop.coordinator.check.learners import LearnerCase
+from spikeloop.tasks.base import Interface, TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Episodes, Learner
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import Parameters
 
+CASES: dict[str, type[Learner]] = {
+    **LEARNERS,
+    "delta_rule": delta_rule,
+    "DeltaRule": DeltaRule,
+}
+"""The learners of the table, and two that are written for one episode."""
+
 N_STEPS = 80
-N_CANDIDATES, N_TASKS = 3, 4
 SMALL = RandomMdp(n_states=4, n_actions=3, n_steps=N_STEPS)
 
 FAMILIES: dict[str, TaskFamily] = {
@@ -78,7 +85,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def quick(kind: str, **changes: Any) -> Learner:
     """The learner of that kind, with its row of ``SETTINGS`` and then these changes."""
-    return LEARNERS[kind](**{**SETTINGS.get(kind, {}), **changes})
+    return CASES[kind](**{**SETTINGS.get(kind, {}), **changes})
 
 
 def family_of(kind: str, n_steps: int = N_STEPS) -> TaskFamily:
@@ -108,25 +115,7 @@ def default_episodes(
     return learner.run_episodes(parameters, tasks, np.arange(n_tasks, dtype=np.uint64)[None])
 
 
-@dataclass(frozen=True)
-class Case:
-    """A learner and the arguments of its ``run_episodes``."""
-
-    learner: Learner
-    parameters: Parameters
-    tasks: TaskBatch
-    seeds: SeedArray
-
-    def run_episodes(self) -> Episodes:
-        return self.learner.run_episodes(self.parameters, self.tasks, self.seeds)
-
-    def one(self, candidate: int, task: int) -> "Case":
-        """A single episode of these."""
-        c, t = slice(candidate, candidate + 1), slice(task, task + 1)
-        return Case(self.learner, self.parameters.rows(c), self.tasks[t], self.seeds[c, t])
-
-
-def case(kind: str, family: TaskFamily | None = None, **changes: Any) -> Case:
+def case(kind: str, family: TaskFamily | None = None, **changes: Any) -> LearnerCase:
     """A quick learner with three candidates of its initial law, on four tasks.
 
     Args:
@@ -134,10 +123,4 @@ def case(kind: str, family: TaskFamily | None = None, **changes: Any) -> Case:
         family: to run in, else its own.
         changes: of its settings.
     """
-    family, learner = family or family_of(kind), quick(kind, **changes)
-    rng = np.random.default_rng(3)
-    space = learner.space(family.interface)
-    parameters = space.decode(space.sample(N_CANDIDATES, rng))
-    tasks = family.sample(N_TASKS, rng)
-    seeds = rng.integers(0, 2**64, (N_CANDIDATES, N_TASKS), dtype=np.uint64)
-    return Case(learner, parameters, tasks, seeds)
+    return LearnerCase.draw(quick(kind, **changes), family or family_of(kind))

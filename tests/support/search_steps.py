@@ -11,7 +11,7 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import ParameterSpace, Real, Weights
 
-BOX_AND_WEIGHTS = ParameterSpace((Real("a", 0.0, 1.0, 0.25), Weights("w", (3,), 1.0)))
+BOX_AND_WEIGHTS = ParameterSpace.of({"a": Real(0.0, 1.0, 0.25), "w": Weights((3,), 1.0)})
 """A bounded coordinate and three that are not."""
 
 TOP = np.array([1.0, 1.0, 0.0, -1.0])
@@ -24,7 +24,7 @@ def begin(
 ) -> Any:
     """The state before the first generation of a search from the default point or another one."""
     point = space.default_point() if start is None else np.asarray(start, dtype=np.float64)
-    return strategy.init(space, point, np.random.default_rng(0))
+    return strategy.init(space, np.random.default_rng(0), point)
 
 
 def quadratic(points: FloatArray) -> FloatArray:
@@ -33,7 +33,7 @@ def quadratic(points: FloatArray) -> FloatArray:
 
 
 def points_of(population: Population) -> FloatArray:
-    return population.rows(0, population.n_candidates)
+    return population.rows()
 
 
 def ask_points(strategy: Any, state: Any, seed: Seed = 1) -> FloatArray:

@@ -16,6 +16,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.commit_order import PARTS
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.schemas import VOLATILE
@@ -54,7 +55,7 @@ def run_tables(folder: Path) -> dict[str, pd.DataFrame]:
     """Return all tables of a run without the columns that may differ between equal runs."""
     store = RunStore(folder)
     tables = {}
-    for name in ("generations", "candidates", "episodes", "curves", "finalists", "transfer"):
+    for name in (*PARTS, "finalists", "theta", "transfer"):
         table = store.table(name)
         if table is not None:
             frame = table.to_pandas()

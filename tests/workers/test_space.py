@@ -21,7 +21,7 @@ from spikeloop.workers.space import (
 ALPHA = 1e-4
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 coordinates = st.floats(-50, 50, allow_nan=False)
-X = Real("x", 0.0, 1.0, 0.5)
+X = Real(0.0, 1.0, 0.5, name="x")
 
 
 def space(*parameters: Parameter) -> ParameterSpace:
@@ -37,23 +37,23 @@ def decoded(parameter: Parameter, *coordinate: float) -> list[float]:
 def reals(draw: st.DrawFn, name: str = "x") -> Real:
     if draw(st.booleans()):
         low, high = sorted(draw(st.lists(finite, min_size=2, max_size=2, unique=True)))
-        return Real(name, low, high, draw(st.floats(low, high)))
+        return Real(low, high, draw(st.floats(low, high)), name=name)
     low = draw(st.floats(1e-9, 1e3))
     high = low * draw(st.floats(1.001, 1e6))
-    return Real(name, low, high, draw(st.floats(low, high)), scale="log")
+    return Real(low, high, draw(st.floats(low, high)), name=name, scale="log")
 
 
 @st.composite
 def integers(draw: st.DrawFn, name: str = "n") -> Integer:
     low = draw(st.integers(-1000, 1000))
     high = low + draw(st.integers(1, 1000))
-    return Integer(name, low, high, draw(st.integers(low, high)))
+    return Integer(low, high, draw(st.integers(low, high)), name=name)
 
 
 @st.composite
 def choices(draw: st.DrawFn, name: str = "c") -> Choice:
     options = tuple(draw(st.lists(st.text(min_size=1), min_size=1, max_size=9, unique=True)))
-    return Choice(name, options, draw(st.sampled_from(options)))
+    return Choice(options, draw(st.sampled_from(options)), name=name)
 
 
 # Decoding: exact cases
@@ -62,15 +62,18 @@ def choices(draw: st.DrawFn, name: str = "c") -> Choice:
 @pytest.mark.parametrize(
     ("parameter", "values"),
     [
-        (Real("x", 10.0, 20.0, 12.0), {0: 10, 0.25: 12.5, 1: 20}),
+        (Real(10.0, 20.0, 12.0, name="x"), {0: 10, 0.25: 12.5, 1: 20}),
         # Reflected outside, so that no mass piles up at a bound.
-        (Real("x", 10.0, 20.0, 12.0), {-0.25: 12.5, 1.25: 17.5, 2: 10, 2.25: 12.5, -1: 20, 3: 20}),
         (
-            Real("x", 1e-4, 1.0, 0.01, scale="log"),
+            Real(10.0, 20.0, 12.0, name="x"),
+            {-0.25: 12.5, 1.25: 17.5, 2: 10, 2.25: 12.5, -1: 20, 3: 20},
+        ),
+        (
+            Real(1e-4, 1.0, 0.01, name="x", scale="log"),
             {0: 1e-4, 0.25: 1e-3, 0.5: 1e-2, 0.75: 0.1, 1: 1},
         ),
-        (Integer("n", 3, 6, 4), {0: 3, 0.24: 3, 0.26: 4, 0.51: 5, 0.76: 6, 1: 6}),
-        (Choice("c", ("a", "b"), "b"), {0: 0, 0.49: 0, 0.51: 1, 1: 1}),
+        (Integer(3, 6, 4, name="n"), {0: 3, 0.24: 3, 0.26: 4, 0.51: 5, 0.76: 6, 1: 6}),
+        (Choice(("a", "b"), "b", name="c"), {0: 0, 0.49: 0, 0.51: 1, 1: 1}),
     ],
     ids=["linear", "reflected", "logarithmic", "integer", "choice"],
 )
@@ -82,12 +85,12 @@ def test_coordinates_decode_to_their_values(
 
 def test_weights_are_coordinates_times_scale_in_c_order() -> None:
     points = np.random.default_rng(0).standard_normal((2, 6))
-    values = space(Weights("w", (2, 3), 0.5)).decode(points)
+    values = space(Weights((2, 3), 0.5, name="w")).decode(points)
     np.testing.assert_array_equal(values["w"], points.reshape(2, 2, 3) / 2)
 
 
 def test_a_dependent_bound_is_the_value_of_the_earlier_parameter() -> None:
-    both = space(Real("low", 0.0, 1.0, 0.5), Real("high", "low", 1.0, 0.75))
+    both = space(Real(0.0, 1.0, 0.5, name="low"), Real("low", 1.0, 0.75, name="high"))
     values = both.decode(np.array([[0.4, 0.0], [0.4, 0.5], [0.4, 1.0], [1.0, 0.3]]))
     np.testing.assert_allclose(values["high"], [0.4, 0.7, 1.0, 1.0])
 
@@ -114,7 +117,7 @@ def test_a_dependent_bound_is_never_crossed(
 ) -> None:
     high = low.high + above
     default = min(max(low.default + unit * (high - low.default), low.default), high)
-    both = space(low, Real("high", "low", high, default, scale=low.scale))
+    both = space(low, Real("low", high, default, name="high", scale=low.scale))
     values = both.decode(np.array([points]))
     assert values["low"][0] <= values["high"][0] <= high
     at_default = both.decode(both.default_point()[None]).values[0]
@@ -125,7 +128,7 @@ def test_a_dependent_bound_is_never_crossed(
 def test_the_default_point_decodes_to_the_defaults(
     real: Real, integer: Integer, choice: Choice
 ) -> None:
-    whole = space(real, integer, choice, Weights("w", (2,), 3.0))
+    whole = space(real, integer, choice, Weights((2,), 3.0, name="w"))
     point = whole.default_point()
     assert ((point >= 0) & (point <= 1)).all()
     values = whole.decode(point[None])
@@ -139,10 +142,10 @@ def test_the_default_point_decodes_to_the_defaults(
 def test_weights_with_a_seed_default_to_one_draw_of_the_initial_law() -> None:
     n = 20_000
     input_, output = (
-        Weights("input", (n,), 3.0, seed=1),
-        Weights("output", (2, n // 2), 3.0, seed=1),
+        Weights((n,), 3.0, name="input", seed=1),
+        Weights((2, n // 2), 3.0, name="output", seed=1),
     )
-    whole = space(X, input_, Weights("bias", (4,), 1.0), output)
+    whole = space(X, input_, Weights((4,), 1.0, name="bias"), output)
     point = whole.default_point()
     values = whole.decode(point[None])
     np.testing.assert_array_equal(values["input"][0], input_.default)
@@ -151,7 +154,7 @@ def test_weights_with_a_seed_default_to_one_draw_of_the_initial_law() -> None:
     assert_law(input_.default, stats.norm(0, 3).cdf, ALPHA)
     # The same arrays have the same default wherever they stand; another name or seed draws anew.
     np.testing.assert_array_equal(space(output, input_).default_point()[n:], point[1 : n + 1])
-    for other in (output, Weights("input", (n,), 3.0, seed=2)):
+    for other in (output, Weights((n,), 3.0, name="input", seed=2)):
         correlation = stats.pearsonr(other.default.ravel(), input_.default)
         assert correlation.pvalue > ALPHA / 2
 
@@ -159,10 +162,10 @@ def test_weights_with_a_seed_default_to_one_draw_of_the_initial_law() -> None:
 @given(points=st.lists(st.tuples(*[coordinates] * 4), min_size=2, max_size=6))
 def test_rows_decode_on_their_own(points: list[tuple[float, ...]]) -> None:
     whole = space(
-        Real("low", 0.0, 1.0, 0.5),
-        Real("high", "low", 1.0, 0.75),
-        Integer("n", 0, 9, 1),
-        Weights("w", (1,), 2.0),
+        Real(0.0, 1.0, 0.5, name="low"),
+        Real("low", 1.0, 0.75, name="high"),
+        Integer(0, 9, 1, name="n"),
+        Weights((1,), 2.0, name="w"),
     )
     together = whole.decode(np.array(points))
     for row in range(len(points)):
@@ -176,11 +179,11 @@ def test_rows_decode_on_their_own(points: list[tuple[float, ...]]) -> None:
 
 def test_initial_draws_are_uniform_within_bounds_and_normal_for_weights() -> None:
     whole = space(
-        Real("x", -2.0, 6.0, 0.0),
-        Real("tau", 1e-3, 1.0, 0.1, scale="log"),
-        Integer("n", 0, 3, 1),
-        Choice("c", ("a", "b", "d"), "a"),
-        Weights("w", (2,), 3.0),
+        Real(-2.0, 6.0, 0.0, name="x"),
+        Real(1e-3, 1.0, 0.1, name="tau", scale="log"),
+        Integer(0, 3, 1, name="n"),
+        Choice(("a", "b", "d"), "a", name="c"),
+        Weights((2,), 3.0, name="w"),
     )
     n = 20_000
     points = whole.sample(n, np.random.default_rng(0))
@@ -197,7 +200,9 @@ def test_initial_draws_are_uniform_within_bounds_and_normal_for_weights() -> Non
 
 
 def test_columns_name_every_coordinate() -> None:
-    whole = space(Real("x", 0.0, 1.0, 0.5), Weights("w", (2, 2), 1.0), Integer("n", 0, 9, 1))
+    whole = space(
+        Real(0.0, 1.0, 0.5, name="x"), Weights((2, 2), 1.0, name="w"), Integer(0, 9, 1, name="n")
+    )
     assert whole.columns == ("x", "w_0", "w_1", "w_2", "w_3", "n")
     assert whole.n_dim == 6
     values = whole.decode(np.zeros((3, 6)))
@@ -210,13 +215,13 @@ def test_columns_name_every_coordinate() -> None:
 
 def test_an_empty_space_and_an_empty_population_are_legal() -> None:
     assert space().decode(np.zeros((4, 0))).values.shape == (4, 0)
-    values = space(Weights("w", (2, 2), 1.0)).decode(np.zeros((0, 4)))
+    values = space(Weights((2, 2), 1.0, name="w")).decode(np.zeros((0, 4)))
     assert values["w"].shape == (0, 2, 2)
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 3), (1, 3, 2)])
 def test_points_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
-    two = space(Real("x", 0.0, 1.0, 0.5), Real("y", 0.0, 1.0, 0.5))
+    two = space(Real(0.0, 1.0, 0.5, name="x"), Real(0.0, 1.0, 0.5, name="y"))
     with pytest.raises(ValueError, match=r"points must have shape \(n, 2\)"):
         two.decode(np.zeros(shape))
 
@@ -225,26 +230,60 @@ def test_points_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     ("parameters", "words"),
     [
         ([X, X], "unique"),
-        ([Real("x", 1.0, 0.0, 0.5)], "low < high"),
-        ([Real("x", 1.0, 1.0, 1.0)], "low < high"),
-        ([Real("x", 0.0, float("inf"), 1.0)], "finite"),
-        ([Real("x", 0.0, 1.0, 1.5)], "default"),
-        ([Real("x", 0.0, 1.0, float("nan"))], "default"),
-        ([Real("x", 0.0, 1.0, 0.5, scale="log")], "log scale"),
-        ([X, Real("y", "z", 1.0, 0.5)], "earlier real parameter"),
-        ([Real("y", "x", 1.0, 0.5), X], "earlier real parameter"),
-        ([Integer("n", 0, 1, 0), Real("y", "n", 1.0, 0.5)], "earlier real parameter"),
-        ([X, Real("y", "x", 0.5, 0.5)], "high <= 0.5"),
-        ([X, Real("y", "x", 1.0, 0.4)], "default must be in \\[0.5, 1.0\\]"),
-        ([X, Real("y", "x", 1.0, 0.6, scale="log")], "log scale"),
-        ([Integer("n", 3, 3, 3)], "low < high"),
-        ([Integer("n", 0, 3, 4)], "default"),
-        ([Choice("c", ("a", "b"), "d")], "option"),
-        ([Choice("c", (), "d")], "option"),
-        ([Weights("w", (2,), 0.0)], "scale"),
-        ([Weights("w", (2,), 1.0, seed=-1)], "seed must be >= 0"),
+        ([Real(1.0, 0.0, 0.5, name="x")], "low < high"),
+        ([Real(1.0, 1.0, 1.0, name="x")], "low < high"),
+        ([Real(0.0, float("inf"), 1.0, name="x")], "finite"),
+        ([Real(0.0, 1.0, 1.5, name="x")], "default"),
+        ([Real(0.0, 1.0, float("nan"), name="x")], "default"),
+        ([Real(0.0, 1.0, 0.5, name="x", scale="log")], "log scale"),
+        ([X, Real("z", 1.0, 0.5, name="y")], "earlier real parameter"),
+        ([Real("x", 1.0, 0.5, name="y"), X], "earlier real parameter"),
+        ([Integer(0, 1, 0, name="n"), Real("n", 1.0, 0.5, name="y")], "earlier real parameter"),
+        ([X, Real("x", 0.5, 0.5, name="y")], "high <= 0.5"),
+        ([X, Real("x", 1.0, 0.4, name="y")], "default must be in \\[0.5, 1.0\\]"),
+        ([X, Real("x", 1.0, 0.6, name="y", scale="log")], "log scale"),
+        ([Integer(3, 3, 3, name="n")], "low < high"),
+        ([Integer(0, 3, 4, name="n")], "default"),
+        ([Choice(("a", "b"), "d", name="c")], "option"),
+        ([Choice((), "d", name="c")], "option"),
+        ([Weights((2,), 0.0, name="w")], "scale"),
+        ([Weights((2,), 1.0, name="w", seed=-1)], "seed must be >= 0"),
     ],
 )
 def test_mistakes_are_named_where_they_are_made(parameters: list[Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         space(*parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "default"),
+    [
+        (Real(10.0, 20.0), 15.0),
+        (Real(1.0, 100.0, scale="log"), 10.0),
+        (Real(1e-200, 1e-100, scale="log"), 1e-150),
+        (Integer(0, 63), 31),
+        (Choice(("b", "a")), "b"),
+    ],
+)
+def test_default_is_the_middle_of_the_range_unless_it_is_given(
+    parameter: Parameter, default: float | str
+) -> None:
+    made = ParameterSpace.of({"x": parameter})
+    assert made.parameters[0].default == pytest.approx(default, rel=1e-15)
+    if isinstance(parameter, Real):
+        assert made.default_point() == pytest.approx(0.5)
+
+
+def test_a_dictionary_names_its_parameters_in_its_order() -> None:
+    named = ParameterSpace.of({"b": Real(0, 1), "a": Weights((2,), 1.0)})
+    assert named == space(Real(0, 1, 0.5, name="b"), Weights((2,), 1.0, name="a"))
+    assert named.columns == ("b", "a_0", "a_1")
+    with pytest.raises(ValueError, match="b: the parameter has the name 'a' already"):
+        ParameterSpace.of({"b": Real(0, 1, name="a")})
+
+
+def test_a_parameter_without_name_or_default_is_refused_where_it_needs_one() -> None:
+    with pytest.raises(ValueError, match=r"must have a name, by name=.* or in a dictionary"):
+        space(Real(0, 1))
+    with pytest.raises(ValueError, match="default is missing"):
+        Real("tau", 100.0)

@@ -24,7 +24,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-from spikeloop.workers.base import Unavailable
+from spikeloop.workers.base import Package, Unavailable
 
 LOCK = threading.RLock()
 """Held by every use of Brian2, from building a network to reading its numbers."""
@@ -40,6 +40,9 @@ QUIET_PREFERENCES: dict[str, Any] = {
     "codegen.max_cache_dir_size": 0,
 }
 """Brian2's preferences that an import by ``brian2()`` starts with instead of those in files."""
+
+
+BRIAN2 = Package("brian2", "Brian2", "brian")
 
 
 class MissingBrian(Unavailable):

@@ -106,19 +106,23 @@ class Circuit(Settings):
 
 
 HARDWARE_PARAMETERS = (
-    Integer("v_leak", 420, 500, V_LEAK_U10, "code", "leak potential"),
-    Integer("v_thresh", 560, 800, V_THRESH_U10, "code", "threshold of action neurons"),
-    Integer("v_reset", 260, 420, V_RESET_U10, "code", "reset potential"),
-    Integer("state_gap", 70, 170, STATE_GAP_U10, "code", "threshold of state neurons above leak"),
-    Integer("leak", 120, 400, 236, "code", "leak bias"),
-    Integer("resistor_exc", 35, 120, 57, "code", "bias of the excitatory time constant"),
-    Integer("resistor_inh", 20, 120, 57, "code", "bias of the inhibitory time constant"),
-    Integer("refractory", 20, 150, 51, "code", "refractory bias of action neurons"),
-    Integer("gm_exc", 25, 110, 51, "code", "excitatory strength of action neurons"),
-    Integer("gm_inh", 400, 1023, 661, "code", "inhibitory strength"),
-    Integer("pulse", 1, 3, 1, "1", "pulse length of the synapse drivers"),
-    Integer("router_delay", 40, 160, ROUTER_DELAY_CYCLES, "cycle", "router delay"),
-    Integer("n_stimulus_spikes", 2, 6, N_STIMULUS_SPIKES, "1", "spikes that kick a state neuron"),
+    Integer(420, 500, V_LEAK_U10, "code", "leak potential", name="v_leak"),
+    Integer(560, 800, V_THRESH_U10, "code", "threshold of action neurons", name="v_thresh"),
+    Integer(260, 420, V_RESET_U10, "code", "reset potential", name="v_reset"),
+    Integer(
+        70, 170, STATE_GAP_U10, "code", "threshold of state neurons above leak", name="state_gap"
+    ),
+    Integer(120, 400, 236, "code", "leak bias", name="leak"),
+    Integer(35, 120, 57, "code", "bias of the excitatory time constant", name="resistor_exc"),
+    Integer(20, 120, 57, "code", "bias of the inhibitory time constant", name="resistor_inh"),
+    Integer(20, 150, 51, "code", "refractory bias of action neurons", name="refractory"),
+    Integer(25, 110, 51, "code", "excitatory strength of action neurons", name="gm_exc"),
+    Integer(400, 1023, 661, "code", "inhibitory strength", name="gm_inh"),
+    Integer(1, 3, 1, "1", "pulse length of the synapse drivers", name="pulse"),
+    Integer(40, 160, ROUTER_DELAY_CYCLES, "cycle", "router delay", name="router_delay"),
+    Integer(
+        2, 6, N_STIMULUS_SPIKES, "1", "spikes that kick a state neuron", name="n_stimulus_spikes"
+    ),
 )
 """The hardware hyperparameters in Θ that a search may set, with their ranges in chip codes.
 

@@ -7,13 +7,13 @@ values. The rule is SARSA(λ), since the successor's value is that of the action
 next: δ = scale · r + γ w(s', a') − w(s, a), w += η δ e.
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.workers.base import Episodes
+from spikeloop.workers.base import Episodes, Package
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import (
     NEVER_FIRED,
@@ -24,9 +24,10 @@ from spikeloop.workers.brian.blueprint import (
     all_to_others,
 )
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.brian.simulator import BRIAN2
 from spikeloop.workers.brian.targets import BrianTarget
 from spikeloop.workers.philox import Stream
+from spikeloop.workers.rollout import Rollout
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 from spikeloop.workers.time_steps import Windowed
 
@@ -54,6 +55,8 @@ class BrianTd(Windowed):
     Actions compete through ``inhibition``, which the published network leaves out. Published are
     windows of 50 ms and steps of 0.1 ms; membranes are not reset between decisions.
     """
+
+    packages: ClassVar[tuple[Package, ...]] = (BRIAN2,)
 
     kind: Literal["brian_td"] = "brian_td"
     window_ms: float = Field(default=50.0, ge=1, le=1000, description="time of one decision")
@@ -92,14 +95,13 @@ class BrianTd(Windowed):
                 f"actions and {interface.observations} observations"
             )
         most = self.largest_weight_pA
-        return ParameterSpace(
-            (
-                Real("gamma", 0, 1, 0.1, description="discount"),
-                Real("trace_decay", 0, 1, 0.5, description="λ"),
-                Real("eta", 0, 1, 0.3, description="learning rate at first"),
-                Real("eta_decay", 0, 1, 0.2, description="of it: η / t^decay at update t"),
-                Real(
-                    "scale",
+        return ParameterSpace.of(
+            {
+                "gamma": Real(0, 1, 0.1, description="discount"),
+                "trace_decay": Real(0, 1, 0.5, description="λ"),
+                "eta": Real(0, 1, 0.3, description="learning rate at first"),
+                "eta_decay": Real(0, 1, 0.2, description="of it: η / t^decay at update t"),
+                "scale": Real(
                     0.4 * most,
                     8 * most,
                     0.6 * most,
@@ -107,9 +109,9 @@ class BrianTd(Windowed):
                     "log",
                     "weight of a reward of 1",
                 ),
-                Real("prior", 0.3 * most, most, 0.6 * most, "pA", description="weights at first"),
-                Real("epsilon", 0, 1, 0.1, description="ε-greedy: ε_t = epsilon / ln(t + 2)"),
-            )
+                "prior": Real(0.3 * most, most, 0.6 * most, "pA", description="weights at first"),
+                "epsilon": Real(0, 1, 0.1, description="ε-greedy: ε_t = epsilon / ln(t + 2)"),
+            }
         )
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:

@@ -67,11 +67,11 @@ def weight_code(weight: float) -> int:
 def initial_weight() -> Real:
     """Return the hyperparameter of the initial weight from states to actions."""
     return Real(
-        "initial_weight",
         0,
         MAX_WEIGHT_U6,
         INITIAL_WEIGHT_U6,
         "code",
+        name="initial_weight",
         description="all weights from states to actions at first",
     )
 

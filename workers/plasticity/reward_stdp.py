@@ -151,20 +151,20 @@ class RewardStdp(Settings):
         """
         return (
             Real(
-                "learning_rate",
                 0.05,
                 20,
                 4,
                 "code/LSB",
                 "log",
+                name="learning_rate",
                 description="weight change by correlation and reward above the baseline",
             ),
-            Real("trace_decay", 0, 0.99, 0.2, description="λ, what is left of a trace a step"),
+            Real(0, 0.99, 0.2, name="trace_decay", description="λ, what is left of a trace a step"),
             Real(
-                "baseline_rate",
                 0.01,
                 1,
                 0.1,
+                name="baseline_rate",
                 scale="log",
                 description="part of the way to the reward that the baseline goes",
             ),

@@ -56,21 +56,28 @@ class TdSettings(Settings):
         """Return the published hyperparameters in their order, then λ where it is searched."""
         most = MAX_WEIGHT_U6
         published = (
-            Real("gamma", 0, 1, 0.5, description="discount"),
-            Real("eta", 0, 1, 0.5, description="learning rate"),
-            Real("weight_lower", 0, most, most / 2, "code", description="rescaling: least weight"),
+            Real(0, 1, 0.5, name="gamma", description="discount"),
+            Real(0, 1, 0.5, name="eta", description="learning rate"),
             Real(
-                "weight_upper",
+                0,
+                most,
+                most / 2,
+                "code",
+                name="weight_lower",
+                description="rescaling: least weight",
+            ),
+            Real(
                 "weight_lower",
                 most,
                 0.75 * most,
                 "code",
+                name="weight_upper",
                 description="rescaling: largest weight",
             ),
             initial_weight(),
             rescale_period(interface.n_steps),
         )
-        trace_decay = Real("trace_decay", 0, 1, self.trace_decay, description="λ")
+        trace_decay = Real(0, 1, self.trace_decay, name="trace_decay", description="λ")
         return (*published, trace_decay) if self.search_trace_decay else published
 
     def common(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> TdCommon:
@@ -89,10 +96,10 @@ class TdSettings(Settings):
 def rescale_period(n_steps: int) -> Real:
     """Return the hyperparameter of the rescaling period, with its published range."""
     return Real(
-        "rescale_period",
         SHORTEST_RESCALE * n_steps,
         n_steps,
         (SHORTEST_RESCALE + 1) / 2 * n_steps,
         "step",
+        name="rescale_period",
         description="steps between two rescalings",
     )

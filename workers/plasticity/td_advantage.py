@@ -109,24 +109,28 @@ class TdAdvantage(Settings):
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return the rule's numbers, without those that the settings fix at 0."""
         most = MAX_WEIGHT_U6
-        gamma = Real("gamma", 0, MAX_GAMMA, MAX_GAMMA / 2, description="discount")
-        kappa = Real("kappa", 0, 1, 0.5, description="how fast the learning rate falls with visits")
+        gamma = Real(0, MAX_GAMMA, MAX_GAMMA / 2, name="gamma", description="discount")
+        kappa = Real(
+            0, 1, 0.5, name="kappa", description="how fast the learning rate falls with visits"
+        )
         gain = Real(
-            "gain",
             LEAST_GAIN,
             MAX_GAIN,
             MEDIUM_GAIN,
             "code",
             "log",
+            name="gain",
             description="codes by which a weight is lower for a value that is 1.008 lower",
         )
         return (
             *([gamma] if self.discount else []),
-            Real("eta", 0, 1, 0.5, description="first learning rate of a pair"),
+            Real(0, 1, 0.5, name="eta", description="first learning rate of a pair"),
             *([kappa] if self.falling_rate else []),
-            Real("initial_value", 0, MAX_INITIAL_VALUE, 2, description="all values at first"),
+            Real(0, MAX_INITIAL_VALUE, 2, name="initial_value", description="all values at first"),
             gain,
-            Real("best_weight", 0, most, 0.75 * most, "code", description="of the best action"),
+            Real(
+                0, most, 0.75 * most, "code", name="best_weight", description="of the best action"
+            ),
         )
 
     def memory(

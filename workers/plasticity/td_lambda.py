@@ -78,7 +78,7 @@ class TdLambda(TdSettings):
         The published scale lets a weight of 63.5 stand for a value of 1. Values reach 1/(1 − γ), so
         that is enough for a small γ only; a smaller scale makes room for larger values.
         """
-        scale = Real("reward_scale", 0.1, 1, 1, description="what a reward counts")
+        scale = Real(0.1, 1, 1, name="reward_scale", description="what a reward counts")
         searched = super().parameters(interface)
         return (*searched, scale) if self.search_reward_scale else searched
 

@@ -36,7 +36,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.population import Explicit, own_slots
 from spikeloop.coordinator.strategies.published.clipping import clip
 from spikeloop.coordinator.strategies.settings import PopulationSettings
@@ -107,11 +112,11 @@ class AnnealingPublished(PopulationSettings):
         accepted: float
 
     invariance: ClassVar[Invariance] = "none"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "25", "50", "100"), "50"),
-            Real("step", 0.003, 0.3, 0.03, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "25", "50", "100"), "50"),
+            "step": Real(0.003, 0.3, 0.03, scale="log"),
+        }
     )
 
     kind: Literal["annealing_published"] = "annealing_published"
@@ -136,10 +141,12 @@ class AnnealingPublished(PopulationSettings):
         "to returns as published (about 690 for MDPs of 6 states and 8 actions, 2000 steps)",
     )
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put chain 0 at the starting point and draw the others from the initial law."""
         points = space.sample(self.population_size, rng)
-        points[0] = start
+        points[0] = starting_point(space, start)
         bounded = space.bounded()
         return self.State(
             generation=0,

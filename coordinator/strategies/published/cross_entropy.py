@@ -20,7 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.strategies.published.clipping import clip
 from spikeloop.coordinator.strategies.settings import PopulationSettings
@@ -72,13 +77,13 @@ class CrossEntropyPublished(PopulationSettings):
         best: FloatArray
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("population_size", ("12", "25", "50", "100"), "50"),
-            Real("elite_fraction", 0.1, 0.5, 0.2),
-            Real("noise_magnitude", 0.001, 1.0, 1.0, scale="log"),
-            Real("noise_decay", 0.7, 1.0, 0.95),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "population_size": Choice(("12", "25", "50", "100"), "50"),
+            "elite_fraction": Real(0.1, 0.5, 0.2),
+            "noise_magnitude": Real(0.001, 1.0, 1.0, scale="log"),
+            "noise_decay": Real(0.7, 1.0, 0.95),
+        }
     )
 
     kind: Literal["cross_entropy_published"] = "cross_entropy_published"
@@ -99,8 +104,11 @@ class CrossEntropyPublished(PopulationSettings):
         default=0.95, gt=0, le=1, description="factor on the noise after each generation"
     )
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Begin with the initial law; ValueError if the space is too large for C."""
+        start = starting_point(space, start)
         if space.n_dim > MAX_DIMENSIONS:
             raise ValueError(
                 f"cross_entropy_published keeps a full covariance, so at most {MAX_DIMENSIONS} "
@@ -134,7 +142,7 @@ class CrossEntropyPublished(PopulationSettings):
     ) -> State:
         """Fit m and C to the elite, (1); failed candidates are never in it."""
         alive = require_any_fitness(evaluation)
-        points = population.rows(0, population.n_candidates)[alive]
+        points = population.rows()[alive]
         ranked = points[np.argsort(-evaluation.fitness[alive], kind="stable")]
         elite = ranked[: max(1, int(self.elite_fraction * self.population_size))]
 

@@ -21,7 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.base import (
+    Evaluation,
+    Invariance,
+    require_any_fitness,
+    starting_point,
+)
 from spikeloop.coordinator.strategies.population import Explicit, own_slots
 from spikeloop.coordinator.strategies.published.clipping import clip
 from spikeloop.tasks.base import FloatArray
@@ -77,12 +82,12 @@ class EvolutionPublished(Settings):
         current_place: float
 
     invariance: ClassVar[Invariance] = "monotone"
-    tunable: ClassVar[ParameterSpace] = ParameterSpace(
-        (
-            Choice("n_pairs", ("6", "12", "25", "50"), "25"),
-            Real("sigma", 0.02, 0.5, 0.1, scale="log"),
-            Real("learning_rate", 0.05, 5.0, 0.5, scale="log"),
-        )
+    tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
+        {
+            "n_pairs": Choice(("6", "12", "25", "50"), "25"),
+            "sigma": Real(0.02, 0.5, 0.1, scale="log"),
+            "learning_rate": Real(0.05, 5.0, 0.5, scale="log"),
+        }
     )
 
     kind: Literal["evolution_published"] = "evolution_published"
@@ -98,8 +103,11 @@ class EvolutionPublished(Settings):
         default=0.95, gt=0, le=1, description="factor on α after each generation"
     )
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
+    def init(
+        self, space: ParameterSpace, rng: np.random.Generator, start: FloatArray | None = None
+    ) -> State:
         """Put the centre at the start and draw the first noise."""
+        start = starting_point(space, start)
         bounded = space.bounded()
         return self.State(
             generation=0,

@@ -7,7 +7,7 @@ import pytest
 from support.small_run import small_tables
 
 from spikeloop.cluster.signals import Interrupted
-from spikeloop.coordinator.api.resumable import resumable
+from spikeloop.coordinator.api.resumable import by_call, by_command, resumable
 
 OWN = {"kind": "failing_learner:Echo"}
 
@@ -28,7 +28,7 @@ def test_line_that_resumes_asks_for_trust_where_it_is_needed(
     folder, tables = tmp_path / "a run", small_tables() | changes
     with (
         pytest.raises(Interrupted) as error,
-        resumable(folder, tables, reached=lambda: " after generation 3"),
+        resumable(folder, by_command(folder, tables), lambda: " after generation 3"),
     ):
         raise Interrupted
     assert str(error.value) == (
@@ -37,6 +37,15 @@ def test_line_that_resumes_asks_for_trust_where_it_is_needed(
     )
 
 
+def test_python_is_told_which_call_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted) as error, resumable(tmp_path, by_call(tmp_path, "sl.run")):
+        raise Interrupted
+    assert str(error.value) == (
+        "interrupted, everything committed; "
+        f"go on with the same call, sl.run with out={str(tmp_path)!r}"
+    )
+
+
 def test_an_error_before_there_is_a_folder_is_left_as_it_is(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match=r"^disk full$"), resumable(tmp_path, small_tables()):
+    with pytest.raises(OSError, match=r"^disk full$"), resumable(tmp_path, "try again"):
         raise OSError("disk full")

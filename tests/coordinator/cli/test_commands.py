@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -17,9 +18,11 @@ from support.small_run import small_config, small_toml
 from spikeloop.cluster.targets.inline import Inline
 from spikeloop.cluster.targets.local import Local
 from spikeloop.cluster.targets.ray_cluster import RayCluster
-from spikeloop.coordinator.api.configure import retarget
+from spikeloop.coordinator.api.target_choice import retarget
 from spikeloop.coordinator.store import manifest, run_folder
+from spikeloop.tasks import FAMILIES
 from spikeloop.workers.fingerprint import fingerprint
+from spikeloop.workers.learners import LEARNERS
 
 
 def test_run_prints_generations_table_and_where_the_results_are(tmp_path: Path) -> None:
@@ -123,7 +126,7 @@ def test_the_manifest_holds_the_versions_of_installed_packages(
 def test_changed_code_is_warned_of(copied_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = {**fingerprint(Path(__file__).parents[1]), "numpy": "0.1"}
     with monkeypatch.context() as patched:
-        patched.setattr(run_folder, "fingerprint", lambda folder: here)
+        patched.setattr(run_folder, "code_of", lambda config: here)
         said = run_command("resume", copied_run)
     assert said.code == 0
     assert "was begun by other code" in said.errors
@@ -213,6 +216,37 @@ def test_list_shows_every_kind_with_its_settings(what: str) -> None:
         )
 
 
+def test_list_shows_one_kind_alone() -> None:
+    assert [entry["kind"] for entry in answer("list", "learners", "tabular_td")] == ["tabular_td"]
+    shown = printed("list", "learners", "tabular_td")
+    assert shown.startswith("learners: tabular_td\n")
+    assert shown.count("learners: ") == 1
+    assert "did you mean 'tabular_td'?" in refused("list", "learners", "tabular")
+
+
+def test_list_pages_on_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    paged: list[str] = []
+    monkeypatch.setattr("rich.pager.SystemPager.show", lambda self, content: paged.append(content))
+    printed("list", "targets")
+    assert not paged
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    printed("list", "targets")
+    assert len(paged) == 1
+    assert "targets: inline" in paged[0]
+
+
+def test_list_of_compatibility_shows_every_pair_with_the_reason_of_a_refusal() -> None:
+    rows = {(row["learner"], row["family"]): row for row in answer("list", "compatibility")}
+    assert len(rows) == len(LEARNERS) * len(FAMILIES)
+    assert rows["chip", "maze"]["runs"]
+    assert not rows["chip", "bandit"]["runs"]
+    assert "chip needs tasks given as tables" in rows["chip", "bandit"]["reason"]
+    assert rows["brian_model", "maze"]["runs"] is None  # it has no default model
+    shown = printed("list", "compatibility")
+    assert "tabular_td on quadratic: needs discrete actions, got continuous ones\n" in shown
+
+
 def test_list_shows_what_may_be_chosen() -> None:
     ranges = {
         (entry["kind"], setting["key"]): setting["range"]
@@ -227,6 +261,17 @@ def test_list_shows_what_may_be_chosen() -> None:
     assert ranges["brian_recurrent", "searched"].startswith("list of input_weights | ")
     assert ranges["[run]", "tasks"] == ">= 1, <= 1000000"
     assert ranges["[run]", "common_noise"] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "commands"), [([], ["run", "check", "chip"]), (["chip"], ["calibrate", "inspect"])]
+)
+def test_a_group_alone_shows_its_help(words: list[str], commands: list[str]) -> None:
+    shown = printed(*words)
+    assert shown.startswith(f"Usage: {' '.join(['spikeloop', *words])} ")
+    assert shown == printed(*words, "--help")
+    lines = [line.split()[0] for line in shown.splitlines() if line.startswith("  ")]
+    assert set(commands) <= set(lines)
 
 
 def test_help_imports_nothing_heavy() -> None:

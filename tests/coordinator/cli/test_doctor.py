@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Callable
 from importlib import metadata, util
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 from support.command_line import printed, run_command
+from support.paths import ROOT
 
 from spikeloop.coordinator.cli import installation_check as doctor
+from spikeloop.coordinator.cli.extras import PURPOSES
 from spikeloop.coordinator.cli.installation_check import Check, examine
 from spikeloop.coordinator.store.manifest import PACKAGES
 from spikeloop.workers.brian import targets
@@ -74,6 +77,20 @@ def read_only(patch: Patch) -> None:
     patch.setattr(tempfile, "TemporaryFile", refuse)
 
 
+def not_installed(*names: str) -> Callable[[str], None]:
+    def version(name: str) -> None:
+        if name in names:
+            raise metadata.PackageNotFoundError(name)
+
+    return version
+
+
+FOR = "; for spiking networks trained by gradients"
+INSTALL = "pip install 'spikeloop[lsnn]'"
+LSNN = ("ok", "jax 9, optax ", "")
+NO_LSNN = ("absent", f"not installed{FOR}", INSTALL)
+NO_OPTAX = ("absent", f"without optax{FOR}", INSTALL)
+OLD = ("absent", f"without jax>=0.8{FOR}", INSTALL)
 SHM = Path("/dev/shm")
 VERDICTS = [
     (PACKAGES[0], lambda patch: None, "ok", metadata.version(PACKAGES[0]), ""),
@@ -82,6 +99,10 @@ VERDICTS = [
     ("python", python(3, 11, 0), "ok", "", ""),
     ("python", python(3, 13, 5), "ok", "", ""),
     ("python", python(3, 14, 0), "broken", "", "3.11"),
+    ("extra lsnn", replaced(metadata, "version", lambda n: "9" if n == "jax" else None), *LSNN),
+    ("extra lsnn", replaced(metadata, "version", not_installed("jax", "optax")), *NO_LSNN),
+    ("extra lsnn", replaced(metadata, "version", not_installed("optax")), *NO_OPTAX),
+    ("extra lsnn", replaced(metadata, "version", lambda n: "0.7" if n == "jax" else None), *OLD),
     ("memory", meminfo("MemTotal: 9 kB\nMemAvailable:  4194304 kB\n"), "ok", "4.0 GiB", ""),
     ("memory", meminfo("MemAvailable:    1048576 kB\n"), "warning", "1.0 GiB", "--inline"),
     ("memory", meminfo("MemTotal: 4194304 kB\n"), "warning", "unknown on this system", ""),
@@ -161,3 +182,17 @@ def test_this_machine_passes_all_checks() -> None:
     assert "broken" not in output
     names = {line[8:].split(":")[0] for line in output.splitlines() if "->" not in line}
     assert names >= {"python", "memory", "shared memory", "runs folder", "emulator", *PACKAGES}
+
+
+def test_every_extra_of_the_package_has_a_purpose() -> None:
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        named = tomllib.load(file)["project"]["optional-dependencies"]
+    assert PURPOSES.keys() == named.keys()
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_every_extra_of_the_metadata_is_listed() -> None:
+    named = metadata.distribution("spikeloop").metadata.get_all("Provides-Extra") or []
+    listed = [check.name for check in examine() if check.name.startswith("extra ")]
+    assert listed == [f"extra {name}" for name in named]
+    assert len(listed) >= 6

@@ -1,20 +1,26 @@
 """A learner whose package is not installed: one line and exit code 3, never failed episodes."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+import tomli_w
 from failing_learner import Echo, Fault
 from support import small_comparison
 from support.command_line import answer, cli, printed, run_command
 from support.paths import OWN_CLASSES
-from support.small_run import small_toml
+from support.small_run import SilentReporter, small_tables, small_toml
 from unavailable_learner import LINE, Lacking
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import Inline
+from spikeloop.cluster.targets.local import Local
+from spikeloop.cluster.targets.ray_cluster import RayCluster
 from spikeloop.coordinator.api import catalogue as listing
+from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.search.worker_pool import open_workers
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.base import Learner
@@ -108,3 +114,50 @@ def test_only_a_missing_package_breaks_the_warm_up(tmp_path: Path) -> None:
     faults: tuple[Fault, ...] = ("raise", "sys_exit", "memory_error", "nan")
     for fault in faults:
         rehearse(job(Echo(fault=fault, broken_from=0.0)))
+
+
+@pytest.mark.parametrize(
+    ("learner", "family", "module", "line"),
+    [
+        ("lsnn", "bandit", "jax", "lsnn needs JAX: pip install 'spikeloop[lsnn]'"),
+        ("brian_td", "bandit", "brian2", "brian_td needs Brian2: pip install 'spikeloop[brian]'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_missing_extra_is_found_before_a_cluster_is_started(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    learner: str,
+    family: str,
+    module: str,
+    line: str,
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(Local, "open", lambda *arguments: started.append("a cluster"))
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    tables = {**small_tables(), "family": {"kind": family}, "learner": {"kind": learner}}
+    config = tmp_path / "small.toml"
+    config.write_text(tomli_w.dumps({**tables, "target": {"kind": "local"}}))
+    monkeypatch.chdir(tmp_path)
+    assert run_command(command, config) == (3, "", f"spikeloop: {line}\n")
+    assert not started
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_packages_of_a_cluster_elsewhere_are_not_asked_for_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "brian2", None)
+
+    def joined(*arguments: object) -> None:
+        raise PoolError("no cluster")
+
+    monkeypatch.setattr(RayCluster, "open", joined)
+    tables = {**small_tables(), "learner": {"kind": "brian_td"}, "target": {"kind": "ray"}}
+    config = parse(tables, "small.toml", None)
+    with (
+        pytest.raises(PoolError, match="no cluster"),
+        open_workers(config, StopSignal(), SilentReporter()),
+    ):
+        pass

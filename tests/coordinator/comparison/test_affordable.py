@@ -42,13 +42,13 @@ def options(space: ParameterSpace, name: str) -> tuple[str, ...]:
     return parameter.options
 
 
-SEVERAL = ParameterSpace(
-    (
-        Choice("parents", ("2", "4", "8"), "4"),
-        Integer("children", 1, 64, 4),
-        Real("share", 0.1, 1.0, 0.5),
-        Real("sigma", 0.01, 1.0, 0.1, scale="log"),
-    )
+SEVERAL = ParameterSpace.of(
+    {
+        "parents": Choice(("2", "4", "8"), "4"),
+        "children": Integer(1, 64, 4),
+        "share": Real(0.1, 1.0, 0.5),
+        "sigma": Real(0.01, 1.0, 0.1, scale="log"),
+    }
 )
 
 
@@ -89,11 +89,11 @@ def test_settings_without_influence_alone_but_with_others_are_found() -> None:
     def episodes(values: Mapping[str, Any]) -> float:
         return min(int(values["population"]), int(values["points"]) ** 3)
 
-    space = ParameterSpace(
-        (
-            Choice("population", ("12", "24", "96"), "12"),
-            Choice("points", ("2", "3"), "2"),
-        )
+    space = ParameterSpace.of(
+        {
+            "population": Choice(("12", "24", "96"), "12"),
+            "points": Choice(("2", "3"), "2"),
+        }
     )
     kept = affordable(space, episodes, 20)
     assert options(kept, "points") == ("2", "3")
@@ -101,7 +101,7 @@ def test_settings_without_influence_alone_but_with_others_are_found() -> None:
 
 
 def test_contradictory_settings_are_no_options() -> None:
-    space = ParameterSpace((Choice("elites", ("1", "20"), "1"), Real("sigma", 0.0, 1.0, 0.5)))
+    space = ParameterSpace.of({"elites": Choice(("1", "20"), "1"), "sigma": Real(0.0, 1.0, 0.5)})
     kept = affordable(space, lambda values: inf if values["elites"] == "20" else 6.0, 8)
     assert options(kept, "elites") == ("1",)
     assert kept.parameters[1] == space.parameters[1]

@@ -13,15 +13,15 @@ from spikeloop.coordinator.comparison.tunable_space import (
 )
 from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
 
-SPACE = ParameterSpace(
-    (
-        Real("sigma", 0.01, 1.0, 0.1, scale="log"),
-        Real("optimizer.momentum", 0.0, 0.9, 0.5),
-        Integer("elites", 1, 9, 3),
-        Choice("population_size", ("12", "24"), "24"),
-        Choice("mirrored", ("true", "false"), "true"),
-        Choice("optimizer.kind", ("adam", "sgd"), "sgd"),
-    )
+SPACE = ParameterSpace.of(
+    {
+        "sigma": Real(0.01, 1.0, 0.1, scale="log"),
+        "optimizer.momentum": Real(0.0, 0.9, 0.5),
+        "elites": Integer(1, 9, 3),
+        "population_size": Choice(("12", "24"), "24"),
+        "mirrored": Choice(("true", "false"), "true"),
+        "optimizer.kind": Choice(("adam", "sgd"), "sgd"),
+    }
 )
 
 
@@ -37,8 +37,8 @@ def test_optuna_sees_the_same_ranges() -> None:
 
 
 def test_what_optuna_cannot_draw_is_refused() -> None:
-    for parameter in (Weights("w", (2,), 1.0), Real("b", "a", 1.0, 0.5)):
-        space = ParameterSpace((Real("a", 0.0, 1.0, 0.5), parameter))
+    for parameter in (Weights((2,), 1.0, name="w"), Real("a", 1.0, 0.5, name="b")):
+        space = ParameterSpace((Real(0.0, 1.0, 0.5, name="a"), parameter))
         with pytest.raises(ValueError, match="tunable"):
             distributions(space)
 

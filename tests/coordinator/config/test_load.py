@@ -11,6 +11,7 @@ from support.small_run import TABLES, small_config, small_tables, small_toml
 from spikeloop.coordinator.config.load import load, override, parse
 from spikeloop.coordinator.config.setting_errors import allowed
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.strategies.evolution import Evolution
 from spikeloop.tasks.settings import Settings
 
 MODEL = {"kind": "brian_model"}
@@ -101,7 +102,12 @@ def test_bad_key_is_refused_in_one_line(table: str, keys: dict[str, Any], expect
     assert expected in refusal(small_tables(**changes))
 
 
-@pytest.mark.parametrize("missing", ["run", "family", "learner", "strategy"])
+def test_without_a_strategy_evolution_searches() -> None:
+    tables = {name: table for name, table in TABLES.items() if name != "strategy"}
+    assert parse(tables, "small.toml", None).strategy == Evolution()
+
+
+@pytest.mark.parametrize("missing", ["run", "family", "learner"])
 def test_missing_table_is_named(missing: str) -> None:
     tables = {name: table for name, table in TABLES.items() if name != missing}
     assert f"table [{missing}] is missing" in refusal(tables)

@@ -1,6 +1,7 @@
 """Own classes are found beside the configuration, and what the tables ask of each other holds."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,17 @@ NO_PROGRAM = """
 from spikeloop.tasks.mdp import RandomMdp
 
 class MyTasks:
-    pass
+    n_tasks = 1
+    interface = RandomMdp().interface
+
+    def __getitem__(self, tasks):
+        return self
+
+    def references(self):
+        raise NotImplementedError
+
+    def play(self, task):
+        raise NotImplementedError
 
 class Mine(RandomMdp):
     programmed: bool = False
@@ -82,18 +93,102 @@ def test_strategy_that_needs_gradients_is_refused_without_them() -> None:
     assert "[run] racing must be 1 with [strategy] ascent" in refusal(raced)
 
 
-def test_learner_that_needs_programs_refuses_other_tasks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for modules of a user's own, which are forgotten afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
-    (tmp_path / "unprogrammed.py").write_text(NO_PROGRAM)
+    yield tmp_path
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(path.stem, None)
+
+
+def test_a_learner_refuses_tasks_of_ones_own_before_anything_runs(own_modules: Path) -> None:
+    (own_modules / "unprogrammed.py").write_text(NO_PROGRAM)
     tables = {**small_tables(), "family": {"kind": "unprogrammed:Mine"}}
-    assert parse(tables, "small.toml", tmp_path).working_dir == tmp_path
-    with pytest.raises(ConfigError, match=r"\[learner\] lsnn needs tasks .* got MyTasks"):
-        parse({**tables, "learner": {"kind": "lsnn"}}, "small.toml", tmp_path)
-    programmed = {**tables, "family": {"kind": "unprogrammed:Mine", "programmed": True}}
-    parse({**programmed, "learner": {"kind": "lsnn"}}, "small.toml", tmp_path)
-    sys.modules.pop("unprogrammed", None)
+    for learner, needed in (
+        ("tabular_td", "tasks given as tables"),
+        ("chip", "tasks given as tables"),
+        ("lsnn", "tasks whose rules are a program"),
+    ):
+        asked = {**tables, "learner": {"kind": learner}}
+        message = rf"\[learner\] {learner} needs {needed}.*, got MyTasks"
+        with pytest.raises(ConfigError, match=message):
+            parse(asked, "small.toml", own_modules)
+        programmed = {"kind": "unprogrammed:Mine", "programmed": True}
+        assert parse({**asked, "family": programmed}, "small.toml", own_modules).stages == ()
+        later = {"until": 0.5, "family": {"programmed": False}}
+        staged = {**asked, "family": programmed, "run": {**tables["run"], "curriculum": [later]}}
+        with pytest.raises(ConfigError, match=message):
+            parse(staged, "small.toml", own_modules)
+
+
+INCOMPLETE = """
+from spikeloop.tasks.bandit import Bandit
+from spikeloop.tasks.settings import Settings
+
+class Nothing(Settings):
+    kind: str = "nothing"
+
+class Half(Settings):
+    kind: str = "half"
+
+    def space(self, interface):
+        raise NotImplementedError
+
+class Empty(Settings):
+    kind: str = "empty"
+    interface: object = None
+
+    def sample(self, n_tasks, rng):
+        return object()
+
+class Raising(Bandit):
+    def sample(self, n_tasks, rng):
+        return {}["tasks"]
+
+class Plain:
+    pass
+
+number = 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "line"),
+    [
+        ("family", "Nothing", "incomplete.py:5) lacks interface, sample, which every family needs"),
+        ("learner", "Half", "incomplete.py:8) lacks run_episodes, which every learner needs"),
+        (
+            "strategy",
+            "Nothing",
+            "incomplete.py:5) lacks State, init, ask, tell, recommend, summary, which every",
+        ),
+        ("target", "Nothing", "incomplete.py:5) lacks open, which every target needs"),
+        ("family", "Raising", "sample raised KeyError: 'tasks' (FOLDER/incomplete.py:23)"),
+        ("family", "Plain", "Plain (FOLDER/incomplete.py:25), which is not derived from Settings"),
+        ("family", "Rasing", "got no Rasing in incomplete; did you mean 'Raising'?"),
+        ("family", "number", "must name a settings class with kind, interface, sample, got a int"),
+    ],
+)
+def test_what_a_class_lacks_is_named_in_one_line_with_its_file_and_line(
+    own_modules: Path, table: str, name: str, line: str
+) -> None:
+    (own_modules / "incomplete.py").write_text(INCOMPLETE)
+    tables = {**small_tables(), table: {"kind": f"incomplete:{name}"}}
+    with pytest.raises(ConfigError) as error:
+        parse(tables, "small.toml", own_modules)
+    assert line.replace("FOLDER", str(own_modules)) in str(error.value)
+    assert str(error.value).startswith(f"small.toml: [{table}] ")
+
+
+def test_an_incomplete_batch_is_refused_with_all_that_it_lacks(own_modules: Path) -> None:
+    (own_modules / "incomplete.py").write_text(
+        INCOMPLETE.replace("interface: object = None", "interface: object = Bandit().interface")
+    )
+    tables = {**small_tables(), "family": {"kind": "incomplete:Empty"}}
+    tables["learner"] = {"kind": "known_score_learner:Ramp"}
+    with pytest.raises(ConfigError, match=r"object .* lacks n_tasks, interface, __getitem__, ref"):
+        parse(tables, "small.toml", own_modules)
 
 
 @pytest.mark.parametrize("deploy", [{"average": 4}, {"finalists": 4}])

@@ -1,5 +1,6 @@
 """``spikeloop interpret``: from a run or a weights file to figures, tables and their numbers."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from support.command_line import answer, cli, printed, refused
 from support.random_networks import BANDIT, QUADRATIC, random_network_file
 from support.small_run import small_tables, start_config
 
+import spikeloop as sl
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.interpretation.results import milestones
 
@@ -77,6 +79,26 @@ def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
     assert [stage["mean_squared_error"] for stage in of_file] == [
         stages[k]["mean_squared_error"] for k in (0, 2)
     ]
+
+
+@pytest.mark.usefixtures("without_figures_here")
+def test_python_gives_the_numbers_of_the_command_and_a_notebook_shows_its_figures(
+    run: Path, tmp_path: Path
+) -> None:
+    said = answer("interpret", run, "--tasks", 5, "--out", tmp_path / "a")
+    opened = sl.open(run)
+    assert isinstance(opened, sl.Run)
+    found = opened.interpret(tasks=5)
+    assert json.loads(json.dumps(found.numbers)) == {
+        k: v for k, v in said.items() if k != "figures"
+    }
+    assert [f"{name}.png" for name in found.figures] == FIGURES["quadratic"]
+    shown = found._repr_html_()
+    assert shown.count("data:image/png;base64,") == len(found.figures)
+    for text in ("Mean squared error on 5 new functions", "Mean firing rate in"):
+        assert text in repr(found)
+        assert text in shown
+    assert [path.name for path in found.write(tmp_path / "b")] == FIGURES["quadratic"]
 
 
 @pytest.mark.parametrize(

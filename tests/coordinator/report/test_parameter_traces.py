@@ -17,15 +17,15 @@ from spikeloop.coordinator.report.parameter_traces import (
 )
 from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
 
-SPACE = ParameterSpace(
-    (
-        Real("tau", 1e-4, 1e-1, 1e-2, unit="s", scale="log"),
-        Real("low", 0, 2, 0.5),
-        Real("high", "low", 3, 1.0),
-        Integer("weight", 0, 63, 20),
-        Choice("coding", ("fired", "first", "often"), "first"),
-        Weights("w", (3, 4), 0.5),
-    )
+SPACE = ParameterSpace.of(
+    {
+        "tau": Real(1e-4, 1e-1, 1e-2, unit="s", scale="log"),
+        "low": Real(0, 2, 0.5),
+        "high": Real("low", 3, 1.0),
+        "weight": Integer(0, 63, 20),
+        "coding": Choice(("fired", "first", "often"), "first"),
+        "w": Weights((3, 4), 0.5),
+    }
 )
 
 
@@ -110,7 +110,7 @@ def test_weights_are_taken_together_and_have_no_single_recommendation() -> None:
 
 
 def test_the_number_of_panels_is_limited() -> None:
-    many = ParameterSpace(tuple(Real(f"p{i}", 0, 1, 0.5) for i in range(30)))
+    many = ParameterSpace(tuple(Real(0, 1, 0.5, name=f"p{i}") for i in range(30)))
     panels, _, _ = drawn(many)
     assert list(panels) == [f"p{i}" for i in range(MAX_PANELS)]
     bare = pd.DataFrame({"generation": [1], "fitness": [0.0]})

@@ -29,12 +29,12 @@ def test_held_out_episodes_are_timed_without_gradients(
     config: RunConfig, kinds: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Held-out scores and transfer cost an episode without a gradient, the search one with."""
-    measured: list[tuple[Grid, planning._Timing]] = []
+    measured: list[tuple[Grid, planning.Timing]] = []
     measure = planning._time
 
-    def timed(pool: Any, grid: Grid, tile: tuple[int, int]) -> planning._Timing:
+    def timed(pool: Any, grid: Grid, tile: tuple[int, int]) -> planning.Timing:
         episodes = measure(pool, grid, tile).episodes
-        taken = planning._Timing(episodes, 5.0 if grid.gradient else 2.0, 1.0)
+        taken = planning.Timing(episodes, 5.0 if grid.gradient else 2.0, 1.0)
         measured.append((grid, taken))
         return taken
 

@@ -50,8 +50,8 @@ def recommended(store: RunStore, config: RunConfig, generation: int) -> FloatArr
 
 
 def test_average_folds_first_and_leaves_choices_alone() -> None:
-    space = ParameterSpace(
-        (Real("a", 0, 1, 0.5), Choice("c", ("x", "y", "z"), "y"), Weights("w", (1,), 2.0))
+    space = ParameterSpace.of(
+        {"a": Real(0, 1, 0.5), "c": Choice(("x", "y", "z"), "y"), "w": Weights((1,), 2.0)}
     )
     points = np.array([[0.9, 0.1, 3.0], [1.1, 0.2, -2.0], [0.6, 0.9, 5.0]])
     np.testing.assert_allclose(deployment.average(points, space), [0.8, 0.9, 2.0], rtol=1e-12)
@@ -255,7 +255,7 @@ def test_the_race_takes_back_a_point_on_a_cliff(tmp_path: Path) -> None:
     )
     store = RunStore.create(tmp_path / "small", {"config": config.tables()})
     a = [0.5, 0.6, 0.7, 0.8, 0.6, 0.85, 0.95]
-    state: Any = config.strategy.init(config.space, config.space.default_point(), None)  # type: ignore[arg-type]
+    state: Any = config.strategy.init(config.space, None)  # type: ignore[arg-type]
     for generation, value in enumerate(a):
         arrays = {**to_arrays(state), "center": np.array([value, 0.5])}
         row = pa.table({"generation": [generation], "epoch": [0]})

@@ -199,7 +199,7 @@ def test_a_restart_begins_at_a_random_point(restarted: Path) -> None:
     assert generations["epoch"].tolist() == expected.tolist()
     first = again[0] + 1
     rng = stream(config.run.seed, Purpose.INIT, first)
-    state = config.strategy.init(config.space, config.space.sample(1, rng)[0], rng)
+    state = config.strategy.init(config.space, rng, config.space.sample(1, rng)[0])
     population = config.strategy.ask(state, stream(config.run.seed, Purpose.ASK, first))
     candidates = tables["candidates"]
     points = np.stack(candidates.loc[candidates["generation"] == first, "point"].to_list())

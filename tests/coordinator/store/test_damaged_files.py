@@ -35,7 +35,7 @@ from spikeloop.coordinator.store.run_store import RunStore
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 DEPLOY = {"finalists": 2, "tasks": 4}
-TABLES = ("episodes", "candidates", "curves", "generations", "finalists", "transfer")
+TABLES = ("episodes", "candidates", "curves", "generations", "finalists", "theta", "transfer")
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_one_rule_checks_every_file(run: Path) -> None:
         zeros = data.replace(digits, b"0" * 64)
         assert hashlib.sha256(zeros).hexdigest().encode() == digits, path
         checked += 1
-    assert checked == 1 + 4 + 3 * 3 + 3 + 2
+    assert checked == 1 + 4 + 3 * 3 + 3 + 3
 
 
 # --- what verify and resume say and do --------------------------------------------------------
@@ -316,7 +316,7 @@ def test_what_an_interrupted_commit_left_is_reported_and_removed(
     undisturbed: Path, run: Path
 ) -> None:
     (run / "state" / "000003.npz").rename(run / "state" / ".000003.npz.tmp")
-    for name in ("finalists", "transfer"):
+    for name in ("finalists", "theta", "transfer"):
         shutil.rmtree(run / name)
         (run / name).mkdir()
     assert "5 file(s) of a commit that is going on or was interrupted" in printed("verify", run)
@@ -334,7 +334,7 @@ def test_what_an_interrupted_commit_left_is_reported_and_removed(
     "deadline",
     [
         pytest.param(n, marks=() if n in (1, 6, 12) else pytest.mark.exhaustive)
-        for n in range(4 + 3 * 3 + 3 + 2)
+        for n in range(4 + 3 * 3 + 3 + 3)
     ],
 )
 def test_going_back_killed_before_a_removal_leaves_a_run_that_can_be_resumed(

@@ -23,7 +23,7 @@ SINGLE = 5e-5
 
 
 def begin(strategy: Bptt) -> Bptt.State:
-    return strategy.init(BOX_AND_WEIGHTS, START, np.random.default_rng(0))
+    return strategy.init(BOX_AND_WEIGHTS, np.random.default_rng(0), START)
 
 
 def tell(strategy: Bptt, state: Bptt.State, gradient: FloatArray | None) -> Bptt.State:

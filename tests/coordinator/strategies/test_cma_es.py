@@ -14,8 +14,12 @@ from spikeloop.coordinator.strategies.cma_es import CmaEs, reflect, restore
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import ParameterSpace, Real, Weights, fold
 
-UNBOUNDED = ParameterSpace((Weights("w", (6,), 1.0),))
-BOX = ParameterSpace((Real("a", 0, 1, 0.2), Real("b", 0, 1, 0.7), Weights("w", (2,), 1.0)))
+UNBOUNDED = ParameterSpace.of(
+    {
+        "w": Weights((6,), 1.0),
+    }
+)
+BOX = ParameterSpace.of({"a": Real(0, 1, 0.2), "b": Real(0, 1, 0.7), "w": Weights((2,), 1.0)})
 LIBRARY = {"full": CMA, "diagonal": SepCMA}
 Covariance = Literal["full", "diagonal"]
 both = pytest.mark.parametrize("covariance", ["full", "diagonal"])
@@ -145,7 +149,11 @@ def test_a_converged_search_stays_as_it_is(covariance: Covariance) -> None:
 
 
 def test_one_dimension_has_no_diagonal_variant_of_its_own() -> None:
-    space = ParameterSpace((Real("a", 0, 1, 0.2),))
+    space = ParameterSpace.of(
+        {
+            "a": Real(0, 1, 0.2),
+        }
+    )
     full, diagonal = (
         tell_repeatedly(strategy, begin(strategy, space), quadratic, 5)
         for strategy in (CmaEs(covariance="full"), CmaEs(covariance="diagonal"))
@@ -154,7 +162,11 @@ def test_one_dimension_has_no_diagonal_variant_of_its_own() -> None:
 
 
 def test_a_full_covariance_is_refused_where_it_would_not_fit() -> None:
-    space = ParameterSpace((Weights("w", (1001,), 1.0),))
+    space = ParameterSpace.of(
+        {
+            "w": Weights((1001,), 1.0),
+        }
+    )
     with pytest.raises(ValueError, match="'diagonal' above 1000 dimensions, got 'full' for 1001"):
         begin(CmaEs(covariance="full"), space)
 

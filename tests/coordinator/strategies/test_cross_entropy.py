@@ -19,7 +19,7 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import ParameterSpace, Real, Weights
 
 ALPHA = 1e-4
-SPACE = ParameterSpace((Real("a", 1.0, 5.0, 2.0), Weights("w", (2,), 3.0)))
+SPACE = ParameterSpace.of({"a": Real(1.0, 5.0, 2.0), "w": Weights((2,), 3.0)})
 POINTS = np.array([[0.1, 1.0, 0.0], [0.3, -1.0, 2.0], [0.9, 5.0, 5.0], [0.5, 0.0, 1.0]])
 FITNESS = np.array([3.0, 2.0, 0.0, 1.0])
 

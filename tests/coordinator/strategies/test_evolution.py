@@ -91,7 +91,14 @@ def test_without_adaptation_sigma_decays_only() -> None:
 
 def log_change(strategy: Evolution, fitness: Callable[[FloatArray], FloatArray]) -> FloatArray:
     """(200,) changes of log σ in a first generation around 0, from independent noise."""
-    state = begin(strategy, ParameterSpace((Weights("w", (5,), 1.0),)))
+    state = begin(
+        strategy,
+        ParameterSpace.of(
+            {
+                "w": Weights((5,), 1.0),
+            }
+        ),
+    )
     sigmas = [tell_fitness(strategy, state, fitness, seed).sigma for seed in range(200)]
     return np.asarray(np.log(np.array(sigmas) / state.sigma))
 

@@ -15,8 +15,8 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import Choice, ParameterSpace, Real, Weights
 
 ALPHA = 1e-4
-SPACE = ParameterSpace(
-    (Real("a", 0, 1, 0.25), Choice("rule", ("x", "y", "z"), "z"), Weights("w", (2,), 1.0))
+SPACE = ParameterSpace.of(
+    {"a": Real(0, 1, 0.25), "rule": Choice(("x", "y", "z"), "z"), "w": Weights((2,), 1.0)}
 )
 N = 4000
 TWO_PARENTS = np.array([[0.375, 0.25, 0.0, 3.0], [0.625, 0.75, 1.0, 3.0]])

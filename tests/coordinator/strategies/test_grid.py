@@ -17,18 +17,18 @@ from spikeloop.coordinator.strategies.grid import (
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
 
-SPACE = ParameterSpace(
-    (
-        Real("a", 0.0, 1.0, 0.3),
-        Integer("i", 5, 6, 5),
-        Choice("c", ("x", "y", "z"), "y"),
-        Weights("w", (1,), 2.0),
-    )
+SPACE = ParameterSpace.of(
+    {
+        "a": Real(0.0, 1.0, 0.3),
+        "i": Integer(5, 6, 5),
+        "c": Choice(("x", "y", "z"), "y"),
+        "w": Weights((1,), 2.0),
+    }
 )
 
 
 def box(n_dim: int) -> ParameterSpace:
-    return ParameterSpace(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(n_dim)))
+    return ParameterSpace(tuple(Real(0.0, 1.0, 0.5, name=f"x{i}") for i in range(n_dim)))
 
 
 def walk(strategy: GridSearch, space: ParameterSpace, n_generations: int) -> list[FloatArray]:
@@ -75,7 +75,11 @@ def test_integers_and_choices_have_no_more_points_than_values_and_show_all() -> 
 
 
 def test_a_few_points_of_many_values_decode_to_different_values() -> None:
-    space = ParameterSpace((Integer("i", 0, 6, 0),))
+    space = ParameterSpace.of(
+        {
+            "i": Integer(0, 6, 0),
+        }
+    )
     for m in range(2, 8):
         points = np.vstack(walk(GridSearch(population_size=m + 1, points_per_axis=m), space, 1))
         assert len(np.unique(space.decode(points)["i"])) == m

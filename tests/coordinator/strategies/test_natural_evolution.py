@@ -9,7 +9,11 @@ from spikeloop.coordinator.strategies.natural_evolution import NaturalEvolution
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import ParameterSpace, Weights
 
-UNBOUNDED = ParameterSpace((Weights("w", (5,), 1.0),))
+UNBOUNDED = ParameterSpace.of(
+    {
+        "w": Weights((5,), 1.0),
+    }
+)
 
 
 def quadratic(points: FloatArray) -> FloatArray:

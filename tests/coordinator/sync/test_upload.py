@@ -30,6 +30,7 @@ from spikeloop.coordinator.sync.upload import Upload
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 PART, TABLE = "episodes/part-000001.parquet", "transfer/part-000000.parquet"
+THETA = "theta/part-000003.parquet"
 GIVE_UP_S = 60.0
 
 
@@ -80,7 +81,7 @@ def test_files_are_written_in_the_order_of_commits_and_removed_in_the_opposite_o
 
     upload_of(run, storage)[0].go_back(1)
     assert storage.removed == [name for name in reversed(written) if name in storage.removed]
-    assert storage.removed[:2] == [TABLE, "state/000003.npz"]
+    assert storage.removed[:3] == [TABLE, THETA, "state/000003.npz"]
     assert StoredRun(storage).generation == 1
     push(run, storage)
     assert storage.files == folder_contents(run)

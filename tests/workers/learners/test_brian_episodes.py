@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from support.brian_spikes import recorded_spikes
-from support.learner_cases import N_CANDIDATES, N_TASKS, case
+from support.learner_cases import case
 
+from spikeloop.coordinator.check.learners import N_CANDIDATES, N_TASKS
 from spikeloop.workers.learners import LEARNERS
 
 pytestmark = pytest.mark.brian
@@ -27,7 +29,7 @@ def test_an_episode_alone_has_every_spike_that_it_has_among_others(
     with recorded_spikes() as runs:
         whole.run_episodes()
         for candidate, task in SAMPLE:
-            whole.one(candidate, task).run_episodes()
+            whole.part(np.s_[candidate : candidate + 1], np.s_[task : task + 1]).run_episodes()
     together, *alone = runs
     for population, episodes in together.items():
         assert len(episodes) == N_CANDIDATES * N_TASKS

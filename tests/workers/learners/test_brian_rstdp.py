@@ -13,9 +13,9 @@ from spikeloop.tasks.base import FloatArray, IntArray, Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.learners.brian_rstdp.learner import BrianRstdp, RstdpAgents
 from spikeloop.workers.philox import Stream
+from spikeloop.workers.rollout import Rollout
 
 MS, MV = 1e-3, 1e-3
 STEP_MS = 1.0

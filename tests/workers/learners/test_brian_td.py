@@ -16,8 +16,8 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.blueprint import NEVER_FIRED
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.learners.brian_td import NEURON_CONSTANTS, BrianTd, TdAgents
+from spikeloop.workers.rollout import Rollout
 
 pytestmark = pytest.mark.brian
 

@@ -12,7 +12,6 @@ from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import NEVER_FIRED, Population, SynapseGroup
 from spikeloop.workers.brian.equations import parsed
-from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.units import in_unit
 from spikeloop.workers.encoding import PopulationCode, one_hot
 from spikeloop.workers.learners.brian_model.compile import (
@@ -25,6 +24,7 @@ from spikeloop.workers.learners.brian_model.compile import (
 )
 from spikeloop.workers.learners.brian_model.names import ACTIVITY, INPUT
 from spikeloop.workers.learners.brian_model.settings import Model
+from spikeloop.workers.rollout import Rollout
 from spikeloop.workers.space import Parameters
 
 

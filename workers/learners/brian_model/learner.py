@@ -10,13 +10,13 @@ import numpy as np
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.simulator import LOCK
 from spikeloop.workers.brian.targets import require_target
 from spikeloop.workers.learners.brian_model.check import check_model
 from spikeloop.workers.learners.brian_model.compile import CompiledModel, compile_model
 from spikeloop.workers.learners.brian_model.episode import DecisionView, ModelAgents, PythonRule
 from spikeloop.workers.learners.brian_model.settings import Model
+from spikeloop.workers.rollout import Rollout
 from spikeloop.workers.space import Parameters, ParameterSpace, Real, Weights
 
 __all__ = ["BrianModel", "DecisionView", "PythonRule"]
@@ -42,7 +42,7 @@ class BrianModel(Model):
             check_model(self, compiled, interface)
         try:
             searched = [
-                Real(name, table.low, table.high, table.default, table.unit, table.scale)
+                Real(table.low, table.high, table.default, table.unit, table.scale, name=name)
                 for name, table in self.hyperparameters.items()
             ]
             return ParameterSpace((*searched, *self._weights(compiled)))
@@ -83,5 +83,5 @@ class BrianModel(Model):
         for name, table in self.weights.items():
             neurons = blueprint.neurons.get(table.group)
             n = neurons.n if neurons else blueprint.synapses[table.group].connections.pre.size
-            found.append(Weights(name, (n,), table.scale, table.unit, table.description))
+            found.append(Weights((n,), table.scale, table.unit, table.description, name=name))
         return found

@@ -15,13 +15,13 @@ of these rules.
 Sizes of the network, constants of the membrane, all ranges and all other defaults have no source.
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.workers.base import Episodes
+from spikeloop.workers.base import Episodes, Package
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import (
     Blueprint,
@@ -31,9 +31,10 @@ from spikeloop.workers.brian.blueprint import (
     all_to_all,
 )
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.brian.simulator import BRIAN2
 from spikeloop.workers.brian.targets import BrianTarget
 from spikeloop.workers.learners.brian_rstdp import equations
+from spikeloop.workers.rollout import Rollout
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 from spikeloop.workers.time_steps import Windowed
 
@@ -47,6 +48,8 @@ class BrianRstdp(Windowed):
     window is taken; ties are drawn, and where none fires, all actions tie. Rewards are counted in
     widths of the family's ``feedback_range``.
     """
+
+    packages: ClassVar[tuple[Package, ...]] = (BRIAN2,)
 
     kind: Literal["brian_rstdp"] = "brian_rstdp"
     window_ms: float = Field(default=20.0, ge=1, le=1000, description="time of one decision")
@@ -75,7 +78,7 @@ class BrianRstdp(Windowed):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = [p.name for p in self._parameters((0.0, 1.0))]
+        names = list(self._parameters((0.0, 1.0)))
         for name in self.fixed:
             if name not in names:
                 raise ValueError(f"fixed must name some of {', '.join(names)}, got {name!r}")
@@ -93,36 +96,35 @@ class BrianRstdp(Windowed):
         if interface.feedback != "reward":
             raise ValueError(f"brian_rstdp needs rewards as feedback, got {interface.feedback}s")
         parameters = self._parameters(interface.feedback_range)
-        for parameter in parameters:
-            low, high = parameter.low, parameter.high
-            value = self.fixed.get(parameter.name, parameter.default)
+        for name, value in self.fixed.items():
+            low, high = parameters[name].low, parameters[name].high
             if not float(low) <= value <= high:
-                raise ValueError(f"fixed {parameter.name} must be in [{low}, {high}], got {value}")
-        return ParameterSpace(tuple(p for p in parameters if p.name not in self.fixed))
+                raise ValueError(f"fixed {name} must be in [{low}, {high}], got {value}")
+        return ParameterSpace.of({n: p for n, p in parameters.items() if n not in self.fixed})
 
-    def _parameters(self, feedback_range: tuple[float, float]) -> list[Real]:
+    def _parameters(self, feedback_range: tuple[float, float]) -> dict[str, Real]:
         most = self.largest_weight_mV
-        parameters = [
-            Real("eta", 2e-4 * most, 0.2 * most, 1e-3 * most, "mV", "log", "η at first"),
-            Real("eta_decay", 0, 1, 0, description="of it: η_t = η / (1 + t)^decay"),
-            Real("A_plus", 0, 2, 1, description="of a pair pre before post, or in the same step"),
-            Real("A_minus", 0, 2, 1.05, description="of a pair post before pre"),
-            Real("tau_plus", 2, 200, 20, "ms", "log", "of the presynaptic trace"),
-            Real("tau_minus", 2, 200, 20, "ms", "log", "of the postsynaptic trace"),
-            Real("tau_eligibility", 2, 2000, 1000, "ms", "log", "τ_c"),
-            Real("weight", 0, most, 0.5 * most, "mV", description="all weights at first"),
-            Real("inhibition", 0, 40, 20, "mV", description="of others by a spike of an action"),
-            Real("noise", 0.1, 10, 1, "mV", "log", "width of the zone around threshold that fires"),
-            Real("input_rate", 50, 1000, 500, "Hz", "log", "of one input neuron"),
-        ]
+        parameters = {
+            "eta": Real(2e-4 * most, 0.2 * most, 1e-3 * most, "mV", "log", "η at first"),
+            "eta_decay": Real(0, 1, 0, description="of it: η_t = η / (1 + t)^decay"),
+            "A_plus": Real(0, 2, 1, description="of a pair pre before post, or in the same step"),
+            "A_minus": Real(0, 2, 1.05, description="of a pair post before pre"),
+            "tau_plus": Real(2, 200, 20, "ms", "log", "of the presynaptic trace"),
+            "tau_minus": Real(2, 200, 20, "ms", "log", "of the postsynaptic trace"),
+            "tau_eligibility": Real(2, 2000, 1000, "ms", "log", "τ_c"),
+            "weight": Real(0, most, 0.5 * most, "mV", description="all weights at first"),
+            "inhibition": Real(0, 40, 20, "mV", description="of others by a spike of an action"),
+            "noise": Real(0.1, 10, 1, "mV", "log", "width of the zone around threshold that fires"),
+            "input_rate": Real(50, 1000, 500, "Hz", "log", "of one input neuron"),
+        }
         if self.baseline != "none":
             low, high = feedback_range
-            parameters += [
-                Real("baseline_rate", 1e-3, 1, 0.1, "1", "log", "part of a surprise it learns"),
-                Real("expected", low, high, (low + high) / 2, "reward", "linear", "at first"),
-            ]
+            parameters |= {
+                "baseline_rate": Real(1e-3, 1, 0.1, "1", "log", "part of a surprise it learns"),
+                "expected": Real(low, high, (low + high) / 2, "reward", "linear", "at first"),
+            }
         if self.dopamine == "lasting":
-            parameters.append(Real("tau_dopamine", 10, 2000, 200, "ms", "log", "its decay"))
+            parameters["tau_dopamine"] = Real(10, 2000, 200, "ms", "log", "its decay")
         return parameters
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:

@@ -12,14 +12,14 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.tasks.tabular import TabularTasks, require_tables
+from spikeloop.tasks.tabular import TabularTasks, require_tables, tables_of
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.chip.cadc import AdcSettings, new_adc
 from spikeloop.workers.chip.calibration.calibrate import calibrated_codes
 from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, new_sensors
-from spikeloop.workers.chip.environment import environment_bytes, environments
+from spikeloop.workers.chip.environment import Environment, environment_bytes, environments
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.mailbox import MAILBOX_BYTES
 from spikeloop.workers.chip.memory import MemoryMap, memory_map
@@ -114,11 +114,11 @@ class ChipAgent(Settings):
         require_tables(interface, self.kind)
         require_neurons(interface)
         inhibition = Real(
-            "inhibition",
             0.1 * MAX_WEIGHT_U6,
             MAX_WEIGHT_U6,
             0.55 * MAX_WEIGHT_U6,
             "code",
+            name="inhibition",
             description="weight between actions",
         )
         space = ParameterSpace(
@@ -128,17 +128,20 @@ class ChipAgent(Settings):
             self._memory_map(space, interface).require_fit()
         return space
 
+    def check_tasks(self, tasks: TaskBatch) -> None:
+        """Raise ValueError for tasks that are no tables or that the mailbox does not take."""
+        self._environments(tables_of(tasks, self.kind))
+
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes one after the other, each from a chip at rest.
 
         The values of actions are the weights to the action neurons, 128 · code / 8128. Those of
         ``td_advantage`` hold advantages: they order the actions of a state, and no more.
         """
-        if not isinstance(tasks, TabularTasks):
-            raise ValueError(f"chip needs tasks given as tables, got {type(tasks).__name__}")
+        tasks = tables_of(tasks, self.kind)
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
         coding = CODINGS.index(self.coding)
-        problems = environments(tasks, MAILBOX_BYTES if self.check_memory else None)
+        problems = self._environments(tasks)
 
         lengths = bin_lengths(n_steps)
         shape = (parameters.n_candidates, tasks.n_tasks)
@@ -175,13 +178,17 @@ class ChipAgent(Settings):
                     f"{p.name} is searched in [{p.low}, {p.high}] and starts from "
                     f"circuit.{circuit_field(p.name)}, got {default}"
                 )
-            parameters.append(Integer(p.name, p.low, p.high, default, p.unit, p.description))
+            parameters.append(Integer(p.low, p.high, default, p.unit, p.description, name=p.name))
         return parameters
 
     def memory_map(self, interface: Interface) -> MemoryMap:
         """Return what lies where in the plasticity processor's memory."""
         learner = self.model_copy(update={"check_memory": False})
         return self._memory_map(learner.space(interface), interface)
+
+    def _environments(self, tasks: TabularTasks) -> list[Environment]:
+        """Return the tasks as they arrive in the chip's memory; ValueError if they do not fit."""
+        return environments(tasks, MAILBOX_BYTES if self.check_memory else None)
 
     def _memory_map(self, space: ParameterSpace, interface: Interface) -> MemoryMap:
         defaults = space.decode(space.default_point()[None]).values[0]

@@ -8,14 +8,15 @@ rewards, Hochreiter, Younger and Conwell 2001 (ICANN) for functions learned from
 5 to 7 of Maass' talk "Networks of spiking neurons learn to learn".
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.program import ProgrammedTasks
-from spikeloop.workers.base import Episodes
+from spikeloop.workers.base import Episodes, Package
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.settings import LsnnSettings
 from spikeloop.workers.space import Parameters, ParameterSpace
+from spikeloop.workers.xla import JAX
 
 
 class Lsnn(LsnnSettings):
@@ -26,6 +27,8 @@ class Lsnn(LsnnSettings):
     window are the answer; or the preferences of a policy, from which the action is drawn, and one
     more for the value that the objective needs.
     """
+
+    packages: ClassVar[tuple[Package, ...]] = (JAX,)
 
     kind: Literal["lsnn"] = "lsnn"
 

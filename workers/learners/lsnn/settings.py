@@ -168,10 +168,16 @@ class LsnnSettings(Windowed):
         # Readouts have no seed, so they are 0 by default: an untrained network answers the mean, or
         # at random.
         return (
-            Weights("input_weights", (inputs.n, n), of_input, "1", "from channel to neuron", seed),
-            Weights("recurrent_weights", (n, n), recurrent, "1", "from neuron to neuron", seed),
-            Weights("readout_weights", (n, n_readouts), readout, "1", "from neuron to readout"),
-            Weights("readout_bias", (n_readouts,), readout, "1", "of readouts"),
+            Weights(
+                (inputs.n, n), of_input, "1", "from channel to neuron", seed, name="input_weights"
+            ),
+            Weights(
+                (n, n), recurrent, "1", "from neuron to neuron", seed, name="recurrent_weights"
+            ),
+            Weights(
+                (n, n_readouts), readout, "1", "from neuron to readout", name="readout_weights"
+            ),
+            Weights((n_readouts,), readout, "1", "of readouts", name="readout_bias"),
         )
 
     @property

@@ -8,7 +8,6 @@ import numpy as np
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.brian.blueprint import Blueprint, Variable
 from spikeloop.workers.brian.open_loop import open_loop
-from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.targets import OpenLoopTarget
 from spikeloop.workers.input_channels import InputChannels
 from spikeloop.workers.learners.reservoir.network import (
@@ -18,6 +17,7 @@ from spikeloop.workers.learners.reservoir.network import (
     Reservoir,
     weighted,
 )
+from spikeloop.workers.rollout import Rollout
 
 SPIKE_SUM: Variable = ("neurons", "spike_sum")
 """The variable that sums each neuron's spikes, weighted as at the end of their window."""

@@ -13,15 +13,15 @@ Neurons are those of ``network``, networks are drawn by ``liquid``, and readouts
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.workers.base import Episodes
+from spikeloop.workers.base import Episodes, Package
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
-from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.brian.simulator import BRIAN2
 from spikeloop.workers.brian.targets import OpenLoopTarget
 from spikeloop.workers.hyperparameter_fields import searchable, searchables
 from spikeloop.workers.input_channels import InputChannels
@@ -29,6 +29,7 @@ from spikeloop.workers.learners.reservoir.batch import lesson, reservoirs
 from spikeloop.workers.learners.reservoir.liquid import Liquid
 from spikeloop.workers.learners.reservoir.network import Reservoir
 from spikeloop.workers.learners.reservoir.sample_order import curriculum_order
+from spikeloop.workers.rollout import Rollout
 from spikeloop.workers.space import Integer, Parameter, Parameters, ParameterSpace, Real
 from spikeloop.workers.time_steps import Windowed
 
@@ -50,6 +51,8 @@ class BrianLiquid(Windowed):
     Continuous actions are the readout in units of half the action range, from its middle, clipped;
     the first answer is the middle.
     """
+
+    packages: ClassVar[tuple[Package, ...]] = (BRIAN2,)
 
     kind: Literal["brian_liquid"] = "brian_liquid"
     searched: list[Kind] = Field(
@@ -263,9 +266,11 @@ class BrianLiquid(Windowed):
     def _parameter(self, name: str, how: dict[str, Any]) -> Parameter:
         default = getattr(self, name)
         if name == "n_neurons":
-            return Integer(name, 1, self.largest_n, default, description=how["description"])
+            return Integer(1, self.largest_n, default, name=name, description=how["description"])
         high = self.largest_connectivity if name == "connectivity" else how["high"]
-        return Real(name, how["low"], high, default, how["unit"], how["scale"], how["description"])
+        return Real(
+            how["low"], high, default, how["unit"], how["scale"], how["description"], name=name
+        )
 
     @property
     def adapts(self) -> bool:

@@ -12,17 +12,17 @@ learn to learn"; Wang et al. 2016 (arXiv 1611.05763) for rewards, Hochreiter, Yo
 search starts with that network at 0.
 """
 
-from typing import Literal, Self, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Episodes
+from spikeloop.workers.base import Episodes, Package
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.brian.simulator import BRIAN2
 from spikeloop.workers.brian.targets import OpenLoopTarget
 from spikeloop.workers.input_channels import InputChannels
 from spikeloop.workers.learners.reservoir.batch import SPIKE_SUM, lesson, reservoirs
@@ -34,6 +34,7 @@ from spikeloop.workers.learners.reservoir.network import (
     weighted,
 )
 from spikeloop.workers.philox import Stream
+from spikeloop.workers.rollout import Rollout
 from spikeloop.workers.space import Parameter, Parameters, ParameterSpace, Real, Weights
 from spikeloop.workers.time_steps import whole_steps
 
@@ -47,6 +48,8 @@ class BrianRecurrent(Settings):
 
     Continuous actions are the readout in units of half the action range, from its middle, clipped.
     """
+
+    packages: ClassVar[tuple[Package, ...]] = (BRIAN2,)
 
     kind: Literal["brian_recurrent"] = "brian_recurrent"
     reservoir: Reservoir = Field(default=Reservoir(), description="the network")
@@ -116,10 +119,10 @@ class BrianRecurrent(Settings):
         ]
         found += [
             Real(
-                f"{name}_factor",
                 1 / LARGEST_FACTOR,
                 LARGEST_FACTOR,
                 1.0,
+                name=f"{name}_factor",
                 scale="log",
                 description=f"{name} of all neurons, times this",
             )
@@ -165,7 +168,7 @@ class BrianRecurrent(Settings):
             "readout_weights": ((n, interface.n_actions), self.readout_gain / n**0.5),
         }
         return {
-            name: Weights(name, shape, scale, description=f"deviations of {name}")
+            name: Weights(shape, scale, name=name, description=f"deviations of {name}")
             for name, (shape, scale) in arrays.items()
         }
 

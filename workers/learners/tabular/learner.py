@@ -11,7 +11,7 @@ from pydantic import Field
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.tasks.tabular import TabularTasks, require_tables
+from spikeloop.tasks.tabular import require_tables, tables_of
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity.td import rescale_period
@@ -44,31 +44,30 @@ class TabularTd(Settings):
             raise ValueError(f"tabular_td needs discrete actions, got {interface.actions} ones")
         require_tables(interface, self.kind)
         most = self.largest_value
-        searched = [
-            Real("gamma", 0, 1, 0.5, description="discount"),
-            Real("eta", 0, 1, 0.5, description="learning rate"),
-            Real("initial_value", 0, most, most / 2, description="all values at first"),
-        ]
+        searched = {
+            "gamma": Real(0, 1, 0.5, description="discount"),
+            "eta": Real(0, 1, 0.5, description="learning rate"),
+            "initial_value": Real(0, most, most / 2, description="all values at first"),
+        }
         if self.rescale:
-            searched += [
-                Real("value_lower", 0, most, most / 2, description="rescaling: least value"),
-                Real(
-                    "value_upper",
-                    "value_lower",
-                    most,
-                    0.75 * most,
-                    description="rescaling: largest value",
+            searched |= {
+                "value_lower": Real(0, most, most / 2, description="rescaling: least value"),
+                "value_upper": Real(
+                    "value_lower", most, 0.75 * most, description="rescaling: largest value"
                 ),
-                rescale_period(interface.n_steps),
-            ]
+                "rescale_period": rescale_period(interface.n_steps),
+            }
         if self.search_trace_decay:
-            searched.append(Real("trace_decay", 0, 1, self.trace_decay, description="λ"))
-        return ParameterSpace(tuple(searched))
+            searched["trace_decay"] = Real(0, 1, self.trace_decay, description="λ")
+        return ParameterSpace.of(searched)
+
+    def check_tasks(self, tasks: TaskBatch) -> None:
+        """Raise ValueError for tasks that are not given as tables."""
+        tables_of(tasks, self.kind)
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes one after the other, each with a new table."""
-        if not isinstance(tasks, TabularTasks):
-            raise ValueError(f"tabular_td needs tasks given as tables, got {type(tasks).__name__}")
+        tasks = tables_of(tasks, self.kind)
         from spikeloop.workers.learners.tabular.episode import Rule, run_episode
 
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps

@@ -13,7 +13,7 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import ParameterSpace, Real, Weights
 
 ALPHA = 1e-4
-BOX = ParameterSpace(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(7)))
+BOX = ParameterSpace(tuple(Real(0.0, 1.0, 0.5, name=f"x{i}") for i in range(7)))
 
 
 def of_weights(generation: int, covariance: FloatArray) -> CrossEntropyPublished.State:
@@ -119,4 +119,11 @@ def test_a_single_survivor_keeps_the_covariance() -> None:
 
 def test_a_space_too_large_for_a_covariance_is_refused() -> None:
     with pytest.raises(ValueError, match="at most 2000"):
-        begin(CrossEntropyPublished(), ParameterSpace((Weights("w", (2001,), 1.0),)))
+        begin(
+            CrossEntropyPublished(),
+            ParameterSpace.of(
+                {
+                    "w": Weights((2001,), 1.0),
+                }
+            ),
+        )

@@ -258,7 +258,7 @@ def test_a_vector_of_actions_needs_an_expression() -> None:
 def test_keys_and_values_of_tables_are_checked_like_all_others(
     key: str, value: Any, place: str, tmp_path: Path
 ) -> None:
-    rule = Kinds("learner", {"brian_model": BrianModel}, needs="run_episodes")
+    rule = Kinds("learner", {"brian_model": BrianModel}, needs=("run_episodes",))
     values = {"kind": "brian_model", **changed({key: value})}
     with pytest.raises(ConfigError) as caught:
         build(rule, values, "x.toml", "learner", tmp_path)

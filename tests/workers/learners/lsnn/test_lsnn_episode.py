@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.learner_cases import Case, case
+from support.learner_cases import case
 from support.statistical_asserts import assert_frequencies, assert_rate
 
+from spikeloop.coordinator.check.learners import LearnerCase
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import FloatArray, TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
@@ -24,12 +25,12 @@ MDP = RandomMdp(n_states=4, n_actions=3, n_steps=N_STEPS)
 QUADRATIC = Quadratic(n_steps=N_STEPS)
 
 
-def lsnn(one: Case) -> Lsnn:
+def lsnn(one: LearnerCase) -> Lsnn:
     assert isinstance(one.learner, Lsnn)
     return one.learner
 
 
-def trace(one: Case) -> Recorded:
+def trace(one: LearnerCase) -> Recorded:
     return tile.trace(lsnn(one), one.parameters, one.tasks, one.seeds)
 
 
@@ -50,10 +51,7 @@ def test_episodes_do_not_depend_on_their_neighbours(
     episodes = whole.run_episodes()
     assert len(np.unique(episodes.returns)) > 3
     rows, some = slice(1, 3), slice(0, 3)
-    part = Case(
-        whole.learner, whole.parameters.rows(rows), whole.tasks[some], whole.seeds[rows, some]
-    )
-    found = part.run_episodes()
+    found = whole.part(rows, some).run_episodes()
     np.testing.assert_array_equal(found.returns, episodes.returns[rows, some])
     np.testing.assert_array_equal(found.curve, episodes.curve[rows, some])
 

@@ -14,9 +14,9 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
-from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.learners.reservoir.batch import lesson
 from spikeloop.workers.learners.reservoir.brian_liquid import BrianLiquid, Kind
+from spikeloop.workers.rollout import Rollout
 from spikeloop.workers.space import Integer, Parameters
 
 pytestmark = pytest.mark.brian

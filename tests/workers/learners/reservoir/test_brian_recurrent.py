@@ -12,7 +12,6 @@ from spikeloop.tasks.base import FloatArray, Interface, TaskFamily
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.open_loop import open_loop
-from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.learners.reservoir import batch
 from spikeloop.workers.learners.reservoir.brian_recurrent import (
     ARRAYS,
@@ -20,6 +19,7 @@ from spikeloop.workers.learners.reservoir.brian_recurrent import (
     RecurrentAgents,
 )
 from spikeloop.workers.learners.reservoir.network import PHYSICAL, Reservoir
+from spikeloop.workers.rollout import Rollout
 
 SMALL = Reservoir(n_neurons=8, connectivity=1.0)
 BANDIT = Bandit(n_steps=12)

@@ -1,0 +1,31 @@
+"""Which methods and attributes a user's own class lacks, in one line with its file and line."""
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+BATCH_MEMBERS = ("n_tasks", "interface", "__getitem__", "references", "play")
+"""What a run needs of a batch of tasks."""
+
+
+def missing_members(cls: type[Any], names: Iterable[str], instance: object = None) -> str:
+    """Name all of ``names`` that a class lacks, or return "".
+
+    Fields of settings and of dataclasses count, and what only the ``instance`` has.
+    """
+    fields = {*getattr(cls, "model_fields", {}), *getattr(cls, "__dataclass_fields__", {})}
+    lacking = [
+        name
+        for name in names
+        if not (hasattr(cls, name) or name in fields or hasattr(instance, name))
+    ]
+    return f"{cls.__name__} ({defined_at(cls)}) lacks {', '.join(lacking)}" if lacking else ""
+
+
+def defined_at(cls: type[Any]) -> str:
+    """The file and line of a class statement, or its module where there is no source."""
+    try:
+        file, (_, line) = inspect.getsourcefile(cls), inspect.getsourcelines(cls)
+    except (OSError, TypeError):
+        return f"in {cls.__module__}"
+    return f"{file}:{line}"

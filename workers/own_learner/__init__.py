@@ -1,0 +1,1 @@
+"""Learners that are written for one episode: a function, or methods begin, act and observe."""
