@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from commands_page import commands_page
+from compatibility_page import compatibility_page
 from metrics_page import metrics_page
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -29,6 +30,7 @@ GENERATED = {
     "reference/python.md": python_page,
     "reference/tables.md": tables_page,
     "reference/metrics.md": metrics_page,
+    "reference/compatibility.md": compatibility_page,
     "reference/examples.md": examples_page,
 }
 

@@ -24,6 +24,7 @@ FOLDERS: Mapping[str, str] = {
     "episodes": "One row for each episode of the search.",
     "curves": "One row for each held-out episode of the point recommended after a generation.",
     "finalists": "One row for each episode of the race of recommended points, if there was one.",
+    "theta": "The learned Θ: a column for each hyperparameter, its unit in the field's metadata.",
     "transfer": "One row for each held-out episode of the default, a random or the learned Θ.",
     "other_transfers": "The same for other held-out tasks: a file for each `spikeloop transfer`.",
     "trials": "`trials.parquet` of a comparison: one row for each trial of the tuning.",
@@ -115,7 +116,8 @@ def tables_page(warn: Callable[[str], Any]) -> str:
         if name not in FOLDERS:
             warn(f"the table {name} has no description in {__name__}")
         parts.append(f"## `{name}`\n\n{FOLDERS.get(name, '')}\n")
-        parts.append(table(["column", "type", "meaning"], rows))
+        if rows:
+            parts.append(table(["column", "type", "meaning"], rows))
     for column in met ^ MEANINGS.keys():
         warn(f"{column}: a column without meaning, or a meaning without column, in {__name__}")
     return "\n".join(parts)
