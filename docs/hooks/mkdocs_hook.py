@@ -6,6 +6,7 @@ MkDocs calls the functions that begin with ``on_``.
 import logging
 import os
 import re
+import warnings
 from pathlib import Path
 
 from commands_page import commands_page
@@ -37,8 +38,10 @@ GENERATED = {
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the generated pages and the executed notebooks."""
-    for path, make in GENERATED.items():
-        files.append(File.generated(config, path, content=make(LOG.warning)))
+    with warnings.catch_warnings():  # Brian2 calls its parser by old names
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for path, make in GENERATED.items():
+            files.append(File.generated(config, path, content=make(LOG.warning)))
     for path, text in repository_pages(ROOT).items():
         files.append(File.generated(config, path, content=text))
     for notebook in [f for f in files if f.src_uri.endswith(".ipynb")]:

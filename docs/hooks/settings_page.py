@@ -1,6 +1,5 @@
 """The page of all settings, from the models that validate them."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -26,11 +25,8 @@ TITLES = {
 
 def settings_page(warn: Callable[[str], Any]) -> str:
     """Return the page; a setting without a description is warned of."""
-    with warnings.catch_warnings():  # Brian2 calls its parser by old names
-        warnings.simplefilter("ignore", DeprecationWarning)
-        listed = entries()
     parts, last = [HEAD], ""
-    for entry in listed:
+    for entry in entries():
         if entry["table"] != last:
             last = entry["table"]
             parts.append(f"## {TITLES.get(last, last)}\n")
