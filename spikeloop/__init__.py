@@ -152,7 +152,7 @@ _HOMES = {
 }
 """Where each public name is defined, below this package."""
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
