@@ -83,21 +83,24 @@ class Metrics:
 
     def __init__(self, run: str = "") -> None:
         self._run = run or "unnamed"
-        self._gauges: dict[str, Mapping[str, float]] = {}
+        self._gauges: dict[tuple[str, str], Mapping[str, float]] = {}
         self._counts: dict[tuple[str, str], float] = defaultdict(float)
         self._lock = threading.Lock()
         self._n_replaced = 0
 
-    def publish(self, measures: Mapping[str, Measure]) -> None:
-        """Set gauges; those that are not mentioned stay as they are."""
+    def publish(self, measures: Mapping[str, Measure], run: str = "") -> None:
+        """Set gauges, of another run if one is named; what is not mentioned stays as it is."""
         for name, value in measures.items():
             values = value if isinstance(value, Mapping) else {"": value}
             finite = {k: float(v) for k, v in values.items() if v is not None and math.isfinite(v)}
             with self._lock:
-                self._gauges[name] = finite
+                if finite:
+                    self._gauges[run or self._run, name] = finite
+                else:
+                    self._gauges.pop((run or self._run, name), None)
 
-    def gauges(self) -> Mapping[str, Mapping[str, float]]:
-        """Return the gauges, by the values of their tag."""
+    def gauges(self) -> Mapping[tuple[str, str], Mapping[str, float]]:
+        """Return the gauges by run and name, each by the values of its tag."""
         with self._lock:
             return dict(self._gauges)
 
@@ -107,10 +110,10 @@ class Metrics:
             counts, self._counts = self._counts, defaultdict(float)
         return counts
 
-    def tags(self, name: str, tag: str) -> dict[str, str]:
-        """Return the labels of a metric's series."""
+    def tags(self, name: str, tag: str, run: str = "") -> dict[str, str]:
+        """Return the labels of a metric's series, by default of the run that owns the pool."""
         key = METRICS[name].tag
-        return {"run": self._run, key: tag} if key else {"run": self._run}
+        return {"run": run or self._run, **({key: tag} if key else {})}
 
     def count(self, job: Job, outcome: Outcome) -> None:
         """Count what came back of a job."""

@@ -57,6 +57,38 @@ class WorkerPool(Protocol):
         ...
 
 
+class SharablePool(WorkerPool, Protocol):
+    """A pool that has the jobs of several callers under way at a time, for ``SharedPool``.
+
+    One thread alone uses it. ``run`` is submit, collect until all is there, or else withdraw.
+
+    Attributes:
+        in_process: whether ``collect`` does the work itself, in this process.
+    """
+
+    in_process: bool
+
+    def submit(self, jobs: Sequence[Job]) -> int:
+        """Take jobs beside those that are under way, and return the number of this run of them."""
+        ...
+
+    def collect(self, timeout_s: float = ...) -> Sequence[tuple[int, Outcome]]:
+        """Return what has ended, each outcome with the number of its run.
+
+        Waits at most for the time given if nothing has, unless this process does the work itself.
+        Raises as ``run`` does.
+        """
+        ...
+
+    def publish(self, measures: Mapping[str, Measure], run: str = "") -> None:
+        """Publish numbers as ``WorkerPool`` does, under the name of a run of its own if given."""
+        ...
+
+    def withdraw(self, run: int) -> None:
+        """Ask for no more outcomes of a run; nothing happens if it has ended."""
+        ...
+
+
 class Target(Protocol):
     """Where a run's workers are. Implementations are frozen settings with a ``kind``."""
 
@@ -67,17 +99,17 @@ class Target(Protocol):
 
     def open(
         self,
-        warm_up: Job,
+        warm_up: Sequence[Job],
         stop: StopSignal,
         working_dir: Path | None,
         run: str = "",
         show_line: ShowLine = show_nothing,
-    ) -> AbstractContextManager[WorkerPool]:
+    ) -> AbstractContextManager[SharablePool]:
         """Starts the workers and stops them again at the end.
 
         Args:
-            warm_up: a small job that every worker does once before deadlines count, so that
-                compilation and imports are over; its outcome is thrown away.
+            warm_up: small jobs that every worker does once before deadlines count, so that
+                compilation and imports are over; their outcomes are thrown away.
             stop: makes ``WorkerPool.run`` raise ``Interrupted`` when set.
             working_dir: folder of the user's own classes, which workers must be able to import.
             run: what the work is called, for people who watch.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.cluster.targets.inline import Inline as Inline
     from spikeloop.cluster.targets.local import Local as Local
     from spikeloop.cluster.targets.ray_cluster import RayCluster as RayCluster
+    from spikeloop.coordinator.api.check import check as check
     from spikeloop.coordinator.api.compare import compare as compare
     from spikeloop.coordinator.api.comparison_view import Comparison as Comparison
     from spikeloop.coordinator.api.held_out import HeldOut as HeldOut
@@ -30,6 +31,8 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.coordinator.api.optimum import Optimum as Optimum
     from spikeloop.coordinator.api.run import run as run
     from spikeloop.coordinator.api.run_view import Run as Run
+    from spikeloop.coordinator.api.sweep import sweep as sweep
+    from spikeloop.coordinator.api.sweep_view import Sweep as Sweep
     from spikeloop.coordinator.api.theta import LearnedTheta as LearnedTheta
     from spikeloop.coordinator.errors import ConfigError as ConfigError
     from spikeloop.coordinator.errors import RunFailed as RunFailed
@@ -68,6 +71,7 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.tasks.quadratic import Quadratic as Quadratic
     from spikeloop.tasks.restless_bandit import RestlessBandit as RestlessBandit
     from spikeloop.tasks.two_step import TwoStep as TwoStep
+    from spikeloop.workers.base import Unavailable as Unavailable
     from spikeloop.workers.learners.brian_model.learner import BrianModel as BrianModel
     from spikeloop.workers.learners.brian_rstdp.learner import BrianRstdp as BrianRstdp
     from spikeloop.workers.learners.brian_td import BrianTd as BrianTd
@@ -99,6 +103,7 @@ _HOMES = {
     "BrianRecurrent": "workers.learners.reservoir.brian_recurrent",
     "BrianRstdp": "workers.learners.brian_rstdp.learner",
     "BrianTd": "workers.learners.brian_td",
+    "check": "coordinator.api.check",
     "ChipAgent": "workers.learners.chip.agent",
     "Choice": "workers.space",
     "CmaEs": "coordinator.strategies.cma_es",
@@ -141,13 +146,16 @@ _HOMES = {
     "RestlessBandit": "tasks.restless_bandit",
     "Run": "coordinator.api.run_view",
     "run": "coordinator.api.run",
+    "sweep": "coordinator.api.sweep",
     "RunFailed": "coordinator.errors",
+    "Sweep": "coordinator.api.sweep_view",
     "Score": "coordinator.api.held_out",
     "StepLearner": "workers.own_learner.step_learner",
     "TabularTd": "workers.learners.tabular.learner",
     "Task": "workers.own_learner.task",
     "Theta": "workers.own_learner.theta",
     "TwoStep": "tasks.two_step",
+    "Unavailable": "workers.base",
     "Weights": "workers.space",
 }
 """Where each public name is defined, below this package."""

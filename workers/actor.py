@@ -19,16 +19,16 @@ class Payload:
     """The tiles of one message to a worker, with the grids they are cut from.
 
     Attributes:
-        run: which call of the pool's ``run`` this belongs to.
-        tiles: what to run: the number, in that run, of the grid a tile is cut from, and the tile.
+        tiles: what to run: the number of the grid that a tile is cut from, and the tile.
         grids: by number, the grids that this worker may not have yet.
         beside: numbers of the grids that come as arguments of their own.
+        forget: numbers of grids of which no tile will come any more.
     """
 
-    run: int
     tiles: tuple[tuple[int, Tile], ...]
     grids: Mapping[int, Grid]
-    beside: tuple[int, ...]
+    beside: tuple[int, ...] = ()
+    forget: tuple[int, ...] = ()
 
 
 class EpisodeWorker:
@@ -38,8 +38,8 @@ class EpisodeWorker:
     they came in. That pays for learners whose kernels release the interpreter's lock, as compiled
     ones do.
 
-    A grid comes with the first of its tiles only, and is kept until tiles of a later run of the
-    pool arrive. Messages may overtake each other where calls run in threads.
+    A grid comes with the first of its tiles only, and is kept until a message says that it is not
+    needed any more. Messages may overtake each other where calls run in threads.
 
     Args:
         import_path: folder of the user's own classes, or None. It is searched last, so that no
@@ -53,7 +53,6 @@ class EpisodeWorker:
         if import_path is not None:
             sys.path.append(import_path)
         self._own = None if import_path is None else Path(import_path)
-        self._run = -1
         self._grids: dict[int, Grid] = {}
         self._lock = Lock()
         self._threads = ThreadPoolExecutor(cores) if cores > 1 else None
@@ -66,10 +65,11 @@ class EpisodeWorker:
         kernels()  # cached while everything can still be imported
         return worker_name(), fingerprint(self._own)
 
-    def warm_up(self, job: Job) -> None:
-        """Run a small job, so that imports and compilation are over; may raise Unavailable."""
+    def warm_up(self, *jobs: Job) -> None:
+        """Run small jobs, so that imports and compilation are over; may raise Unavailable."""
         try:
-            rehearse(job)
+            for job in jobs:
+                rehearse(job)
         except Unavailable as error:
             raise Unavailable(f"worker {worker_name()}: {error}") from error
 
@@ -77,11 +77,10 @@ class EpisodeWorker:
         """Run the tiles of a message, and return one result for each."""
         brought = {**payload.grids, **dict(zip(payload.beside, large_grids, strict=True))}
         with self._lock:
-            if payload.run > self._run:
-                self._run, self._grids = payload.run, {}
-            known = self._grids if payload.run == self._run else {}
-            known |= brought
-            jobs = [Job(known[number], tile) for number, tile in payload.tiles]
+            for number in payload.forget:
+                self._grids.pop(number, None)
+            self._grids |= brought
+            jobs = [Job(self._grids[number], tile) for number, tile in payload.tiles]
         if self._threads is None:
             return [evaluate(job) for job in jobs]
         return list(self._threads.map(evaluate, jobs))

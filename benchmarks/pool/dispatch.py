@@ -87,7 +87,7 @@ def generation_s(
 @contextmanager
 def opened(target: Target) -> Iterator[WorkerPool]:
     warm_up = Job(grid(0.0, 0), Tile(0, 1, 0, 1))
-    with target.open(warm_up, StopSignal(), Path(__file__).parent) as pool:
+    with target.open([warm_up], StopSignal(), Path(__file__).parent) as pool:
         yield pool
 
 

@@ -48,7 +48,7 @@ def spikeloop(careful: bool, n_candidates: int) -> Iterator[Generation]:
     if careful:
         target = Local(workers=N_WORKERS, dashboard=False, job_timeout_s=JOB_TIMEOUT_S)
     warm_up = Job(grid(np.zeros((1, 1)), 0.0), Tile(0, 1, 0, 1))
-    with target.open(warm_up, StopSignal(), Path(__file__).parent) as pool:
+    with target.open([warm_up], StopSignal(), Path(__file__).parent) as pool:
 
         def generation(points: FloatArray, work_s: float) -> Iterator[EpisodeResult]:
             for outcome in pool.run(cut(grid(points, work_s), n_candidates, 1, "rivals")):

@@ -99,7 +99,7 @@ def main() -> None:
     watch, stop = Watch(), StopSignal()
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore.create(Path(folder) / "soak", manifest.describe(config))
-        with config.target.open(warm_up_job(config), stop, None) as pool:
+        with config.target.open([warm_up_job(config)], stop, None) as pool:
             started = time.perf_counter()
             search(RunFolder(config, store), pool, watch)
             wall_s = time.perf_counter() - started

@@ -84,7 +84,7 @@ def own(n_generations: int = 5) -> tuple[Fit, Fit, Fit]:
         n_jobs = 4 * n_workers * cores
         config = configuration(Sleeping(), n_jobs, tiles, n_generations)
         ledger = Ledger(JOB_S)
-        group = WorkerGroup(actors, ledger, warm_up_job(config), WARM_UP_S, cores, own=HERE)
+        group = WorkerGroup(actors, ledger, [warm_up_job(config)], WARM_UP_S, cores, own=HERE)
         pool = RayPool(actors, ledger, group, JOB_S, StopSignal(), "instant")
         pool.wait_until_ready()
         run(config, pool, actors.episodes_done)
@@ -162,7 +162,7 @@ def _messages(
     grid = _grid(Sleeping(), n_units, tiles)
     c, t = tiles.candidates, tiles.tasks
     units = tuple((0, Tile(k * c, (k + 1) * c, 0, t)) for k in range(n_units))
-    first = Payload(time.monotonic_ns(), units, {0: grid}, ())
+    first = Payload(units, {0: grid})
     actors.result(actors.call(actor, "evaluate", first))
     payload = replace(first, grids={})
     rows = []
@@ -193,7 +193,7 @@ def _messages(
 def _waits(actors: Actors, busy: Any, idle: Any, n_waits: int = 30) -> list[list[float]]:
     """Rows of a turn (1), the messages under way in it, and what waiting for them cost."""
     grid = _grid(Sleeping(episode_s=JOB_S), 1, ONE_EPISODE)
-    payload = Payload(1, ((0, Tile(0, 1, 0, 1)),), {0: grid}, ())
+    payload = Payload(((0, Tile(0, 1, 0, 1)),), {0: grid})
     held: list[Any] = []
     rows = []
     for n in (1, 30, 100, 300, 1000, 3000, 10_000):

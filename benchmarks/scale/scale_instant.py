@@ -38,7 +38,7 @@ class InstantActors:
         self._calls: dict[int, tuple[str, Any]] = {}
         self._waiting: deque[int] = deque()
         self._n_calls = 0
-        self._run = -1
+        self._grid = -1
         self._own_s = 0.0
         self._count = np.zeros(6)
         self._began = self._ended = np.zeros(7)
@@ -66,8 +66,8 @@ class InstantActors:
     def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:
         """Keeps the call until it is waited for."""
         del actor, name
-        if method == "evaluate" and arguments[0].run != self._run:
-            self._begin(arguments[0].run)
+        if method == "evaluate" and (grid := arguments[0].tiles[0][0]) != self._grid:
+            self._begin(grid)
         started = time.thread_time()
         self._n_calls += 1
         self._calls[self._n_calls] = (method, arguments[0] if arguments else None)
@@ -114,12 +114,12 @@ class InstantActors:
             self._known[tile.shape] = self._worker.evaluate(payload)[0]
         return replace(self._known[tile.shape], tile=tile)
 
-    def _begin(self, number: int) -> None:
-        if self._run >= 0:
+    def _begin(self, grid: int) -> None:
+        if self._grid >= 0:
             self.rows.append(self._ended - self._began)
             self.serial_s.append(time.thread_time() - self._last[1])
             self._committed = False
-        self._run, self._began = number, self._reading()
+        self._grid, self._began = grid, self._reading()
 
     def _reading(self) -> FloatArray:
         return np.array([*self._count, time.thread_time() - self._own_s])

@@ -89,7 +89,7 @@ def measure(n_workers: int, cores: int) -> list[Point]:
     )
     points = []
     warm_up = warm_up_job(configuration(Sleeping(), 2, ONE_EPISODE, 1))
-    with target.open(warm_up, StopSignal(), HERE) as pool:
+    with target.open([warm_up], StopSignal(), HERE) as pool:
         _wait_for_all(pool, warm_up, n_workers * cores)
         for job_s, (jobs_per_core, n_generations) in SCHEDULE.items():
             n_jobs = jobs_per_core * n_workers * cores

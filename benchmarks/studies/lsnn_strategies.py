@@ -131,7 +131,7 @@ def run(settings: run_config.RunConfig, name: str) -> Found:
     """Searches in a folder that is gone afterwards."""
     with (
         TemporaryDirectory() as folder,
-        settings.target.open(warm_up_job(settings), StopSignal(), None) as pool,
+        settings.target.open([warm_up_job(settings)], StopSignal(), None) as pool,
     ):
         store = RunStore.create(Path(folder) / "run", manifest.describe(settings))
         with suppress(Reached):

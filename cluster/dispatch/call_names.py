@@ -4,7 +4,7 @@ Ray keeps statistics of every name until its end, in this process and in the wor
 it: 12 to 14 KiB each were measured. So the number of different names is limited.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from spikeloop.cluster.dispatch.work_units import Message
 from spikeloop.workers.job import Job
@@ -23,12 +23,15 @@ class CallNames:
     def __init__(self) -> None:
         self._known: set[str] = set()
 
-    def name(self, message: Message, jobs: Sequence[Job]) -> str:
-        """Return a message's name; "" if all names are used up and none of them fits."""
+    def name(self, message: Message, jobs: Mapping[int, Sequence[Job]]) -> str:
+        """Return a name for a message, after the first of its jobs, which are given by run.
+
+        It is "" if all names are used up and none of them fits.
+        """
         first = min(unit.tile.c0 for unit in message)
         last = max(unit.tile.c1 for unit in message) - 1
         which = f"candidate {first}" if first == last else f"candidates {first}-{last}"
-        work = jobs[message[0].job].name
+        work = jobs[message[0].run][message[0].job].name
         for name, most in ((f"{work}, {which}", MAX_FULL), (which, MAX_NAMES)):
             if name in self._known:
                 return name

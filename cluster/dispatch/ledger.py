@@ -4,6 +4,9 @@ Pure bookkeeping in the spirit of dask.distributed's worker state machine: no Ra
 an argument), no input or output. The pool reports every event to the ledger and the ledger decides
 what follows, so every failure is a unit test.
 
+Several runs may be open at a time, each a call of the pool for some jobs. Their units wait in one
+queue in the order of arrival, so none waits for more than what was asked for before it.
+
 A job starts as one *work unit*, its whole tile. Units travel to a worker in *messages*: one unit
 each for a worker with one core, more for one with several, which runs as many units at the same
 time. A worker holds up to two units for each of its cores, so that no core waits for a message.
@@ -19,10 +22,11 @@ gradients is never cut, because its objective is not that of its episodes: it co
 and its episodes fail together.
 
 Stragglers. A worker that is slow or frozen reports nothing. So when nothing waits any more, a unit
-that takes much longer than the others is started a second time, on an idle worker. The first result
-counts; the second is the same by construction and is dropped.
+that takes much longer than the others of its run is started a second time, on an idle worker. The
+first result counts; the second is the same by construction and is dropped.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -41,6 +45,9 @@ from spikeloop.workers.job import JobResult, Outcome, Status, Tile
 
 STRAGGLES = 3.0
 """A unit that takes this many times the median is copied, if it is among the last."""
+
+Ended = tuple[int, Outcome]
+"""The number of a run, and the outcome of one of its jobs."""
 
 LOOK_EVERY_S = 0.1
 """Time between two searches for stragglers."""
@@ -65,17 +72,21 @@ class Ledger:
         self._workers: dict[int, WorkerLoad] = {}
         self._n_cores = 0
         self._run = 0
-        self._jobs: list[JobParts] = []
+        self._jobs: dict[int, dict[int, JobParts]] = {}
         self._waiting: deque[WorkUnit] = deque()
         self._open: dict[WorkUnit, UnitRecord] = {}
-        self._took_s: list[float] = []
+        self._took_s: dict[int, list[float]] = {}
         self._looked = 0.0
         self.n_copies = 0
 
     @property
     def finished(self) -> bool:
-        """Whether every job of this run has had its outcome."""
+        """Whether every job of every run has had its outcome."""
         return not self._open
+
+    def is_open(self, run: int) -> bool:
+        """Return whether a run has not ended and some of its jobs have no outcome yet."""
+        return run in self._jobs
 
     @property
     def busy(self) -> list[int]:
@@ -93,25 +104,26 @@ class Ledger:
         return len(self._waiting)
 
     def begin(self, tiles: Sequence[Tile], whole: Sequence[bool] = ()) -> int:
-        """Open a run of one job per tile, and return its number.
+        """Open a run of one job per tile beside those that are open, and return its number.
 
-        What workers still do for an earlier run is unwanted from now on. Tiles that are marked
-        ``whole`` are never cut.
+        Numbers of runs ascend. Tiles that are marked ``whole`` are never cut.
         """
         self._run += 1
-        self._jobs = [JobParts(tile) for tile in tiles]
+        if tiles:
+            self._jobs[self._run] = {job: JobParts(tile) for job, tile in enumerate(tiles)}
+            self._took_s[self._run] = []
         keep = whole or [False] * len(tiles)
-        self._waiting = deque(
-            WorkUnit(self._run, job, tile, keep[job]) for job, tile in enumerate(tiles)
-        )
-        self._open = {unit: UnitRecord(waiting=True) for unit in self._waiting}
-        self._took_s = []
+        units = [WorkUnit(self._run, job, tile, keep[job]) for job, tile in enumerate(tiles)]
+        self._open |= {unit: UnitRecord(waiting=True) for unit in units}
+        self._waiting.extend(units)
         return self._run
 
     def end(self, run: int) -> None:
-        """Close a run, unless another has begun since."""
-        if run == self._run:
-            self.begin([])
+        """Close a run, if it is open: what workers still do for it is unwanted from now on."""
+        if run in self._jobs:
+            self._forget(run)
+            self._waiting = deque(unit for unit in self._waiting if unit.run != run)
+            self._open = {unit: record for unit, record in self._open.items() if unit.run != run}
 
     def join(self, worker: int, cores: int = 1) -> None:
         """Add a worker that is ready for work."""
@@ -156,15 +168,21 @@ class Ledger:
         Only once nothing else waits, and at most one for each free core. Suspected units are not
         copied: a copy of what kills its worker would kill two.
         """
-        if self._waiting or not self._took_s or now < self._looked + LOOK_EVERY_S:
+        if self._waiting or not self._open or now < self._looked + LOOK_EVERY_S:
             return
         self._looked = now
         idle = sum(worker.free for worker in self._workers.values())
-        limit = now - STRAGGLES * median(self._took_s)
+        limits = {
+            run: now - STRAGGLES * median(took_s)
+            for run, took_s in (self._took_s.items() if idle else ())
+            if took_s
+        }
         late = [
             unit
-            for unit, record in (self._open.items() if idle else ())
-            if len(record.holders) == 1 and not record.suspicions and record.sent < limit
+            for unit, record in (self._open.items() if limits else ())
+            if len(record.holders) == 1
+            and not record.suspicions
+            and record.sent < limits.get(unit.run, -math.inf)
         ]
         late.sort(key=lambda unit: self._open[unit].sent)
         self._wait(late[:idle])
@@ -183,29 +201,27 @@ class Ledger:
 
     def done(
         self, number: int, message: Message, results: Sequence[JobResult], now: float
-    ) -> list[Outcome]:
+    ) -> list[Ended]:
         """Record the results of a message; those that are not wanted any more are dropped."""
         worker = self._workers[number]
         # On one core a message waits for the one before it; on several they run side by side.
         begun = worker.since if worker.cores == 1 else 0.0
         worker.finish(message, now)
-        outcomes: list[Outcome] = []
+        outcomes: list[Ended] = []
         for unit, result in zip(message, results, strict=True):
             if unit in self._open:
-                self._took_s.append(now - max(begun, self._open[unit].sent))
+                self._took_s[unit.run].append(now - max(begun, self._open[unit].sent))
                 outcomes += self._close(unit, result)
         return outcomes
 
     def error(
         self, number: int, message: Message, text: str, traceback: str, now: float
-    ) -> list[Outcome]:
+    ) -> list[Ended]:
         """Record that a worker could not do a message, for example not send its results."""
         self._workers[number].finish(message, now)
         return self._again(number, message, Status.RAISED, text, traceback)
 
-    def lost(
-        self, number: int, status: Status, text: str, with_node: bool = False
-    ) -> list[Outcome]:
+    def lost(self, number: int, status: Status, text: str, with_node: bool = False) -> list[Ended]:
         """Remove a worker that is gone, or that never joined.
 
         Episodes that may not start again have this status, and this line as the reason. Where a
@@ -279,12 +295,12 @@ class Ledger:
         text: str,
         traceback: str = "",
         with_node: bool = False,
-    ) -> list[Outcome]:
+    ) -> list[Ended]:
         """Give units that a worker had begun another start, whole or cut, or let them fail.
 
         Where a copy of a unit still runs elsewhere, that is its other start.
         """
-        outcomes: list[Outcome] = []
+        outcomes: list[Ended] = []
         again: list[WorkUnit] = []
         for unit in units:
             record = self._open.get(unit)
@@ -320,11 +336,21 @@ class Ledger:
             )
         return episodes
 
-    def _close(self, unit: WorkUnit, result: JobResult) -> list[Outcome]:
+    def _close(self, unit: WorkUnit, result: JobResult) -> list[Ended]:
         """Record a part, and return the outcome if it was the last one of its job."""
         record = self._remove(unit)
-        joined = self._jobs[unit.job].add(record.starts, result)
-        return [Outcome(unit.job, *joined)] if joined else []
+        jobs = self._jobs[unit.run]
+        joined = jobs[unit.job].add(record.starts, result)
+        if joined is None:
+            return []
+        del jobs[unit.job]
+        if not jobs:
+            self._forget(unit.run)
+        return [(unit.run, Outcome(unit.job, *joined))]
+
+    def _forget(self, run: int) -> None:
+        """Forget a run, of which no unit is open any more, or none is wanted."""
+        del self._jobs[run], self._took_s[run]
 
     def _remove(self, unit: WorkUnit) -> UnitRecord:
         """Forget a unit, and its copy that has not been sent."""

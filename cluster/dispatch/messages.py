@@ -1,6 +1,6 @@
 """Packs messages: a grid travels once to each worker, a large one once for all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spikeloop.cluster.dispatch.actors import Actors
@@ -13,22 +13,38 @@ MAX_INLINE_BYTES = 100_000
 
 
 class MessagePacker:
-    """Numbers the grids of a run and packs its messages."""
+    """Numbers the grids of the runs that are open, no number ever twice, and packs messages."""
 
     def __init__(self, actors: Actors) -> None:
         self._actors = actors
-        self._run = 0
-        self._grids: list[tuple[Grid, Any]] = []
+        self._grids: dict[int, list[tuple[int, Grid, Any]]] = {}
+        self._n_grids = 0
 
-    def begin_run(self) -> None:
-        """Forget the grids of the last run."""
-        self._run += 1
-        self._grids.clear()
+    def forget_all_but(self, runs: Iterable[int]) -> None:
+        """Forget the grids of all runs but these, and what is shared of them."""
+        kept = set(runs)
+        self._grids = {run: grids for run, grids in self._grids.items() if run in kept}
+
+    @property
+    def wanted(self) -> set[int]:
+        """Numbers of the grids that may be sent again."""
+        return {number for grids in self._grids.values() for number, _, _ in grids}
 
     def pack(
-        self, message: Message, jobs: Sequence[Job], known: set[int]
+        self,
+        message: Message,
+        jobs: Mapping[int, Sequence[Job]],
+        known: set[int],
+        used: set[int],
     ) -> tuple[Payload, list[Any]]:
-        """Pack a message for a worker that has the ``known`` grids.
+        """Pack a message for a worker.
+
+        Args:
+            message: what to pack.
+            jobs: of each open run.
+            known: numbers of the grids that the worker has; it is told to forget those that are
+                not wanted any more.
+            used: numbers of the grids that messages on their way to it need, wanted or not.
 
         Returns:
             The payload, and references to the shared grids that go beside it.
@@ -37,21 +53,25 @@ class MessagePacker:
         inline: dict[int, Grid] = {}
         shared: dict[int, Any] = {}
         for unit in message:
-            grid = jobs[unit.job].grid
-            number, reference = self._number(grid)
+            grid = jobs[unit.run][unit.job].grid
+            number, reference = self._number(unit.run, grid)
             tiles.append((number, unit.tile))
             if number not in known:
                 if reference is None:
                     inline[number] = grid
                 else:
                     shared[number] = reference
-        return Payload(self._run, tuple(tiles), inline, tuple(shared)), list(shared.values())
+        forget = tuple(sorted(known - self.wanted - used))
+        return Payload(tuple(tiles), inline, tuple(shared), forget), list(shared.values())
 
-    def _number(self, grid: Grid) -> tuple[int, Any]:
-        """Return a grid's number in this run, and a reference to it if it is large."""
-        for number, (known, reference) in enumerate(self._grids):
+    def _number(self, run: int, grid: Grid) -> tuple[int, Any]:
+        """Return a grid's number, and a reference to it if it is large."""
+        grids = self._grids.setdefault(run, [])
+        for number, known, reference in grids:
             if known is grid:
                 return number, reference
         large = grid.population.nbytes > MAX_INLINE_BYTES
-        self._grids.append((grid, self._actors.share(grid) if large else None))
-        return len(self._grids) - 1, self._grids[-1][1]
+        grids.append((self._n_grids, grid, self._actors.share(grid) if large else None))
+        self._n_grids += 1
+        number, _, reference = grids[-1]
+        return number, reference

@@ -21,7 +21,7 @@ class WorkUnit:
     """A job's tile or, after a failure, one episode of it.
 
     Attributes:
-        run: which call of the pool's ``run`` it belongs to.
+        run: number of the run it belongs to, one call of the pool for some jobs.
         job: position of the job in the sequence given to the pool.
         tile: which episodes are run.
         whole: whether the tile must not be cut, as that of a grid of gradients.

@@ -12,13 +12,13 @@ Two runs may see the same free cores and start workers for them. Ray gives the c
 two. The workers of the other are withdrawn, which is no failure, and started where cores are free.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from spikeloop.cluster.dispatch.actors import ActorLost, Actors, CallRaised, Node
 from spikeloop.cluster.dispatch.call_names import CallNames
-from spikeloop.cluster.dispatch.ledger import Ledger
+from spikeloop.cluster.dispatch.ledger import Ended, Ledger
 from spikeloop.cluster.dispatch.messages import MessagePacker
 from spikeloop.cluster.dispatch.node_room import NodeRoom
 from spikeloop.cluster.dispatch.work_units import Message
@@ -26,7 +26,7 @@ from spikeloop.cluster.dispatch.worker_record import WorkerRecord
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.progress import StartCounts
 from spikeloop.workers.fingerprint import difference, fingerprint
-from spikeloop.workers.job import Job, Outcome, Status
+from spikeloop.workers.job import Job, Status
 
 LOST_RACE_S = 3.0
 """A worker that has no cores after this time, though they were free when it was started, is
@@ -39,8 +39,8 @@ class WorkerGroup:
     Args:
         actors: the cluster they are on.
         ledger: hears of every worker that is ready or lost, and of every message that has ended.
-        warm_up: the job each worker does before it is ready.
-        warm_up_timeout_s: for starting, and again for the warm-up job.
+        warm_up: the jobs each worker does before it is ready.
+        warm_up_timeout_s: for starting, and again for each warm-up job.
         cores_per_worker: cores of a worker, or "node" for one worker with all cores of its node.
         max_workers: largest number of workers; None for as many as there is room for.
         own: folder of the user's own classes here, or None.
@@ -51,7 +51,7 @@ class WorkerGroup:
         self,
         actors: Actors,
         ledger: Ledger,
-        warm_up: Job,
+        warm_up: Sequence[Job],
         warm_up_timeout_s: float,
         cores_per_worker: int | Literal["node"] = 1,
         max_workers: int | None = None,
@@ -61,7 +61,7 @@ class WorkerGroup:
         self.n_replaced = 0
         self._actors = actors
         self._ledger = ledger
-        self._warm_up: Job | None = warm_up
+        self._warm_up = tuple(warm_up)
         self._warm_up_timeout_s = warm_up_timeout_s
         self.room = NodeRoom(actors, cores_per_worker)
         self._max_workers = max_workers
@@ -134,30 +134,30 @@ class WorkerGroup:
                     return
                 self._start(node, now)
 
-    def begin_run(self) -> None:
-        """Forget the grids of the last run, here and, with the next message, on the workers."""
-        self._packer.begin_run()
-        for record in self._workers.values():
-            record.grids.clear()
-            record.bringing.clear()
+    def keep_grids_of(self, runs: Iterable[int]) -> None:
+        """Forget the grids of all runs but these, here and, with later messages, on the workers."""
+        self._packer.forget_all_but(runs)
 
-    def send(self, worker: int, message: Message, jobs: Sequence[Job]) -> None:
-        """Send a message to a ready worker."""
+    def send(self, worker: int, message: Message, jobs: Mapping[int, Sequence[Job]]) -> None:
+        """Send a message, which has units of these jobs by run, to a ready worker."""
         record = self._workers[worker]
         # A grid is known once a message with it has come back: messages may overtake each other, or
         # break. The payload is one argument, because Ray packs each argument on its own.
-        payload, beside = self._packer.pack(message, jobs, record.grids)
+        used = set().union(*record.using.values())
+        payload, beside = self._packer.pack(message, jobs, record.grids, used)
+        record.grids.difference_update(payload.forget)
         name = self._names.name(message, jobs)
         call = self._actors.call(record.actor, "evaluate", payload, *beside, name=name)
         record.messages[call] = message
         record.bringing[call] = (*payload.grids, *payload.beside)
+        record.using[call] = {number for number, _ in payload.tiles}
 
-    def collect(self, timeout_s: float) -> list[Outcome]:
+    def collect(self, timeout_s: float) -> list[Ended]:
         """Wait for the end of calls, at most ``timeout_s``, and return the outcomes that follow."""
         owners = {call: worker for worker, m in self._workers.items() for call in m.calls}
         ended = [(call, self._result(call)) for call in self._actors.wait(list(owners), timeout_s)]
         ended.sort(key=lambda one: isinstance(one[1], ActorLost))  # results count before losses
-        outcomes: list[Outcome] = []
+        outcomes: list[Ended] = []
         for call, value in ended:
             if owners[call] in self._workers:  # else lost by an earlier call
                 outcomes += self._read(owners[call], call, value)
@@ -173,9 +173,7 @@ class WorkerGroup:
                 self._start_failed(worker, Status.TIMED_OUT, "took too long to start")
         return outcomes
 
-    def lose(
-        self, worker: int, status: Status, text: str, with_node: bool = False
-    ) -> list[Outcome]:
+    def lose(self, worker: int, status: Status, text: str, with_node: bool = False) -> list[Ended]:
         """End a worker, if it has not ended; arguments and outcomes as of ``Ledger.lost``."""
         record = self._workers.pop(worker)
         self._actors.kill(record.actor)
@@ -186,7 +184,7 @@ class WorkerGroup:
         """Kill all workers."""
         for worker in list(self._workers):
             self._actors.kill(self._workers.pop(worker).actor)
-        self._packer.begin_run()
+        self._packer.forget_all_but(())
 
     def _settle_races(self, there: dict[str, int], now: float) -> None:
         """Record which workers have been given cores, and withdraw those whose cores others got.
@@ -220,13 +218,14 @@ class WorkerGroup:
         except (CallRaised, ActorLost) as error:
             return error
 
-    def _read(self, worker: int, call: Any, value: Any) -> list[Outcome]:
+    def _read(self, worker: int, call: Any, value: Any) -> list[Ended]:
         """Act on the end of one call."""
         record = self._workers[worker]
         if isinstance(value, ActorLost):
             return self._gone(worker, value)
         if call in record.messages:
-            message, brings = record.messages.pop(call), record.bringing.pop(call, ())
+            message, brings = record.messages.pop(call), record.bringing.pop(call)
+            del record.using[call]
             now = self._actors.now()
             if isinstance(value, CallRaised):  # which may have been the arrival of a grid
                 return self._ledger.error(worker, message, str(value), value.traceback, now)
@@ -243,9 +242,10 @@ class WorkerGroup:
         if call == record.hello:
             record.placed = True
             self._require_same_code(*value)
-            if self._warm_up is not None:
-                record.warm_up = self._actors.call(record.actor, "warm_up", self._warm_up)
-                record.deadline = self._actors.now() + self._warm_up_timeout_s
+            if self._warm_up:
+                record.warm_up = self._actors.call(record.actor, "warm_up", *self._warm_up)
+                allowed_s = len(self._warm_up) * self._warm_up_timeout_s
+                record.deadline = self._actors.now() + allowed_s
                 return []
         else:
             self._failed_warm_ups = 0
@@ -262,7 +262,7 @@ class WorkerGroup:
                 "install the same on all machines, and do not edit it while a run goes on"
             )
 
-    def _gone(self, worker: int, loss: ActorLost) -> list[Outcome]:
+    def _gone(self, worker: int, loss: ActorLost) -> list[Ended]:
         """Record the loss of a worker, and ask its node's idle workers whether they are alive."""
         record = self._workers[worker]
         if not record.ready and not loss.with_node:
@@ -300,7 +300,7 @@ class WorkerGroup:
         if record.warm_up is not None and status != Status.TIMED_OUT:
             self._failed_warm_ups += 1
             if self._failed_warm_ups >= 2:
-                self._warm_up = None
+                self._warm_up = ()
             return
         n_failed = self.room.failed(record.node, for_good=status == Status.TIMED_OUT)
         if self._workers or not self.room.hopeless():

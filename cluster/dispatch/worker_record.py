@@ -19,6 +19,7 @@ class WorkerRecord:
         node_gone: whether the node is lost, and the actor with it.
         grids: numbers of the grids that it has for certain.
         bringing: by call, the numbers of the grids that it brings.
+        using: by call, the numbers of the grids that its tiles are cut from.
     """
 
     actor: Any
@@ -35,6 +36,7 @@ class WorkerRecord:
     messages: dict[Any, Message] = field(default_factory=dict)
     grids: set[int] = field(default_factory=set)
     bringing: dict[Any, tuple[int, ...]] = field(default_factory=dict)
+    using: dict[Any, set[int]] = field(default_factory=dict)
 
     @property
     def calls(self) -> list[Any]:

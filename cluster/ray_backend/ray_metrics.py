@@ -51,9 +51,9 @@ def _export(metrics: Metrics, instruments: Mapping[str, Any]) -> None:
 
     metrics.publish({"coordinator_resident_memory_bytes": psutil.Process().memory_info().rss})
     counts = metrics.take_counts()
-    for name, values in metrics.gauges().items():
+    for (run, name), values in metrics.gauges().items():
         for tag, value in values.items():
-            instruments[name].set(value, metrics.tags(name, tag))
+            instruments[name].set(value, metrics.tags(name, tag, run))
     for (name, tag), amount in counts.items():
         if amount > 0:
             instruments[name].inc(amount, metrics.tags(name, tag))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from spikeloop.cluster.dispatch.actors import Actors
-from spikeloop.cluster.dispatch.ledger import Ledger
+from spikeloop.cluster.dispatch.ledger import Ended, Ledger
 from spikeloop.cluster.dispatch.worker_group import WorkerGroup
 from spikeloop.cluster.metrics import Measure, Metrics
 from spikeloop.cluster.pool import PoolError
@@ -34,6 +34,8 @@ class RayPool:
         show_line: shows the user a line about workers that start, or missing cores.
     """
 
+    in_process = False
+
     def __init__(
         self,
         actors: Actors,
@@ -51,7 +53,8 @@ class RayPool:
         self._group = group
         self._ledger = ledger
         self._patience_s = patience_s
-        self._last_ready = self._measured = actors.now()
+        self._last_ready = self._left = self._measured = actors.now()
+        self._jobs: dict[int, Sequence[Job]] = {}
         self._metrics = metrics or Metrics()
         self._progress = ProgressLines(show_line, actors.now)
 
@@ -65,9 +68,9 @@ class RayPool:
         """Workers that died or were killed and were replaced since the pool was opened."""
         return self._group.n_replaced
 
-    def publish(self, measures: Mapping[str, Measure]) -> None:
-        """Publish numbers of the work beside the pool's own."""
-        self._metrics.publish(measures)
+    def publish(self, measures: Mapping[str, Measure], run: str = "") -> None:
+        """Publish numbers of the work beside the pool's own, or under the name of a run."""
+        self._metrics.publish(measures, run)
 
     def wait_until_ready(self) -> None:
         """Return when all workers have started and done their warm-up job, or some have.
@@ -82,40 +85,63 @@ class RayPool:
             self._turn(opening=True)
             if first is None and self._group.ready:
                 first = self._actors.now()
+        self._left = self._actors.now()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Yield one outcome per job, in order of completion."""
-        run = self._ledger.begin([job.tile for job in jobs], [job.grid.gradient for job in jobs])
-        self._group.begin_run()
-        self._last_ready = self._actors.now()
+        run = self.submit(jobs)
         try:
-            while not self._ledger.finished:
-                self._group.fill()  # first, because a node may have left while the reader was busy
-                self._send(jobs)
-                outcomes = self._turn()
-                if outcomes:
-                    self._send(jobs)  # workers do not wait for the reader of the outcomes
-                    for outcome in outcomes:
-                        self._metrics.count(jobs[outcome.index], outcome)
-                    yield from outcomes
-                    self._last_ready = self._actors.now()  # the reader's time does not count
+            while self._ledger.is_open(run):
+                yield from [outcome for number, outcome in self.collect() if number == run]
         except GeneratorExit:
             # The reader left early. Workers end what they have begun, and their results are
-            # dropped: a new worker would cost more time than that. A later run may have begun.
-            self._ledger.end(run)
+            # dropped: a new worker would cost more time than that.
+            self.withdraw(run)
             raise
         except BaseException:
-            self._ledger.end(run)
+            self.withdraw(run)
             for worker in self._ledger.busy:
                 self._group.lose(worker, Status.WORKER_DIED, "its work was no longer wanted")
             raise
         finally:
             self._measure()
 
-    def _turn(self, opening: bool = False) -> list[Outcome]:
-        """Run one turn of the loop, and return the outcomes that follow."""
+    def submit(self, jobs: Sequence[Job]) -> int:
+        """Take jobs beside those that are under way, and return the number of this run of them."""
+        run = self._ledger.begin([job.tile for job in jobs], [job.grid.gradient for job in jobs])
+        if jobs:
+            self._jobs[run] = jobs
+        return run
+
+    def collect(self, timeout_s: float = TICK_S) -> list[Ended]:
+        """Run one turn of the loop, which waits at most so long, and return what has ended."""
+        # The time that passed outside does not count.
+        self._last_ready += self._actors.now() - self._left
+        self._group.fill()  # first, because a node may have left while the reader was busy
+        self._send()
+        ended = self._turn(timeout_s)
+        if ended:
+            self._send()  # workers do not wait for the reader of the outcomes
+            for run, outcome in ended:
+                self._metrics.count(self._jobs[run][outcome.index], outcome)
+            for run in {run for run, _ in ended if not self._ledger.is_open(run)}:
+                self._forget(run)
+        self._left = self._actors.now()
+        return ended
+
+    def withdraw(self, run: int) -> None:
+        """Ask for no more outcomes of a run; workers end what they have begun of it."""
+        self._ledger.end(run)
+        self._forget(run)
+
+    def _forget(self, run: int) -> None:
+        if self._jobs.pop(run, None) is not None:
+            self._group.keep_grids_of(self._jobs)
+
+    def _turn(self, timeout_s: float = TICK_S, opening: bool = False) -> list[Ended]:
+        """Look once at workers and deadlines, and return the outcomes that follow."""
         self.stop.check()
-        outcomes = self._group.collect(TICK_S)
+        outcomes = self._group.collect(timeout_s)
         for worker in self._ledger.overdue(self._actors.now()):
             # A running actor cannot be stopped otherwise.
             message = f"took longer than {self._ledger.timeout_s:g} s"
@@ -139,7 +165,7 @@ class RayPool:
             ledger.n_in_flight, ledger.n_waiting, group.n_cores, group.n_replaced
         )
 
-    def _send(self, jobs: Sequence[Job]) -> None:
+    def _send(self) -> None:
         """Fill the workers' queues, each by one message in turn."""
         now = self._actors.now()
         self._ledger.copy_stragglers(now)
@@ -148,7 +174,7 @@ class RayPool:
             given = [(worker, self._ledger.assign(worker, now)) for worker in workers]
             for worker, message in given:
                 if message:
-                    self._group.send(worker, message, jobs)
+                    self._group.send(worker, message, self._jobs)
             workers = [worker for worker, message in given if message]
 
     def _check_patience(self) -> None:

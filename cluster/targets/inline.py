@@ -1,5 +1,7 @@
 """The simplest target: the coordinator's own process runs one job after another."""
 
+import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,13 +32,13 @@ class Inline(Settings):
     @contextmanager
     def open(
         self,
-        warm_up: Job,
+        warm_up: Sequence[Job],
         stop: StopSignal,
         working_dir: Path | None,
         run: str = "",
         show_line: ShowLine = show_nothing,
     ) -> Iterator["InlinePool"]:
-        """Does the warm-up job; the other arguments matter to other processes only.
+        """Does the warm-up jobs; the other arguments matter to other processes only.
 
         Raises:
             PoolError: the learner needs something that is not installed here.
@@ -44,7 +46,8 @@ class Inline(Settings):
         del working_dir, run, show_line
         with stop.raising():
             try:
-                rehearse(warm_up)
+                for job in warm_up:
+                    rehearse(job)
             except Unavailable as error:
                 raise PoolError(str(error)) from error
         yield InlinePool(stop)
@@ -55,20 +58,49 @@ class InlinePool:
 
     n_workers = 1
     n_replaced = 0
+    in_process = True
     description = "in this process, one job after another"
 
     def __init__(self, stop: StopSignal) -> None:
         self.stop = stop
+        self._waiting: deque[tuple[int, int, Job]] = deque()
+        self._n_runs = 0
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        """Yield the outcomes in the order of the jobs; a signal raises in the middle of one.
+        """Yield the outcomes in the order of the jobs; a signal raises in the middle of one."""
+        run, left = self.submit(jobs), len(jobs)
+        try:
+            while left:
+                ((number, outcome),) = self.collect()
+                if number == run:
+                    left -= 1
+                    yield outcome
+        finally:
+            self.withdraw(run)
+
+    def submit(self, jobs: Sequence[Job]) -> int:
+        """Take jobs behind those that wait, and return the number of this run of them."""
+        self._n_runs += 1
+        self._waiting.extend((self._n_runs, index, job) for index, job in enumerate(jobs))
+        return self._n_runs
+
+    def collect(self, timeout_s: float = 0.0) -> list[tuple[int, Outcome]]:
+        """Run the next job, however long it takes, and return its outcome; a signal raises.
 
         Python handles signals between its own instructions, so a compiled episode ends first.
         """
-        for index, job in enumerate(jobs):
-            with self.stop.raising():
-                result = evaluate(job)
-            yield Outcome(index, result, np.ones(job.tile.shape, dtype=np.int64))
+        self.stop.check()
+        if not self._waiting:
+            time.sleep(timeout_s)
+            return []
+        run, index, job = self._waiting.popleft()
+        with self.stop.raising():
+            result = evaluate(job)
+        return [(run, Outcome(index, result, np.ones(job.tile.shape, dtype=np.int64)))]
 
-    def publish(self, measures: Mapping[str, Measure]) -> None:
+    def withdraw(self, run: int) -> None:
+        """Drop the jobs of a run that still wait."""
+        self._waiting = deque(item for item in self._waiting if item[0] != run)
+
+    def publish(self, measures: Mapping[str, Measure], run: str = "") -> None:
         """Do nothing, because without Ray no metrics are exported."""

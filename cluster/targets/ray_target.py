@@ -1,6 +1,6 @@
 """The base of all targets on Ray: the size of a worker, and how long it may take."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ class RayTarget(Settings):
     @contextmanager
     def open(
         self,
-        warm_up: Job,
+        warm_up: Sequence[Job],
         stop: StopSignal,
         working_dir: Path | None,
         run: str = "",

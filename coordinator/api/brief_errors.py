@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import Interrupted
 from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.workers.base import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,7 +24,7 @@ def brief_errors(function: Callable[P, R]) -> Callable[P, R]:
     def call(*arguments: P.args, **keywords: P.kwargs) -> R:
         try:
             return function(*arguments, **keywords)
-        except (ConfigError, PoolError, RunFailed, Interrupted) as error:
+        except (ConfigError, PoolError, Unavailable, RunFailed, Interrupted) as error:
             if isinstance(error, RunFailed) and error.traceback:
                 error.add_note(error.traceback.rstrip())
             raise error.with_traceback(None) from None

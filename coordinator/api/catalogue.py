@@ -11,6 +11,7 @@ from spikeloop.coordinator.config.setting_errors import allowed, nearest
 from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store.manifest import describe_space
+from spikeloop.coordinator.sweep.sweep_config import SweepSettings
 from spikeloop.tasks import FAMILIES
 from spikeloop.workers.base import Unavailable
 
@@ -23,7 +24,7 @@ PLURALS = {
     "strategy": "strategies",
     "target": "targets",
 }
-RULES: dict[str, Any] = {**run_config.TABLES, **COMMANDS}
+RULES: dict[str, Any] = {**run_config.TABLES, **COMMANDS, "sweep": SweepSettings}
 TABLES: dict[str, dict[str, type[Any]]] = {
     PLURALS[name]: dict(rule.table) for name, rule in RULES.items() if isinstance(rule, Kinds)
 }

@@ -66,11 +66,18 @@ def print_findings(found: Findings, folder: Path, report: Path, console: Console
             cells.append(f"{variant.attainment.n_reached}/{variant.attainment.n}")
         table.add_row(*cells)
     console.print(table)
+    print_conclusions(found, folder, report, "variant", console)
+
+
+def print_conclusions(
+    found: Findings, folder: Path, report: Path, column: str, console: Console
+) -> None:
+    """Print the findings as sentences, where the files are, and how to read scores by a column."""
     for sentence in (*found.sentences, *found.cautions):
         console.out(printable(sentence))
     console.out(f"results: {folder}")
     console.out(f"report:  {report}")
     console.out(
         f"pandas:  pd.read_parquet({str(folder / 'results.parquet')!r})"
-        ".groupby('variant')['score'].describe()"
+        f".groupby({column!r})['score'].describe()"
     )

@@ -17,7 +17,7 @@ from spikeloop.coordinator.config.run_config import TABLES, RunConfig, RunSettin
 from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 
-OPTIONS = ("config", "out", "workers", "address", "inline", "progress")
+OPTIONS = ("config", "out", "workers", "address", "inline", "track", "progress")
 """Keywords of ``sl.run`` that are no settings."""
 
 
@@ -28,6 +28,7 @@ def configure(
     workers: int | None = None,
     address: str | None = None,
     inline: bool = False,
+    track: Sequence[str] | None = None,
     sets: Sequence[str] | None = None,
     caller: str = "sl.run(...)",
     **settings: Any,
@@ -44,6 +45,7 @@ def configure(
         workers: processes on this machine.
         address: of a Ray cluster, with at most ``workers`` workers.
         inline: whether to do without Ray.
+        track: trackers that show the run.
         sets: overrides of a file, as ``--set`` gives them.
         caller: what messages name where no file is given.
         settings: tables as objects or dictionaries, and keys of ``[run]``.
@@ -51,6 +53,7 @@ def configure(
     Raises:
         ConfigError: one line that names the source, the table, the key and what is allowed.
     """
+    settings = {name: value for name, value in settings.items() if value is not None}
     tables = tables_of(
         config,
         settings,
@@ -68,11 +71,11 @@ def configure(
     found = with_import_folder(found, tables, settings)
     if not found.run.name:
         found = replace(found, run=_called(found, _content_name(found)))
-    return retarget(found, workers, inline, address, caller)
+    return retarget(track_with(found, track), workers, inline, address, caller)
 
 
 def track_with(config: RunConfig, kinds: Sequence[str] | None) -> RunConfig:
-    """Give a run the trackers that the command line names, if any; they change no result.
+    """Give a run the trackers that its caller names, if any; they change no result.
 
     Raises:
         ConfigError: there is no such tracker.

@@ -75,7 +75,7 @@ def tables_of(
     A keyword that is the name of a table holds an object, or a dictionary with a ``kind``, which
     becomes that table, or a dictionary without, whose keys are put in over those that are there or
     over what stands for a table that is left out.
-    ``None`` leaves a table as it is. Any other keyword is a key of the table ``flat``.
+    ``None`` leaves all as it is. Any other keyword is a key of the table ``flat``.
 
     Args:
         given: where to begin; None for nothing.

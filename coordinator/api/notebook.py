@@ -17,6 +17,8 @@ from rich.console import Console
 
 from spikeloop.coordinator.api.comparison_progress import ComparisonConsole, print_findings
 from spikeloop.coordinator.api.progress import ConsoleReporter, LineReporter, print_results
+from spikeloop.coordinator.api.sweep_progress import SweepConsole
+from spikeloop.coordinator.api.sweep_progress import print_findings as print_sweep_findings
 from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.formatting import duration
@@ -121,6 +123,20 @@ class _ComparisonInPlace(_InPlace, ComparisonConsole):
     """Shows the progress of a comparison in one output."""
 
 
+class _SweepInPlace(_InPlace, SweepConsole):
+    """Shows the progress of a sweep in one output."""
+
+    _caption = ""
+
+    def started(self, what: str, n_episodes: int) -> None:
+        """Says nothing of the grids of single runs."""
+
+    def describe(self, what: str) -> None:
+        """Says how many runs are under way."""
+        self._caption = what
+        self._move()
+
+
 class NotebookView:
     """Shows sessions below the cell that runs them."""
 
@@ -146,6 +162,16 @@ class NotebookView:
         """Shows what a comparison has found as text."""
         console = _text()
         print_findings(found, folder, report, console)
+        _show(console)
+
+    def sweep(self, n_episodes: int, n_runs: int) -> _SweepInPlace:
+        """Shows the progress of a sweep within a block."""
+        return _SweepInPlace(n_episodes, n_runs, _text())
+
+    def sweep_results(self, found: Findings, folder: Path, report: Path) -> None:
+        """Shows what a sweep has found as text."""
+        console = _text()
+        print_sweep_findings(found, folder, report, console)
         _show(console)
 
 

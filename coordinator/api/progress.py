@@ -64,6 +64,18 @@ class LineReporter:
         return f"{rate:.1f} episodes/s  {self.LEFT.format(left)}"
 
 
+def episode_bar(console: Console) -> Progress:
+    """Give a bar of episodes with their ``rate``, which disappears at its end."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.completed}/{task.total} episodes  {task.fields[rate]}"),
+        console=console,
+        transient=True,
+    )
+
+
 class ConsoleReporter(LineReporter):
     """Prints the progress of a run.
 
@@ -81,14 +93,7 @@ class ConsoleReporter(LineReporter):
     def __enter__(self) -> Self:
         """Starts the bar, if there is a terminal to show it on."""
         if self._console.is_terminal:
-            self._bar = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=30),
-                TextColumn("{task.completed}/{task.total} episodes  {task.fields[rate]}"),
-                console=self._console,
-                transient=True,
-            )
+            self._bar = episode_bar(self._console)
             self._bar.start()
         return self
 

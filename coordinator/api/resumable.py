@@ -1,4 +1,4 @@
-"""Say that nothing is lost of a run or a comparison that was interrupted or failed from outside."""
+"""Say that nothing is lost of what was interrupted or failed: a run, comparison or sweep."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend import job_env
 from spikeloop.cluster.signals import Interrupted
 from spikeloop.coordinator.formatting import command_line, one_line
-from spikeloop.coordinator.store.folder_kind import is_comparison, is_run
+from spikeloop.coordinator.store.folder_kind import is_comparison, is_run, is_sweep
 from spikeloop.coordinator.store.trust import reaches
 from spikeloop.coordinator.submit.submitted_runs import RUN
 
@@ -19,7 +19,7 @@ def resumable(folder: Path, how: str, reached: Callable[[], str] = lambda: "") -
     """Add to interruptions and failures from outside that nothing is lost.
 
     Args:
-        folder: of the run or comparison, which may not exist yet.
+        folder: of the run, comparison or sweep, which may not exist yet.
         how: what continues it, such as "resume with: spikeloop resume runs/first".
         reached: how far it came, such as " after generation 3".
     """
@@ -28,7 +28,7 @@ def resumable(folder: Path, how: str, reached: Callable[[], str] = lambda: "") -
     except Interrupted as error:
         raise Interrupted(f"interrupted{reached()}, everything committed; {how}") from error
     except (OSError, PoolError) as error:
-        if not (is_run(folder) or is_comparison(folder)):
+        if not (is_run(folder) or is_comparison(folder) or is_sweep(folder)):
             raise
         raise PoolError(
             f"{one_line(error)}; what is committed is safe, mend this and {how}"
@@ -39,7 +39,7 @@ def by_command(folder: Path, tables: Mapping[str, Any], command: Sequence[object
     """Say which command continues; a submitted run can be resumed only on its cluster.
 
     Args:
-        folder: of the run or comparison.
+        folder: of the run, comparison or sweep.
         tables: of its configuration.
         command: what resumes it, if not the folder alone.
     """

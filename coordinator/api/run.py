@@ -1,5 +1,6 @@
 """``sl.run``: one outer loop from a notebook or a script."""
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,13 @@ def run(
     workers: int | None = None,
     address: str | None = None,
     inline: bool = False,
+    track: Sequence[str] | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Run:
     """Run one outer loop, or go on with it, or give what it has found.
 
-        run = sl.run("mdp_chip.toml", strategy={"sigma": 0.1}, seed=2)
+        run = sl.run("mdp_evolution.toml", strategy={"sigma": 0.1}, seed=2)
         run = sl.run(
             family=sl.RandomMdp(),
             learner=sl.ChipAgent(),
@@ -68,9 +70,10 @@ def run(
         workers: so many processes on this machine; with ``address`` at most so many there.
         address: of a running Ray cluster, "host:6379" or "auto".
         inline: run in this process, without Ray.
+        track: trackers that show the run while it goes on, such as ``["tensorboard"]``.
         progress: show a bar and lines; without, nothing is printed but warnings.
         settings: keys of the table ``[run]``, such as ``generations``, ``tasks``, ``seed``, and the
-            tables ``transfer``, ``deploy`` and ``stop`` as dictionaries.
+            tables ``transfer``, ``deploy``, ``stop`` and ``tracking`` as dictionaries.
 
     Returns:
         The run and what it has found.
@@ -87,6 +90,7 @@ def run(
         workers=workers,
         address=address,
         inline=inline,
+        track=track,
         family=family,
         learner=learner,
         strategy=strategy,

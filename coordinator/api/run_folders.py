@@ -12,6 +12,11 @@ def runs_folder() -> Path:
     return Path(os.environ.get(RUNS) or "runs")
 
 
+def sweeps_folder() -> Path:
+    """Give the folder for sweeps."""
+    return Path(os.environ.get(RUNS) or "sweeps")
+
+
 def comparisons_folder() -> Path:
     """Give the folder for comparisons."""
     return Path(os.environ.get(RUNS) or "comparisons")

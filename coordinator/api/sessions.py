@@ -1,4 +1,4 @@
-"""Carry out a run or a comparison before a person's eyes; the command line and Python both do."""
+"""Carry out a run, comparison or sweep before a person's eyes, as command line and Python do."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,11 +19,15 @@ from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.reporter import SessionReporter
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.store.commit_order import REPORT
-from spikeloop.coordinator.store.folder_kind import is_comparison
+from spikeloop.coordinator.store.folder_kind import is_comparison, is_sweep
 from spikeloop.coordinator.store.run_folder import RunFolder, warn_of_changes, warn_of_code
 from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.sweep import session as sweep_session
+from spikeloop.coordinator.sweep.side_by_side import SweepReporter
+from spikeloop.coordinator.sweep.sweep_config import SweepConfig
 
 RunSession: TypeAlias = Callable[[SessionReporter], Transfer]
+SweepSession: TypeAlias = Callable[[SweepReporter], Findings]
 ComparisonSession: TypeAlias = Callable[[ComparisonReporter], Findings]
 
 
@@ -105,6 +109,36 @@ def resume_comparison(
     return _show_comparison(config, folder, session, view, how)
 
 
+def start_sweep(
+    config: SweepConfig, folder: Path, view: View, stop: StopSignal, how: str, or_resume: bool
+) -> Findings:
+    """Run a sweep in a new folder; with ``or_resume`` go on with the same one there.
+
+    RunFailed at the end if some runs failed; all else is done and shown then. Raises as
+    ``start_run``.
+    """
+    if or_resume and is_sweep(folder):
+        sweep_session.require_same_config(config, folder)
+        warn_of_code(folder, sweep_session.changed_code(config, folder))
+        return resume_sweep(config, folder, view, stop, how)
+
+    def session(reporter: SweepReporter) -> Findings:
+        return sweep_session.start(config, folder, reporter, stop)
+
+    return _show_sweep(config, folder, session, view, how)
+
+
+def resume_sweep(
+    config: SweepConfig, folder: Path, view: View, stop: StopSignal, how: str
+) -> Findings:
+    """Go on with a sweep, wherever its runs stand; runs that failed are tried again."""
+
+    def session(reporter: SweepReporter) -> Findings:
+        return sweep_session.resume(config, folder, reporter, stop)
+
+    return _show_sweep(config, folder, session, view, how)
+
+
 def _show_run(
     config: RunConfig,
     folder: Path,
@@ -133,4 +167,19 @@ def _show_comparison(
     with resumable(folder, how), view.comparison(n_episodes) as reporter:
         found = session(reporter)
     view.comparison_results(found, folder, write_report(folder))
+    return found
+
+
+def _show_sweep(
+    config: SweepConfig, folder: Path, session: SweepSession, view: View, how: str
+) -> Findings:
+    runs = [planned for planned in config.runs() if not sweep_session.has_ended(planned, folder)]
+    n_episodes = sum(
+        episodes_to_come(planned.config, max(RunStore(folder / planned.path).generation(), 0))
+        for planned in runs
+    )
+    with resumable(folder, how), view.sweep(n_episodes, len(runs)) as reporter:
+        found = session(reporter)
+    view.sweep_results(found, folder, write_report(folder))
+    sweep_session.require_all(folder)
     return found

@@ -1,4 +1,4 @@
-"""Where a person follows a run or a comparison: on a console, in a notebook, or not at all."""
+"""Where a person follows a run, comparison or sweep: on a console, in a notebook, nowhere."""
 
 import json
 from contextlib import AbstractContextManager
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from rich.console import Console
 
-from spikeloop.coordinator.api import comparison_progress, progress
+from spikeloop.coordinator.api import comparison_progress, progress, sweep_progress
 from spikeloop.coordinator.api.notebook import NotebookView, in_notebook
 from spikeloop.coordinator.comparison.comparison import ComparisonReporter
 from spikeloop.coordinator.comparison.findings.findings import Findings
@@ -15,6 +15,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.search.reporter import SessionReporter
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.store.run_folder import RunFolder
+from spikeloop.coordinator.sweep.side_by_side import SweepReporter
 
 
 class View(Protocol):
@@ -35,11 +36,17 @@ class View(Protocol):
     def comparison_results(self, found: Findings, folder: Path, report: Path) -> None:
         """Show what a comparison has found."""
 
+    def sweep(self, n_episodes: int, n_runs: int) -> AbstractContextManager[SweepReporter]:
+        """Show the progress of a sweep within a block."""
+
+    def sweep_results(self, found: Findings, folder: Path, report: Path) -> None:
+        """Show what a sweep has found."""
+
 
 class ConsoleView:
     """Shows sessions on a console: a live bar on terminals, a line a commit elsewhere.
 
-    With ``as_json`` the findings of a comparison go to standard output as JSON.
+    With ``as_json`` the findings of a comparison or a sweep go to standard output as JSON.
     """
 
     def __init__(self, console: Console, as_json: bool = False) -> None:
@@ -68,6 +75,17 @@ class ConsoleView:
             print(json.dumps(found.as_json()))
             return
         comparison_progress.print_findings(found, folder, report, self._console)
+
+    def sweep(self, n_episodes: int, n_runs: int) -> sweep_progress.SweepConsole:
+        """Shows the progress of a sweep within a block."""
+        return sweep_progress.SweepConsole(n_episodes, n_runs, self._console)
+
+    def sweep_results(self, found: Findings, folder: Path, report: Path) -> None:
+        """Prints what a sweep has found."""
+        if self._as_json:
+            print(json.dumps(found.as_json()))
+            return
+        sweep_progress.print_findings(found, folder, report, self._console)
 
 
 def choose_view(shown: bool) -> View:

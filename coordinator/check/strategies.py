@@ -1,14 +1,16 @@
 """What a strategy promises: it is pure, resumable, and minds neither order nor failures."""
 
-import io
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spikeloop.coordinator.check.promises import CannotCheck, Promises, difference
 from spikeloop.coordinator.check.reordered import n_groups, reorder
+from spikeloop.coordinator.store.atomic_files import read_arrays, write_arrays
 from spikeloop.coordinator.strategies.base import (
     Evaluation,
     from_arrays,
@@ -189,15 +191,16 @@ def refusing(case: StrategyCase) -> Iterator[str]:
 
 def resumable(case: StrategyCase) -> Iterator[str]:
     """A state that was saved and loaded goes on as it would have done."""
-    state, file = case.advance(case.begin(), 0, 3), io.BytesIO()
+    state = case.advance(case.begin(), 0, 3)
     arrays: dict[str, Any] = to_arrays(state)
     if objects := [name for name, array in arrays.items() if array.dtype.hasobject]:
         yield f"State.{objects[0]} is no number and no array of numbers, so it cannot be saved"
         return
-    np.savez(file, **arrays)
-    file.seek(0)
-    with np.load(file, allow_pickle=False) as saved:
-        loaded = from_arrays(case.strategy.State, dict(saved))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.npz"
+        write_arrays(path, arrays)
+        saved, _ = read_arrays(path)
+    loaded = from_arrays(case.strategy.State, saved)
     if found := states_differ(case.advance(state, 3, 6), case.advance(loaded, 3, 6)):
         yield f"a saved state goes on otherwise than the one in memory: {found}"
 

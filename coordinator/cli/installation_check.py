@@ -212,7 +212,7 @@ def _ray() -> str:
     importlib.import_module("ray")
     config = parse(EXAMPLE, "doctor", Path.cwd())
     started = time.perf_counter()
-    with config.target.open(warm_up_job(config), StopSignal(), None) as pool:
+    with config.target.open([warm_up_job(config)], StopSignal(), None) as pool:
         return f"{pool.description}; ready after {time.perf_counter() - started:.1f} s"
 
 

@@ -30,6 +30,7 @@ from spikeloop.coordinator.cli.report import report
 from spikeloop.coordinator.cli.resume import resume
 from spikeloop.coordinator.cli.run import run
 from spikeloop.coordinator.cli.slurm import slurm
+from spikeloop.coordinator.cli.sweep import sweep
 from spikeloop.coordinator.cli.terminal import outlive_terminal
 from spikeloop.coordinator.cli.transfer import transfer
 from spikeloop.coordinator.cli.verify import verify
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(new, plan, run, resume, compare, transfer),
+    *(new, plan, run, resume, compare, sweep, transfer),
     *(watch, report, export, verify, interpret),
     *(remote.submit, remote.status, remote.logs, remote.stop, fetch, slurm, kubernetes),
     *(check, list_, doctor),

@@ -46,6 +46,13 @@ Trust = Annotated[
     bool,
     typer.Option("--trust", help="let it use its author's own classes, cluster and database"),
 ]
+Over = Annotated[
+    list[str] | None,
+    typer.Option("--over", metavar="TABLE.KEY=VALUES", help="values to try, such as 0.1,0.2"),
+]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", min=1, help="runs of each setting, paired by seed")
+]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from spikeloop.coordinator.cli.options import Address, ConfigPath, Inline, Json, Sets, Workers
+from spikeloop.coordinator.cli.options import (
+    Address,
+    ConfigPath,
+    Inline,
+    Json,
+    Over,
+    Seeds,
+    Sets,
+    Workers,
+)
 from spikeloop.coordinator.formatting import duration, warn
 
 if TYPE_CHECKING:
@@ -17,10 +26,13 @@ if TYPE_CHECKING:
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.comparison.cost import ComparisonCost
     from spikeloop.coordinator.search.cost_estimate import CostEstimate
+    from spikeloop.coordinator.sweep.cost import SweepCost
 
 
 def plan(
     config: ConfigPath,
+    over: Over = None,
+    seeds: Seeds = None,
     sets: Sets = None,
     workers: Workers = None,
     inline: Inline = False,
@@ -29,7 +41,7 @@ def plan(
 ) -> None:
     """Say what a run would evaluate and how long it will take.
 
-    A few tiles are measured; nothing is written. A comparison is planned too.
+    A few tiles are measured; nothing is written. Comparisons and sweeps are planned too.
     """
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api import progress
@@ -37,9 +49,14 @@ def plan(
 
     stop = StopSignal()
     stop.install()
-    show_estimate = {"run": _plan_run, "comparison": _plan_comparison}[kind_of_file(config)]
-    given = _Given(config, sets, workers, inline, address)
-    show_estimate(given, stop, None if as_json else progress.stream())
+    given, kind = _Given(config, sets, workers, inline, address), kind_of_file(config)
+    console = None if as_json else progress.stream()
+    if over or seeds is not None or kind == "sweep":
+        _plan_sweep(given, over, seeds, stop, console)
+    elif kind == "comparison":
+        _plan_comparison(given, stop, console)
+    else:
+        _plan_run(given, stop, console)
 
 
 @dataclass(frozen=True)
@@ -78,12 +95,54 @@ def _plan_comparison(given: _Given, stop: "StopSignal", console: "Console | None
         _print_comparison(result, console)
 
 
-def _warn_of_failures(result: "CostEstimate | ComparisonCost") -> None:
+def _plan_sweep(
+    given: _Given,
+    over: list[str] | None,
+    seeds: int | None,
+    stop: "StopSignal",
+    console: "Console | None",
+) -> None:
+    from spikeloop.coordinator.api.configure_sweep import configure_sweep
+    from spikeloop.coordinator.sweep.cost import estimate
+    from spikeloop.coordinator.sweep.settings_grid import read_all
+
+    config = configure_sweep(**vars(given), over=read_all(over), seeds=seeds)
+    result = estimate(config, stop, partial(typer.echo, err=True))
+    _warn_of_failures(result)
+    if console is None:
+        typer.echo(json.dumps(asdict(result)))
+    else:
+        _print_sweep(result, console)
+
+
+def _warn_of_failures(result: "CostEstimate | ComparisonCost | SweepCost") -> None:
     if result.episodes_failed:
         warn(
             f"{result.episodes_failed} of {result.episodes_measured} episodes that were measured "
             f"failed, so times may be wrong; the first: {result.first_failure}"
         )
+
+
+def _print_sweep(plan: "SweepCost", console: "Console") -> None:
+    from spikeloop.coordinator.report.result_table import result_table
+
+    table = result_table(
+        f"Nothing was written; measured on {plan.episodes_measured} episodes",
+        *("setting", "runs", "generations", "candidates", "episodes", "held-out", "time"),
+        left="setting",
+    )
+    table.add_row("start workers, compile", *[""] * 5, duration(plan.start_s))
+    for one in plan.settings:
+        counts = (one.runs, one.generations, one.candidates)
+        episodes = (one.episodes_search, one.episodes_held_out)
+        table.add_row(one.setting, *map(str, (*counts, *episodes)), duration(one.seconds))
+    searched, held_out, runs = (
+        sum(getattr(one, name) for one in plan.settings)
+        for name in ("episodes_search", "episodes_held_out", "runs")
+    )
+    table.add_row("total", str(runs), "", "", str(searched), str(held_out), duration(plan.total_s))
+    console.print(table)
+    console.out(f"several runs at a time on {plan.workers} worker(s)")
 
 
 def _print_comparison(plan: "ComparisonCost", console: "Console") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -36,12 +36,12 @@ def resume(
     track: Track = None,
     trust: Trust = False,
 ) -> None:
-    """Go on with a run or a comparison that was interrupted.
+    """Go on with a run, a comparison or a sweep that was interrupted.
 
     A run goes on from its last committed generation.
     """
     from spikeloop.coordinator.api.target_choice import retarget
-    from spikeloop.coordinator.store.folder_kind import is_comparison
+    from spikeloop.coordinator.store.folder_kind import is_comparison, is_sweep
 
     on_target = partial(retarget, workers=workers, inline=inline, address=address)
     folder, upload_to = Path(run), ""
@@ -56,12 +56,13 @@ def resume(
             f"--out {out}: a run folder is resumed where it is; name a stored run by its URI, such "
             f"as {folder.absolute().as_uri()}, or leave --out away"
         )
-    if is_comparison(folder):
+    if is_comparison(folder) or is_sweep(folder):
         if after is not None:
-            raise ConfigError("--after is for a run folder; a comparison has no generations")
+            what = "comparison" if is_comparison(folder) else "sweep"
+            raise ConfigError(f"--after is for a run folder; a {what} has no generations")
         if track:
-            raise ConfigError("--track is for a run folder; a comparison shows its own report")
-        _resume_comparison(folder, on_target, trust)
+            raise ConfigError("--track is for a run folder; others show their own report")
+        _resume_runs(folder, on_target, trust)
     else:
         command = ("resume", run, "--out", out) if upload_to else ()
         _resume_run(folder, on_target, trust, after, upload_to, track, command)
@@ -100,16 +101,21 @@ def _resume_run(
     resume_run(replace(run, config=config), ConsoleView(stream()), stop, how, after)
 
 
-def _resume_comparison(folder: Path, on_target: "OnTarget", trust: bool) -> None:
+def _resume_runs(folder: Path, on_target: "OnTarget", trust: bool) -> None:
+    """Go on with a comparison or a sweep."""
     from spikeloop.cluster.signals import StopSignal
+    from spikeloop.coordinator.api import sessions
     from spikeloop.coordinator.api.progress import stream
     from spikeloop.coordinator.api.resumable import by_command
-    from spikeloop.coordinator.api.sessions import resume_comparison
     from spikeloop.coordinator.api.view import ConsoleView
-    from spikeloop.coordinator.comparison import session
+    from spikeloop.coordinator.comparison import session as comparison_session
+    from spikeloop.coordinator.store.folder_kind import is_sweep
     from spikeloop.coordinator.store.run_folder import warn_of_code
     from spikeloop.coordinator.store.trust import reaches, require
+    from spikeloop.coordinator.sweep import session as sweep_session
 
+    session: Any = sweep_session if is_sweep(folder) else comparison_session
+    resume: Any = sessions.resume_sweep if is_sweep(folder) else sessions.resume_comparison
     config = session.read_config(folder, trust)
     warn_of_code(folder, session.changed_code(config, folder))
     config = config.retarget(on_target(config.first).target)
@@ -117,4 +123,4 @@ def _resume_comparison(folder: Path, on_target: "OnTarget", trust: bool) -> None
     stop = StopSignal()
     stop.install()
     how = by_command(folder, config.tables())
-    resume_comparison(config, folder, ConsoleView(stream()), stop, how)
+    resume(config, folder, ConsoleView(stream()), stop, how)

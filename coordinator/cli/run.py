@@ -22,16 +22,21 @@ def run(
 ) -> None:
     """Run a search, then score what it learned on held-out tasks."""
     from spikeloop.cluster.signals import StopSignal
-    from spikeloop.coordinator.api.configure import configure, track_with
+    from spikeloop.coordinator.api.configure import configure
     from spikeloop.coordinator.api.progress import stream
     from spikeloop.coordinator.api.resumable import by_command
     from spikeloop.coordinator.api.sessions import start_run
     from spikeloop.coordinator.api.view import ConsoleView
 
     settings = configure(
-        config, sets=sets, workers=workers, inline=inline, address=address, caller="command line"
+        config,
+        sets=sets,
+        workers=workers,
+        inline=inline,
+        address=address,
+        track=track,
+        caller="command line",
     )
-    settings = track_with(settings, track)
     folder = out / settings.run.name
     stop = StopSignal()
     stop.install()

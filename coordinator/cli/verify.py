@@ -10,16 +10,18 @@ from spikeloop.coordinator.formatting import printable, warn
 
 
 def verify(run: RunPath, trust: Trust = False, as_json: Json = False) -> None:
-    """Check every file of a run or a comparison, and its numbers.
+    """Check every file of a run, a comparison or a sweep, and its numbers.
 
     Checksums and columns are right, and every number follows from the episodes.
     """
-    from spikeloop.coordinator.store.folder_kind import is_comparison
+    from spikeloop.coordinator.store.folder_kind import is_comparison, is_sweep
     from spikeloop.coordinator.store.run_store import RunStore
-    from spikeloop.coordinator.verification import verify_comparison, verify_run
+    from spikeloop.coordinator.verification import verify_comparison, verify_run, verify_sweep
 
     if is_comparison(run):
         report = verify_comparison.verify(run, trust)
+    elif is_sweep(run):
+        report = verify_sweep.verify(run, trust)
     else:
         report = verify_run.verify(RunStore.open(run), trust)
     if as_json:

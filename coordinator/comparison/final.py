@@ -6,7 +6,7 @@ held-out tasks. None of these seeds was used for tuning.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from spikeloop.coordinator.comparison import FINAL, studies, variant_search
 from spikeloop.coordinator.comparison.comparison import OpenComparison
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.search.measured_scores import measured_scores
 from spikeloop.coordinator.search.tables import episodes_table
-from spikeloop.coordinator.stats.scores import Bootstrap, Sample, frame_gain_and_span, score
+from spikeloop.coordinator.stats.scores import Bootstrap, Sample
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
@@ -183,7 +184,7 @@ def _search(comparison: OpenComparison, variant: Variant, number: int, seed: int
             **_NOTHING,
             "episodes": sum(generation["n_episodes"] for generation in done),
             "failed_episodes": sum(generation["n_failed"] for generation in done),
-            "anytime": list(_anytime(store)) if done else [],
+            "anytime": list(measured_scores(store)) if done else [],
             "error": str(error),
         }
     tested = found.held_out
@@ -210,7 +211,7 @@ def _search(comparison: OpenComparison, variant: Variant, number: int, seed: int
         "failed_episodes": found.failed_episodes,
         "generations": plan.run.generations,
         "error": reason,
-        "anytime": list(_anytime(found.store)),
+        "anytime": list(measured_scores(found.store)),
         "wall_s": time.perf_counter() - started,
     }
 
@@ -226,22 +227,6 @@ _NOTHING: Mapping[str, Any] = {
     "wall_s": 0.0,
 }
 """Columns of a search without a score."""
-
-
-def _anytime(store: RunStore) -> Iterator[list[float | int | None]]:
-    """(generation, episodes so far, held-out score) of each measurement during a search."""
-    curves = store.table("curves")
-    if curves is None:
-        return
-    rows = store.rows(["generation", "total_episodes"])
-    episodes = {row["generation"]: row["total_episodes"] for row in rows}
-    frame = curves.select(["generation", "return", "random", "optimal", "status"]).to_pandas()
-    frame = frame[frame["status"] == "ok"]
-    gain, span = frame_gain_and_span(frame)
-    sums = frame.assign(gain=gain, span=span).groupby("generation")[["gain", "span"]].sum()
-    scores = score(sums["gain"].to_numpy(), sums["span"].to_numpy())
-    for generation, value in zip(sums.index, scores, strict=True):
-        yield [int(generation), episodes.get(int(generation), 0), _finite(float(value))]
 
 
 def _finite(value: float) -> float | None:

@@ -35,11 +35,10 @@ from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig,
 from spikeloop.coordinator.comparison.findings.findings import Findings, findings
 from spikeloop.coordinator.config.own_classes import code_of
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search.worker_pool import open_workers
-from spikeloop.coordinator.store import atomic_files, manifest, run_folder
+from spikeloop.coordinator.store import atomic_files, manifest, new_folder, run_folder
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST as MANIFEST
-from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 from spikeloop.coordinator.store.lock import locked
 from spikeloop.workers.fingerprint import difference
 from spikeloop.workers.seeding import Purpose, stream
@@ -52,20 +51,7 @@ def start(
     final.check(config)
     with database_errors(config):
         studies.check_new(config)
-    if folder.exists() and any(folder.iterdir()):
-        hint = (
-            f"go on with: {command_line('resume', folder)}"
-            if is_comparison(folder)
-            else "choose another with --out"
-        )
-        raise ConfigError(f"{folder}: the folder exists already; {hint}")
-    try:
-        atomic_files.make_folder(folder)
-        atomic_files.write_json(folder / MANIFEST, _describe(config))
-    except OSError as error:
-        raise ConfigError(
-            f"{folder}: cannot be written ({error.strerror}); choose another with --out"
-        ) from error
+    new_folder.begin(folder, MANIFEST, _describe(config))
     return _run(config, folder, reporter, stop)
 
 

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,9 +35,12 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
     return parse(tables, str(path), path.resolve().parent)
 
 
-def kind_of_file(path: Path) -> Literal["run", "comparison"]:
+def kind_of_file(path: Path) -> Literal["run", "comparison", "sweep"]:
     """Tell by its tables what a configuration file is of; ConfigError if it cannot be read."""
-    return "comparison" if "comparison" in read_tables(path, (), {}) else "run"
+    tables = read_tables(path, (), {})
+    if "comparison" in tables:
+        return "comparison"
+    return "sweep" if "sweep" in tables else "run"
 
 
 def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) 
         table, _, name = key.partition(".")
         if table not in names or not name:
             raise ConfigError(f"--set {key}: must be table.key with a table of {', '.join(names)}")
-        _set(tables, key.split("."), value, str(path))
+        set_value(tables, key.split("."), value, str(path))
     return tables
 
 
@@ -120,6 +123,10 @@ def _check_tables(tables: Mapping[str, Any], source: str) -> None:
             f"{source}: is a comparison, not a run; start it with: "
             f"{command_line('compare', source)} (on a Ray cluster with --address)"
         )
+    if "sweep" in tables:
+        raise ConfigError(
+            f"{source}: is a sweep, not a run; start it with: {command_line('sweep', source)}"
+        )
     for name, value in tables.items():
         if name not in TABLES and name not in COMMANDS:
             raise ConfigError(f"{source}: unknown table [{name}]{nearest(name, TABLES)}")
@@ -129,8 +136,8 @@ def _check_tables(tables: Mapping[str, Any], source: str) -> None:
             build(COMMANDS[name], value, source, name, folder=None)
 
 
-def _set(tables: dict[str, Any], path: list[str], value: Any, source: str) -> None:
-    """Put a value at the end of a path of nested tables."""
+def set_value(tables: dict[str, Any], path: Sequence[str], value: Any, source: str) -> None:
+    """Put a value at the end of a path of nested tables; ConfigError if one is no table."""
     *names, last = path
     inner = tables
     for name in names:

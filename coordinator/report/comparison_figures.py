@@ -79,7 +79,7 @@ def draw_scores(axes: "Axes", found: Findings) -> None:
         _estimate(axes, variant.iqm, row, style)
         if variant.n_failed:
             _note(axes, row, f"{variant.n_failed} failed")
-    axes.set_xlabel("held-out score at the end of the budget (0 by chance, 1 at the optimum)")
+    axes.set_xlabel("held-out score at the end of the search (0 by chance, 1 at the optimum)")
 
 
 def draw_differences(axes: "Axes", found: Findings) -> None:

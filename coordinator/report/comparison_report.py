@@ -161,7 +161,12 @@ def _results_table(results: pd.DataFrame) -> Table:
 def _differences(found: Findings, drawn: Mapping[str, Drawing]) -> Iterator[Block]:
     if "differences" in drawn:
         yield drawn["differences"]
-    yield table_of(
+    yield differences_table(found)
+
+
+def differences_table(found: Findings) -> Table:
+    """Show the planned comparisons with their tests."""
+    return table_of(
         "Mean difference of held-out scores, paired by seed, with its 95 % BCa interval; exact "
         "Wilcoxon signed-rank test, p corrected by Holm over all rows; effect is the rank-biserial "
         "correlation; detectable is the difference that this test finds four times in five",

@@ -194,7 +194,7 @@ def measure(config: RunConfig, stop: StopSignal, show_line: ShowLine = show_noth
     tile = _tile(config)
     require_installed(config)
     started = time.perf_counter()
-    with config.target.open(warm_up_job(config), stop, config.working_dir, "", show_line) as pool:
+    with config.target.open([warm_up_job(config)], stop, config.working_dir, "", show_line) as pool:
         rng = stream(config.run.seed, Purpose.RANDOM_POINTS, TaskSet.PLAN)
         points = config.space.sample(tile[0] * TILES_PER_WORKER * pool.n_workers, rng)
         start_s = time.perf_counter() - started

@@ -1,10 +1,10 @@
 """One run from its configuration to its transfer, new or resumed."""
 
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
-from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.pool import PoolError, WorkerPool
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import describe_stop
@@ -18,7 +18,7 @@ from spikeloop.coordinator.search.reporter import SessionReporter
 from spikeloop.coordinator.search.search_size import max_generations
 from spikeloop.coordinator.search.transfer import Transfer, warn_of_impossible_scores
 from spikeloop.coordinator.search.transfer_session import score_and_write
-from spikeloop.coordinator.search.worker_pool import open_workers
+from spikeloop.coordinator.search.worker_pool import own_workers
 from spikeloop.coordinator.store import atomic_files, manifest
 from spikeloop.coordinator.store.folder_kind import is_run
 from spikeloop.coordinator.store.integrity import examine, refuse
@@ -26,9 +26,10 @@ from spikeloop.coordinator.store.run_folder import RunFolder, require_same_confi
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sync.download import StorageMismatch, StoredRun, storage_of
 from spikeloop.coordinator.sync.upload import Upload, uploading
-from spikeloop.workers.garbage_collection import RARELY, frozen
 
 OnEnd = Callable[[RunFolder], object]
+OpenWorkers = Callable[[RunConfig, StopSignal, SessionReporter], AbstractContextManager[WorkerPool]]
+"""Opens the workers of a run, or gives those that it shares with others."""
 
 
 def existing_run(config: RunConfig, folder: Path, note: Callable[[str], None]) -> RunFolder | None:
@@ -59,11 +60,13 @@ def start(
     stop: StopSignal,
     or_resume: bool = False,
     on_end: OnEnd = lambda run: None,
+    workers: OpenWorkers = own_workers,
 ) -> Transfer:
     """Run a new search in a new folder.
 
     With ``or_resume`` an empty folder is accepted, and if another process was faster, its run is
     resumed. ``on_end`` is called with the finished run while it is locked, to draw its figures.
+    ``workers`` opens the pool that it runs on.
 
     Raises:
         ConfigError: the folder exists or cannot be written, or ``stop.episodes`` is too small.
@@ -80,7 +83,7 @@ def start(
         run = RunFolder(config, RunStore.create(folder, manifest.describe(config)))
     except ConfigError:
         if or_resume and (faster := existing_run(config, folder, reporter.note)):
-            return resume(faster, reporter, stop, on_end=on_end)
+            return resume(faster, reporter, stop, on_end=on_end, workers=workers)
         raise
     with ExitStack() as lock:
         try:
@@ -89,7 +92,7 @@ def start(
                 uploading(config, run.store, reporter.note, stop) as upload,
                 tracking.tracked(run, reporter.note) as trackers,
             ):
-                return _continue(run, reporter, stop, upload, trackers, on_end)
+                return _continue(run, reporter, stop, upload, trackers, on_end, workers)
         except (PoolError, StorageMismatch):
             if run.store.generation() < 0:  # while it is locked, or it may be another's by then
                 run.store.discard()
@@ -102,6 +105,7 @@ def resume(
     stop: StopSignal,
     after: int | None = None,
     on_end: OnEnd = lambda run: None,
+    workers: OpenWorkers = own_workers,
 ) -> Transfer:
     """Continue after the last committed generation, to the bits of an undisturbed run.
 
@@ -135,7 +139,7 @@ def resume(
             f"resumed {where}, {found.n_files} files are sound"
             + _removed(store, removed, " of an interrupted commit")
         )
-        return _continue(run, reporter, stop, upload, trackers, on_end)
+        return _continue(run, reporter, stop, upload, trackers, on_end, workers)
 
 
 def _continue(
@@ -145,6 +149,7 @@ def _continue(
     upload: Upload | None,
     trackers: tracking.Tracking,
     on_end: OnEnd,
+    workers: OpenWorkers,
 ) -> Transfer:
     """Run whatever of search, race and transfer is still to come."""
     if upload is not None:
@@ -153,7 +158,7 @@ def _continue(
     with stop.raising():
         transfer = finished_run.read_transfer(run)
     if transfer is None:
-        transfer = _search_and_transfer(run, reporter, stop)
+        transfer = _search_and_transfer(run, reporter, stop, workers)
     else:
         _note_end(run, reporter)
         _note_deployed(run, reporter)
@@ -165,9 +170,11 @@ def _continue(
     return transfer
 
 
-def _search_and_transfer(run: RunFolder, reporter: SessionReporter, stop: StopSignal) -> Transfer:
+def _search_and_transfer(
+    run: RunFolder, reporter: SessionReporter, stop: StopSignal, workers: OpenWorkers
+) -> Transfer:
     settings = run.config.transfer
-    with open_workers(run.config, stop, reporter) as pool, frozen(RARELY):
+    with workers(run.config, stop, reporter) as pool:
         path = run.store.part_path("transfer", settings.seed)
         if path.exists():  # of an earlier point, for which a transfer was asked
             atomic_files.remove(path)

@@ -36,6 +36,12 @@ def generation_episodes(config: RunConfig, state: Any = None) -> int:
     return racing_schedule.n_episodes(n_candidates(config, state), config.run.edges)
 
 
+def generation_jobs(config: RunConfig) -> int:
+    """Count the jobs of the first round of a generation, which may all run at the same time."""
+    run = config.run
+    return -(-n_candidates(config) // run.tile_candidates) * -(-run.edges[0] // run.tile_tasks)
+
+
 def max_generations(config: RunConfig) -> int:
     """Count the generations at most, each as large as the first.
 

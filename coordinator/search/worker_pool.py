@@ -1,9 +1,9 @@
-"""Open the workers of a run."""
+"""Open the workers of a run, or of several that share them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from spikeloop.cluster.pool import PoolError, WorkerPool
+from spikeloop.cluster.pool import PoolError, SharablePool, WorkerPool
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.ray_cluster import RayCluster
 from spikeloop.coordinator.config.run_config import RunConfig
@@ -12,6 +12,7 @@ from spikeloop.coordinator.search.processor_mix import watched
 from spikeloop.coordinator.search.reporter import SessionReporter
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.workers.base import Unavailable, require_packages
+from spikeloop.workers.garbage_collection import RARELY, frozen
 from spikeloop.workers.job import Job, Tile
 from spikeloop.workers.seeding import TaskSet
 
@@ -27,11 +28,47 @@ def open_workers(
     Raises:
         PoolError: no workers, or a package that the learner needs is missing.
     """
-    require_installed(config)
-    name, classes = name or config.run.name, config.working_dir
-    with config.target.open(warm_up_job(config), stop, classes, name, reporter.note) as pool:
-        reporter.pool(pool.description)
+    with open_shared_workers([config], stop, reporter, name or config.run.name) as pool:
         yield watched(pool, config, reporter.note)
+
+
+@contextmanager
+def own_workers(
+    config: RunConfig, stop: StopSignal, reporter: SessionReporter
+) -> Iterator[WorkerPool]:
+    """Open workers for one search alone, in a process that does little else."""
+    with open_workers(config, stop, reporter) as pool, frozen(RARELY):
+        yield pool
+
+
+@contextmanager
+def open_shared_workers(
+    configs: Sequence[RunConfig], stop: StopSignal, reporter: SessionReporter, name: str
+) -> Iterator[SharablePool]:
+    """Open the target of the first of several runs for all of them.
+
+    Each worker is warmed up for every learner on every family that there is among the runs. Raises
+    as ``open_workers``.
+    """
+    for config in configs:
+        require_installed(config)
+    target = configs[0].target
+    classes = next((c.working_dir for c in configs if c.working_dir is not None), None)
+    with target.open(warm_up_jobs(configs), stop, classes, name, reporter.note) as pool:
+        reporter.pool(pool.description)
+        yield pool
+
+
+def warm_up_jobs(configs: Sequence[RunConfig]) -> list[Job]:
+    """Give the warm-up jobs of several runs, one for all that run the same kind of episodes."""
+    different: list[RunConfig] = []
+    kinds: list[tuple[object, ...]] = []
+    for config in configs:
+        kind = (config.family, config.learner, wants_gradient(config.strategy))
+        if kind not in kinds:
+            kinds.append(kind)
+            different.append(config)
+    return [warm_up_job(config) for config in different]
 
 
 def require_installed(config: RunConfig) -> None:

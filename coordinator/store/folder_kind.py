@@ -1,11 +1,14 @@
-"""Tell runs and comparisons apart by the manifest in their folder."""
+"""Tell runs, comparisons and sweeps apart by the manifest in their folder."""
 
 from pathlib import Path
+from typing import Literal
 
 from spikeloop.coordinator.errors import ConfigError
 
+Kind = Literal["run", "comparison", "sweep"]
 RUN_MANIFEST = "run.json"
 COMPARISON_MANIFEST = "comparison.json"
+SWEEP_MANIFEST = "sweep.json"
 
 
 def is_run(folder: Path) -> bool:
@@ -18,11 +21,20 @@ def is_comparison(folder: Path) -> bool:
     return (folder / COMPARISON_MANIFEST).exists()
 
 
-def holds_comparison(folder: Path) -> bool:
-    """Tell a comparison from a run; ConfigError if a folder is neither."""
-    if not is_comparison(folder) and not is_run(folder):
-        raise ConfigError(
-            f"{folder}: neither a run folder nor a comparison (no {RUN_MANIFEST}, no "
-            f"{COMPARISON_MANIFEST})"
-        )
-    return is_comparison(folder)
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder holds the manifest of a sweep."""
+    return (folder / SWEEP_MANIFEST).exists()
+
+
+def kind_of(folder: Path) -> Kind:
+    """Tell what a folder holds; ConfigError if it is nothing of these."""
+    if is_comparison(folder):
+        return "comparison"
+    if is_sweep(folder):
+        return "sweep"
+    if is_run(folder):
+        return "run"
+    raise ConfigError(
+        f"{folder}: neither a run folder nor a comparison nor a sweep (no {RUN_MANIFEST}, no "
+        f"{COMPARISON_MANIFEST}, no {SWEEP_MANIFEST})"
+    )

@@ -1,7 +1,6 @@
 """Checks a comparison's folder: its studies, every search in it, and that the findings follow."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,10 +19,9 @@ from spikeloop.coordinator.comparison.tunable_space import settings_of
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.stats.scores import frame_gain_and_span
 from spikeloop.coordinator.store import atomic_files
-from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.trust import databases, require
-from spikeloop.coordinator.verification import verify_run
+from spikeloop.coordinator.verification.run_folders import verify_runs
 from spikeloop.coordinator.verification.verify_run import Report
 
 if TYPE_CHECKING:
@@ -46,7 +44,8 @@ def verify(folder: Path, trust: bool = False) -> Report:
     report = Report()
     with session.database_errors(config):
         trials = _verify_studies(config, folder, report)
-    _verify_searches(folder, report, trust)
+    n_runs = verify_runs(folder, ("tuning/*/*/*", "runs/*/*"), report, trust)
+    report.checked.append(f"searches: {n_runs} run folders verified, each like a run")
     _verify_final(config, folder, report)
     _verify_findings(config, folder, trials, report)
     return report
@@ -95,21 +94,6 @@ def _trial_problems(
             episodes += store.total_episodes() + (0 if race is None else race.num_rows)
         if episodes != trial.user_attrs.get("episodes"):
             yield f"study of {strategy}: trial {trial.number} differs from its run folders"
-
-
-def _verify_searches(folder: Path, report: Report, trust: bool) -> None:
-    """Verify the run folder of every search."""
-    # A search whose run.json is a dangling link counts, too.
-    runs = sorted([*folder.glob("tuning/*/*/*"), *folder.glob("runs/*/*")])
-    runs = [run for run in runs if os.path.lexists(run / RUN_MANIFEST)]
-    for run in runs:
-        try:
-            found = verify_run.verify(RunStore.open(run), trust).problems
-        except ConfigError as error:
-            found = [str(error)]
-        name = str(run.relative_to(folder))
-        report.problems += [line if str(run) in line else f"{name}: {line}" for line in found]
-    report.checked.append(f"searches: {len(runs)} run folders verified, each like a run")
 
 
 def _verify_final(config: ComparisonConfig, folder: Path, report: Report) -> None:

@@ -20,6 +20,7 @@ from episode_learners import fragile
 from failing_learner import Echo
 from support.paths import OWN_CLASSES
 from support.ray_nodes import ray_cluster_of
+from support.shared_caller import SharedByTwo
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.cluster.signals import Interrupted, StopSignal
@@ -40,15 +41,23 @@ SETTINGS: dict[str, dict[str, Any]] = {"local": {"workers": 2, "dashboard": Fals
 """Settings that differ from a target's defaults."""
 
 
-def parameter(target: str) -> Any:
-    """A parameter of ``opened``; "local", with the same pool, stands for "ray" in a default run."""
-    marks = [] if target == "inline" else [pytest.mark.ray]
-    marks += [pytest.mark.exhaustive] if target == "ray" else []
-    return pytest.param(target, marks=marks)
+WAYS = [*TARGETS, *(f"{target} shared" for target in TARGETS)]
+"""Each target's pool, alone and shared with another caller."""
+
+
+def parameter(way: str) -> Any:
+    """A parameter of ``opened``.
+
+    "local", with the same pool, stands for "ray" in a default run, and "inline shared" for all
+    pools that are shared.
+    """
+    marks = [] if way.startswith("inline") else [pytest.mark.ray]
+    marks += [pytest.mark.exhaustive] if way in ("ray", "ray shared", "local shared") else []
+    return pytest.param(way, marks=marks)
 
 
 on_ray = pytest.mark.parametrize(
-    "opened", [parameter(target) for target in TARGETS if target != "inline"], indirect=True
+    "opened", [parameter(way) for way in WAYS if not way.startswith("inline")], indirect=True
 )
 
 
@@ -75,15 +84,17 @@ class Opened:
         return outcomes
 
 
-@pytest.fixture(scope="module", params=[parameter(target) for target in TARGETS])
+@pytest.fixture(scope="module", params=[parameter(way) for way in WAYS])
 def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
-    name, settings = request.param, dict(SETTINGS.get(request.param, {}))
+    name, _, shared = request.param.partition(" ")
+    settings = dict(SETTINGS.get(name, {}))
     warm_up, stop = Job(grid(Echo()), Tile(0, 1, 0, 1)), StopSignal()
     with ExitStack() as stack:
         if name == "ray":
             settings["address"] = stack.enter_context(ray_cluster_of(1, 1)).address
         target = TARGETS[name](**settings)
-        yield Opened(stack.enter_context(target.open(warm_up, stop, OWN_CLASSES)), stop)
+        pool = stack.enter_context(target.open([warm_up], stop, OWN_CLASSES))
+        yield Opened(SharedByTwo(pool, cut(grid(Echo()), 8, 3, "other")) if shared else pool, stop)
 
 
 def assert_same_episodes(one: JobResult, other: JobResult) -> None:

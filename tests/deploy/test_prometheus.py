@@ -134,7 +134,7 @@ def test_series_with_the_names_of_calls_are_dropped(name: str) -> None:
 
     for tile in (Tile(4, 16, 0, 1), Tile(7, 8, 0, 1)):
         job = Job(None, tile, "generation 12")  # type: ignore[arg-type]  # names need no grid
-        call = CallNames().name((WorkUnit(1, 0, tile),), [job])
+        call = CallNames().name((WorkUnit(1, 0, tile),), {1: [job]})
         assert dropped("ray_tasks", call, "core_worker")
         assert dropped("ray_component_rss_bytes", "", f"ray::{call}")
     assert not dropped("ray_tasks", "EpisodeWorker.hello", "core_worker")

@@ -3,7 +3,7 @@
 A test that cannot fail proves nothing: these are the simulation's own test.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ from unittest.mock import patch
 import numpy as np
 
 from simulation import play
-from spikeloop.cluster.dispatch.ledger import Ledger
+from spikeloop.cluster.dispatch.ledger import Ended, Ledger
 from spikeloop.cluster.dispatch.node_room import NodeRoom
 from spikeloop.cluster.dispatch.work_units import Message, WorkUnit
 from spikeloop.cluster.dispatch.worker_group import WorkerGroup
@@ -41,22 +41,22 @@ def lost_retry(
 
 def double_count(
     ledger: Ledger, number: int, message: Message, results: Sequence[JobResult], now: float
-) -> list[Outcome]:
+) -> list[Ended]:
     return _done(ledger, number, message, results, now) or [
-        Outcome(unit.job, result, np.ones(unit.tile.shape, dtype=np.int64))
+        (unit.run, Outcome(unit.job, result, np.ones(unit.tile.shape, dtype=np.int64)))
         for unit, result in zip(message, results, strict=True)
-        if unit.run == ledger._run and unit not in ledger._open
+        if unit.run in ledger._jobs and unit not in ledger._open
     ]
 
 
-def copy_booked_twice(ledger: Ledger, number: int, message: Message, *args: Any) -> list[Outcome]:
+def copy_booked_twice(ledger: Ledger, number: int, message: Message, *args: Any) -> list[Ended]:
     copied = {
         unit: replace(ledger._open[unit])
         for unit in message
         if unit in ledger._open and len(ledger._open[unit].holders) > 1
     }
     outcomes = _done(ledger, number, message, *args)
-    ledger._open.update(copied)
+    ledger._open.update({unit: kept for unit, kept in copied.items() if unit.run in ledger._jobs})
     return outcomes
 
 
@@ -65,7 +65,7 @@ def runs_confused(ledger: Ledger, *args: Any) -> None:
     _begin(ledger, *args)
 
 
-def leaked_worker(group: WorkerGroup, worker: int, *args: Any, **kw: Any) -> list[Outcome]:
+def leaked_worker(group: WorkerGroup, worker: int, *args: Any, **kw: Any) -> list[Ended]:
     del group._workers[worker]
     return group._ledger.lost(worker, *args, **kw)
 
@@ -77,14 +77,16 @@ def leaked_at_the_end(group: WorkerGroup) -> None:
     _close(group)
 
 
-def other_seeds(group: WorkerGroup, worker: int, message: Message, jobs: Sequence[Job]) -> None:
+def other_seeds(
+    group: WorkerGroup, worker: int, message: Message, jobs: Mapping[int, Sequence[Job]]
+) -> None:
     sent: set[WorkUnit] = group.__dict__.setdefault("_sent", set())
-    jobs = list(jobs)
+    changed = {run: list(some) for run, some in jobs.items()}
     for unit in sent.intersection(message):
-        grid = jobs[unit.job].grid
-        jobs[unit.job] = Job(replace(grid, run_seed=1), unit.tile)
+        grid = changed[unit.run][unit.job].grid
+        changed[unit.run][unit.job] = Job(replace(grid, run_seed=1), unit.tile)
     sent.update(message)
-    _send(group, worker, message, jobs)
+    _send(group, worker, message, changed)
 
 
 def grid_taken_for_known(group: WorkerGroup, worker: int, *args: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from simulation import faults
 from simulation.cluster import SimulatedActors
-from simulation.episodes import cheap_episodes, episodes, grid, run_episodes
+from simulation.episodes import Episode, cheap_episodes, episodes, grid, run_episodes
 from simulation.network import Network
 from simulation.processes import Processes
 from simulation.referee import Referee, demand
@@ -73,7 +73,7 @@ class _Play:
         self.group = WorkerGroup(
             actors,
             ledger,
-            Job(grid(1_000, 1, 1), Tile(0, 1, 0, 1)),
+            [Job(grid(1_000, 1, 1), Tile(0, 1, 0, 1))],
             schedule.warm_up_timeout_s,
             schedule.cores_per_worker,
             schedule.max_workers,
@@ -91,8 +91,11 @@ class _Play:
         self.watch.turned_to()
         try:
             self.pool.wait_until_ready()
-            for run in self.schedule.runs:
-                self._run(run)
+            if self.schedule.at_once == 1:
+                for run in self.schedule.runs:
+                    self._run(run)
+            else:
+                self._run_together()
         except Interrupted:
             tally.ended_by = "stopped"
             demand(self.stop.requested, "interrupted without a signal")
@@ -109,28 +112,65 @@ class _Play:
 
     def _run(self, run: Run) -> None:
         """One run, and whether its outcomes are what they must be."""
+        self._begin(run)
+        outcomes: list[Outcome] = []
+        with closing(self.pool.run(run.jobs)) as stream:  # type: ignore[type-var]
+            for outcome in stream:
+                if self._read(run, outcomes, outcome):
+                    break
+        if run.leaves_after is None:
+            demand(len(outcomes) == len(run.jobs), "the run ended without all outcomes")
+            self.referee.end(_episodes_of(run))
+
+    def _run_together(self) -> None:
+        """Several runs at a time, as several callers have them under way."""
+        waiting = list(self.schedule.runs)
+        under_way: dict[int, tuple[Run, list[Outcome]]] = {}
+        try:
+            while waiting or under_way:
+                while waiting and len(under_way) < self.schedule.at_once:
+                    run = waiting.pop(0)
+                    self._begin(run)
+                    under_way[self.pool.submit(run.jobs)] = run, []
+                left: set[int] = set()
+                for number, outcome in self.pool.collect():
+                    if number in left:
+                        continue
+                    demand(number in under_way, "an outcome of a run that has ended")
+                    run, outcomes = under_way[number]
+                    if self._read(run, outcomes, outcome):
+                        left.add(number)
+                        self.pool.withdraw(number)
+                        del under_way[number]
+                    elif len(outcomes) == len(run.jobs):
+                        self.referee.end(_episodes_of(run))
+                        del under_way[number]
+        finally:
+            for number in under_way:
+                self.pool.withdraw(number)
+
+    def _begin(self, run: Run) -> None:
         self._pass_time(run.before_s)
         self.processes.bad.update(run.bad)
         self.processes.episode_s = run.episode_s
-        self.referee.begin(episode for job in run.jobs for episode in episodes(job.grid, job.tile))
+        self.referee.begin(_episodes_of(run))
         self.tally.n_runs += 1
-        outcomes: list[Outcome] = []
+
+    def _read(self, run: Run, outcomes: list[Outcome], outcome: Outcome) -> bool:
+        """Check an outcome and keep it; whether the reader leaves after it."""
+        twice = outcome.index in {other.index for other in outcomes}
+        demand(not twice, f"job {outcome.index} has two outcomes")
+        outcomes.append(outcome)
+        self._check(run, outcome)
+        if len(outcomes) - 1 == run.leaves_after:
+            self.network.happened[Fault.LEFT_EARLY] += 1
+            self.referee.end(_episodes_of(run))
+            return True
         rng = self.network.rng
-        with closing(self.pool.run(run.jobs)) as stream:  # type: ignore[type-var]
-            for outcome in stream:
-                twice = outcome.index in {other.index for other in outcomes}
-                demand(not twice, f"job {outcome.index} has two outcomes")
-                outcomes.append(outcome)
-                self._check(run, outcome)
-                if len(outcomes) - 1 == run.leaves_after:
-                    self.network.happened[Fault.LEFT_EARLY] += 1
-                    self.referee.begin(())
-                    break
-                if Fault.SLOW_READER in self.schedule.active and rng.random() < 0.1:
-                    self.network.happened[Fault.SLOW_READER] += 1
-                    self._pass_time(rng.choice((0.1, 1.0, 8.0)))
-        if run.leaves_after is None:
-            demand(len(outcomes) == len(run.jobs), "the run ended without all outcomes")
+        if Fault.SLOW_READER in self.schedule.active and rng.random() < 0.1:
+            self.network.happened[Fault.SLOW_READER] += 1
+            self._pass_time(rng.choice((0.1, 1.0, 8.0)))
+        return False
 
     def _check(self, run: Run, outcome: Outcome) -> None:
         """Equal to the bit, but for episodes that had to fail, each with the right reason."""
@@ -178,3 +218,7 @@ class _Play:
         while self.network.clock.step(until):
             pass
         self.watch.turned_to()
+
+
+def _episodes_of(run: Run) -> list[Episode]:
+    return [episode for job in run.jobs for episode in episodes(job.grid, job.tile)]

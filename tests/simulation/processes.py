@@ -28,13 +28,13 @@ class Processes:
     Attributes:
         bad: episodes that never come through, and how.
         episode_s: what an episode takes.
-        grids: by run and number, as they went by.
+        grids: by number, as they went by.
     """
 
     def __init__(self, network: Network) -> None:
         self.bad: dict[Episode, Fault] = {}
         self.episode_s = 0.1
-        self.grids: dict[tuple[int, int], Grid] = {}
+        self.grids: dict[int, Grid] = {}
         self._network = network
         self._clock = network.clock
 
@@ -99,7 +99,7 @@ class Processes:
             return
         payload: Payload = call.arguments[0]
         brought = {**payload.grids, **dict(zip(payload.beside, call.arguments[1:], strict=True))}
-        self.grids.update({(payload.run, number): grid for number, grid in brought.items()})
+        self.grids.update(brought)
         try:
             outcome = worker.evaluate(*call.arguments)
         except Exception as error:
@@ -113,9 +113,7 @@ class Processes:
         for number, tile in payload.tiles:
             slowness = call.actor.machine.slowness * (6.0 if rng.random() < P_LONG else 1.0)
             takes_s = tile.n_episodes * self.episode_s * rng.uniform(0.5, 1.2) * slowness
-            wrong = [
-                self.bad.get(episode) for episode in episodes(self.grids[payload.run, number], tile)
-            ]
+            wrong = [self.bad.get(episode) for episode in episodes(self.grids[number], tile)]
             fault = next((one for one in wrong if one is not None), None)
             call.actor.units.append((call, min(LONGEST_S, takes_s), fault))
 

@@ -50,7 +50,7 @@ class Book:
 
 
 class Referee:
-    """The books of the run that is going on.
+    """The books of the runs that are going on.
 
     Args:
         max_attempts: as given to the pool.
@@ -66,27 +66,32 @@ class Referee:
             Status.WORKER_DIED: max_attempts,
             Status.OUT_OF_MEMORY: max_attempts,
         }
-        self._grids: dict[tuple[int, int], Grid] = {}
+        self._grids: dict[int, Grid] = {}
         self._carried: dict[int, list[Episode]] = {}
 
     def begin(self, everyone: Iterable[Episode]) -> None:
-        """A run begins; nothing that belongs to an earlier one matters any more."""
-        self.books = {episode: Book() for episode in everyone}
+        """A run begins, perhaps beside others."""
+        self.books |= {episode: Book() for episode in everyone}
+
+    def end(self, everyone: Iterable[Episode]) -> None:
+        """A run has ended, or its reader has left; nothing that belongs to it matters any more."""
+        for episode in everyone:
+            del self.books[episode]
 
     def sent(self, call: Call) -> None:
         """A message goes to a worker."""
         payload: Payload = call.arguments[0]
         brought = {**payload.grids, **dict(zip(payload.beside, call.arguments[1:], strict=True))}
-        self._grids.update({(payload.run, number): grid for number, grid in brought.items()})
+        self._grids.update(brought)
         carried = [
             episode
             for number, tile in payload.tiles
-            for episode in episodes(self._grids[payload.run, number], tile)
+            for episode in episodes(self._grids[number], tile)
         ]
         self._carried[call.number] = carried
         suspects = 0
         for episode in carried:
-            demand(episode in self.books, f"episode {episode} of no job of this run is started")
+            demand(episode in self.books, f"episode {episode} of no open run is started")
             book = self.books[episode]
             demand(book.status is None, f"episode {episode} is started after its end")
             suspects += bool(book.faults)
@@ -134,7 +139,7 @@ class Referee:
                 self._fault(book, status, alone=n_carried == 1)
 
     def _open(self, call: Call) -> list[Episode]:
-        """Episodes of this run that a call carries, unless they have ended."""
+        """Episodes of the open runs that a call carries, unless they have ended."""
         return [
             episode
             for episode in self._carried.get(call.number, ())

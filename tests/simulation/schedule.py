@@ -105,6 +105,7 @@ class Schedule:
 
     Attributes:
         nodes: cores of each node at the beginning.
+        at_once: runs that are open at a time.
         moments: times of faults, in order.
         quiet_from: when all faults have stopped; from then on there is a healthy node.
         stops_at: when the run is told to stop, or infinity.
@@ -122,6 +123,7 @@ class Schedule:
     stops_at: float
     silent_from: float
     max_attempts: int
+    at_once: int
     job_timeout_s: float = 5.0
     warm_up_timeout_s: float = 4.0
     patience_s: float = 20.0
@@ -159,6 +161,7 @@ def draw(seed: int) -> Schedule:
         stops_at=rng.uniform(0.0, quiet_from) if Fault.STOPPED in active else FOR_GOOD,
         silent_from=rng.uniform(0.0, quiet_from) if Fault.HEAD_GONE in active else FOR_GOOD,
         max_attempts=rng.choice((2, 3, 3, 3, 5)),
+        at_once=rng.choice((1, 1, 2, 3)),
     )
 
 

@@ -100,7 +100,7 @@ class Watch:
             if call is next(one for one in actor.unread if one.method == "evaluate"):
                 self._since[actor] = self._clock.now
             self._referee.answered(call)
-        elif call.method == "warm_up" or self.pool._group._warm_up is None:
+        elif call.method == "warm_up" or not self.pool._group._warm_up:
             actor.warm = True
 
     def killed(self, actor: Actor) -> None:

@@ -17,7 +17,7 @@ GRID = Grid(FAMILY, Echo(), POINTS, 1, 1, TaskSet.SEARCH, 0)
 def name_of(names: CallNames, work: str, *candidates: tuple[int, int]) -> str:
     tiles = [Tile(c0, c1, 0, 1) for c0, c1 in candidates]
     message: Message = tuple(WorkUnit(1, job, tile) for job, tile in enumerate(tiles))
-    return names.name(message, [Job(GRID, tile, work) for tile in tiles])
+    return names.name(message, {1: [Job(GRID, tile, work) for tile in tiles]})
 
 
 def test_a_call_is_named_after_its_work_and_its_candidates() -> None:

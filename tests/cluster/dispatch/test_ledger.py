@@ -6,7 +6,13 @@
 import numpy as np
 import pytest
 
-from spikeloop.cluster.dispatch.ledger import LOOK_EVERY_S, MAX_NODE_LOSSES, STRAGGLES, Ledger
+from spikeloop.cluster.dispatch.ledger import (
+    LOOK_EVERY_S,
+    MAX_NODE_LOSSES,
+    STRAGGLES,
+    Ended,
+    Ledger,
+)
 from spikeloop.cluster.dispatch.work_units import (
     MESSAGES_PER_NODE,
     UNITS_PER_CORE,
@@ -70,15 +76,21 @@ def give_one(ledger: Ledger, worker: int, now: float = 0.0) -> WorkUnit:
     return unit
 
 
+def outcomes_of(ended: list[Ended]) -> list[Outcome]:
+    """Outcomes without the number of their run."""
+    return [outcome for _, outcome in ended]
+
+
 def finish(ledger: Ledger, worker: int, message: Message, now: float = 0.0) -> list[Outcome]:
-    return ledger.done(worker, message, [run_episodes(unit.tile) for unit in message], now)
+    results = [run_episodes(unit.tile) for unit in message]
+    return outcomes_of(ledger.done(worker, message, results, now))
 
 
 def lose(ledger: Ledger, *workers: int, with_node: bool = False) -> list[Outcome]:
     return [
         outcome
         for worker in workers
-        for outcome in ledger.lost(worker, Status.WORKER_DIED, "gone", with_node)
+        for outcome in outcomes_of(ledger.lost(worker, Status.WORKER_DIED, "gone", with_node))
     ]
 
 
@@ -274,7 +286,7 @@ def test_only_the_broken_episode_of_a_tile_fails(status: Status, n_starts: int) 
         contains = tile.c0 <= 1 < tile.c1 and tile.t0 <= 1 < tile.t1
         if contains:
             n_lost += 1
-            outcomes += ledger.lost(worker, status, "broken")
+            outcomes += outcomes_of(ledger.lost(worker, status, "broken"))
         else:
             outcomes += finish(ledger, worker, message)
     (outcome,) = outcomes
@@ -291,7 +303,7 @@ def test_an_error_cuts_the_tile_and_spares_the_worker() -> None:
     ledger = started(row(1, n_episodes=2), max_attempts=2)
     assert ledger.error(0, give(ledger, 0), "E: no", "trace", 0.0) == []
     assert finish(ledger, 0, give(ledger, 0)) == []
-    (outcome,) = ledger.error(0, give(ledger, 0), "E: no", "trace", 0.0)
+    ((_, outcome),) = ledger.error(0, give(ledger, 0), "E: no", "trace", 0.0)
     np.testing.assert_array_equal(outcome.result.status, [[Status.OK, Status.RAISED]])
     assert outcome.result.failures[0].traceback == "trace"
 
@@ -304,7 +316,7 @@ def test_a_whole_tile_is_never_cut_and_fails_as_one(status: Status, n_starts: in
         assert not ledger.finished
         ledger.join(worker)
         assert give_one(ledger, worker).tile == tile
-        outcomes = ledger.lost(worker, status, "broken")
+        outcomes = outcomes_of(ledger.lost(worker, status, "broken"))
     (outcome,) = outcomes
     assert (outcome.result.status == status).all()
     assert [failure.tile for failure in outcome.result.failures] == list(tile.episodes())
@@ -427,11 +439,17 @@ def test_two_copies_that_are_lost_are_one_unit_again() -> None:
 # One run after another
 
 
+def another(ledger: Ledger, tiles: list[Tile]) -> None:
+    """End the first run and begin a second."""
+    ledger.end(1)
+    ledger.begin(tiles)
+
+
 @pytest.mark.parametrize("cores", [1, 2])
 def test_losing_a_worker_with_unwanted_work_changes_nothing(cores: int) -> None:
     ledger = started(row(9), cores=cores)
     give(ledger, 0), give(ledger, 0)
-    ledger.begin(row(1))
+    another(ledger, row(1))
     assert lose(ledger, 0) == []
     ledger.join(1, cores)
     assert attempts(ledger, 1, give(ledger, 1)) == 1
@@ -440,7 +458,7 @@ def test_losing_a_worker_with_unwanted_work_changes_nothing(cores: int) -> None:
 def test_a_worker_gets_nothing_behind_unwanted_work() -> None:
     ledger = started(row(9), n_workers=2)
     old = give(ledger, 0)
-    ledger.begin(row(9))
+    another(ledger, row(9))
     assert ledger.busy == [0]
     assert ledger.assign(0, 0.0) == ()
     give(ledger, 1)
@@ -451,5 +469,75 @@ def test_a_worker_gets_nothing_behind_unwanted_work() -> None:
 def test_a_worker_that_hangs_in_unwanted_work_is_overdue() -> None:
     ledger = started(row(1))
     give(ledger, 0, now=0.0)
-    ledger.begin(row(1))
+    another(ledger, row(1))
     assert ledger.overdue(now=LIMIT_S + 1.0) == [0]
+
+
+# Several runs at a time
+
+
+def test_outcomes_carry_the_number_of_their_run() -> None:
+    ledger = started(row(1), n_workers=2)
+    second = ledger.begin(row(1, n_episodes=2))
+    messages = [give(ledger, worker) for worker in (0, 1)]
+    ended = [
+        ledger.done(worker, messages[worker], [run_episodes(messages[worker][0].tile)], 0.0)
+        for worker in (1, 0)
+    ]
+    assert [(run, outcome.index) for ((run, outcome),) in ended] == [(second, 0), (1, 0)]
+    assert ended[0][0][1].result.tile.n_episodes == 2
+    assert ledger.finished
+
+
+def test_a_run_waits_for_what_was_asked_before_it_and_for_nothing_else() -> None:
+    ledger = started(row(4))
+    second = ledger.begin(row(2))
+    first = [unit.run for _ in range(4) for unit in (worked(ledger),)]
+    third = ledger.begin(row(9))
+    assert first == [1] * 4
+    assert [worked(ledger).run for _ in range(3)] == [second, second, third]
+
+
+def worked(ledger: Ledger) -> WorkUnit:
+    """The unit that worker 0 gets next, and finishes."""
+    unit = give_one(ledger, 0)
+    finish(ledger, 0, (unit,))
+    return unit
+
+
+def test_the_end_of_a_run_leaves_others_as_they_are() -> None:
+    ledger = started(row(3), n_workers=2)
+    old = give(ledger, 0)
+    second = ledger.begin(row(2))
+    ledger.end(1)
+    assert (ledger.is_open(1), ledger.is_open(second), ledger.n_waiting) == (False, True, 2)
+    unit = give_one(ledger, 1)
+    assert unit.run == second
+    assert finish(ledger, 0, old) == []
+    assert len(finish(ledger, 1, (unit,))) == 1
+    ledger.end(1)
+    assert ledger.is_open(second)
+
+
+def test_failures_of_one_run_suspect_no_unit_of_another() -> None:
+    ledger = started(row(1), n_workers=0, cores=2)
+    ledger.begin(row(1))
+    join(ledger, 0, 1)
+    broken, healthy = give_one(ledger, 0), give_one(ledger, 1)
+    lose(ledger, 0)
+    assert attempts(ledger, 1, (healthy,)) == 1
+    assert give(ledger, 1) == (broken,)
+
+
+def test_stragglers_are_measured_by_their_own_run() -> None:
+    """A unit of a slow run is not late because another run has short ones."""
+    ledger = started(row(1), n_workers=3)
+    slow = give_one(ledger, 0)
+    ledger.begin(row(3))
+    for _ in range(2):
+        finish(ledger, 1, give(ledger, 1), now=0.1)
+    give(ledger, 1, now=0.1)
+    ledger.copy_stragglers(now=0.2 + STRAGGLES * 0.1)
+    assert [unit.run for unit in give(ledger, 2)] == [2]
+    assert slow.run == 1
+    assert ledger.assign(2, 9.0) == ()

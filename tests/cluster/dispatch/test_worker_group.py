@@ -79,7 +79,7 @@ class OneCore:
 
 def opened(actors: OneCore) -> RayPool:
     ledger = Ledger(LIMIT_S)
-    group = WorkerGroup(actors, ledger, JOB, LIMIT_S)
+    group = WorkerGroup(actors, ledger, [JOB], LIMIT_S)
     pool = RayPool(actors, ledger, group, LIMIT_S, StopSignal(), "test")
     pool.wait_until_ready()
     return pool

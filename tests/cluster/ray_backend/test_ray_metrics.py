@@ -87,7 +87,9 @@ def test_the_metrics_of_a_run_are_its_rows(tmp_path: Path, monkeypatch: pytest.M
     )
     store, watching = RunStore.create(tmp_path / "run", {"config": {}}), Watching()
     began = time.time()
-    with config.target.open(warm_up_job(config), StopSignal(), config.working_dir, "small") as pool:
+    with config.target.open(
+        [warm_up_job(config)], StopSignal(), config.working_dir, "small"
+    ) as pool:
         search(RunFolder(config, store), pool, watching)
         check_against_rows(watching.seen, store, began)
         ended = exported("last_commit_timestamp_seconds")
@@ -179,9 +181,25 @@ def test_a_learners_broken_interaction_time_counts_as_zero() -> None:
     assert (counts["simulated_seconds", ""], counts["episodes", ""]) == (0, 2)
 
 
+def gauges_of(published: Metrics, run: str = "small") -> dict[str, Any]:
+    return {name: values for (of, name), values in published.gauges().items() if of == run}
+
+
 def test_values_that_are_not_finite_are_not_published() -> None:
     published = Metrics("small")
     published.publish({"fitness_mean": 0.5, "strategy": {"sigma": 1.0, "step_norm": float("nan")}})
-    assert published.gauges() == {"fitness_mean": {"": 0.5}, "strategy": {"sigma": 1.0}}
+    assert gauges_of(published) == {"fitness_mean": {"": 0.5}, "strategy": {"sigma": 1.0}}
     published.publish({"fitness_mean": None, "strategy": {"temperature": 2.0}})
-    assert published.gauges() == {"fitness_mean": {}, "strategy": {"temperature": 2.0}}
+    assert gauges_of(published) == {"strategy": {"temperature": 2.0}}
+
+
+def test_gauges_of_several_runs_are_kept_apart() -> None:
+    published = Metrics("sweep")
+    published.publish({"workers": 2.0})
+    published.publish({"generation": 1.0}, "one")
+    published.publish({"generation": 5.0}, "other")
+    assert gauges_of(published, "sweep") == {"workers": {"": 2.0}}
+    assert gauges_of(published, "other") == {"generation": {"": 5.0}}
+    assert published.tags("generation", "", "one") == {"run": "one"}
+    published.publish({"generation": None}, "one")
+    assert gauges_of(published, "one") == {}

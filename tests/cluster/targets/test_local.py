@@ -42,7 +42,7 @@ stop = StopSignal()
 stop.install()
 warm_up = Job(grid("none"), Tile(0, 1, 0, 1))
 try:
-    with Local(workers=2).open(warm_up, stop, Path(sys.argv[1])) as pool:
+    with Local(workers=2).open([warm_up], stop, Path(sys.argv[1])) as pool:
         outcomes = list(pool.run(cut(grid("exit"), 1, 1, "deadly")))
         print(pool.description, flush=True)
         print(pool.n_replaced, flush=True)

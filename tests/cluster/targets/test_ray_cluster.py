@@ -39,7 +39,7 @@ def jobs(n: int, learner: Echo) -> list[Job]:
 @contextmanager
 def attached(nodes: Nodes, **settings: Any) -> Iterator[WorkerPool]:
     target = RayCluster(address=nodes.address, **settings)
-    with target.open(jobs(1, Echo())[0], StopSignal(), OWN_CLASSES) as pool:
+    with target.open(jobs(1, Echo())[:1], StopSignal(), OWN_CLASSES) as pool:
         yield pool
 
 
@@ -127,6 +127,6 @@ def test_a_missing_cluster_is_one_line() -> None:
     warm_up = Job(jobs(1, Echo())[0].grid, Tile(0, 1, 0, 1))
     with (
         pytest.raises(PoolError, match=r"127\.0\.0\.1:1 cannot be joined"),
-        nowhere.open(warm_up, StopSignal(), None),
+        nowhere.open([warm_up], StopSignal(), None),
     ):
         pass

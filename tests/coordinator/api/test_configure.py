@@ -100,6 +100,7 @@ def test_a_run_is_called_by_its_name_its_file_its_folder_or_its_settings(tmp_pat
     assert configure(**{**unnamed, "target": sl.Local(workers=7)}).run.name == name
     assert configure(**{**unnamed, "seed": 8}).run.name != name
     named = configure(**OBJECTS)
+    assert configure(named, family=None).run.name == "small"
     assert configure(named, seed=8).run.name not in ("small", name)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from support.small_run import small_config, small_tables
+from support.small_sweep import small_sweep
 
 import spikeloop as sl
 from spikeloop.coordinator.api import notebook
@@ -91,3 +92,18 @@ def test_a_run_shows_progress_and_prints_its_results(
     assert "Score on 6 held-out tasks" in printed
     assert f"results: {tmp_path / 'small'}" in printed
     assert "\x1b" not in printed
+
+
+def test_a_sweep_says_how_many_runs_are_under_way(cell: Cell) -> None:
+    row = {"setting": "a=1", "seed": 3, "error": "", "score": 0.5, "score_low": 0.4}
+    planned = next(small_sweep().runs())
+    with NotebookView().sweep(40, 4) as reporter:
+        reporter.run_started(planned)
+        reporter.run_started(planned)
+        reporter.started("generation 1/3", 20)
+        reporter.episodes_done(20)
+        assert "2 under way, 0 of 4 runs ended" in cell.states[-1][1]
+        assert '<progress value="20" max="40">' in cell.states[-1][1]
+        reporter.run_ended({**row, "score_high": 0.6, "episodes": 20})
+    assert cell.n_outputs == 1
+    assert "a=1, seed 3  held-out 0.500 [0.400, 0.600]" in cell.states[-1][0]

@@ -107,7 +107,7 @@ def test_the_list_shows_the_other_learners_and_the_line(monkeypatch: pytest.Monk
 
 def test_only_a_missing_package_breaks_the_warm_up(tmp_path: Path) -> None:
     lacking = job(Lacking(found_in="run_episodes"))
-    with pytest.raises(PoolError, match=f"^{LINE}$"), Inline().open(lacking, StopSignal(), None):
+    with pytest.raises(PoolError, match=f"^{LINE}$"), Inline().open([lacking], StopSignal(), None):
         pass
     (tmp_path / "spikes").touch()
     rehearse(job(Lacking(package=str(tmp_path / "spikes"))))

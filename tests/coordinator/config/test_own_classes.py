@@ -123,7 +123,7 @@ def test_a_learner_refuses_tasks_of_ones_own_before_anything_runs(own_modules: P
 
 
 INCOMPLETE = """
-from spikeloop.tasks.bandit import Bandit
+from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.settings import Settings
 
 class Nothing(Settings):
@@ -142,7 +142,7 @@ class Empty(Settings):
     def sample(self, n_tasks, rng):
         return object()
 
-class Raising(Bandit):
+class Raising(RandomMdp):
     def sample(self, n_tasks, rng):
         return {}["tasks"]
 
@@ -183,7 +183,7 @@ def test_what_a_class_lacks_is_named_in_one_line_with_its_file_and_line(
 
 def test_an_incomplete_batch_is_refused_with_all_that_it_lacks(own_modules: Path) -> None:
     (own_modules / "incomplete.py").write_text(
-        INCOMPLETE.replace("interface: object = None", "interface: object = Bandit().interface")
+        INCOMPLETE.replace("interface: object = None", "interface: object = RandomMdp().interface")
     )
     tables = {**small_tables(), "family": {"kind": "incomplete:Empty"}}
     tables["learner"] = {"kind": "known_score_learner:Ramp"}

@@ -26,7 +26,8 @@ class Watched(InlinePool):
         super().__init__(StopSignal())
         self.seen: list[dict[str, Measure]] = []
 
-    def publish(self, measures: Mapping[str, Measure]) -> None:
+    def publish(self, measures: Mapping[str, Measure], run: str = "") -> None:
+        assert not run
         self.seen.append({**(self.seen[-1] if self.seen else {}), **measures})
 
 
