@@ -8,6 +8,7 @@ import os
 import re
 import warnings
 from pathlib import Path
+from typing import Any
 
 from commands_page import commands_page
 from compatibility_page import compatibility_page
@@ -34,6 +35,22 @@ GENERATED = {
     "reference/compatibility.md": compatibility_page,
     "reference/examples.md": examples_page,
 }
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the pages of a folder in the place of its name in the navigation."""
+    for section in config.nav or []:
+        for entries in section.values():
+            for entry in entries if isinstance(entries, list) else []:
+                if isinstance(entry, dict):
+                    entry.update({title: _folder(pages) for title, pages in entry.items()})
+    return config
+
+
+def _folder(pages: Any) -> Any:
+    if not isinstance(pages, str) or pages.endswith(".md"):
+        return pages
+    return sorted(f"{pages}/{path.name}" for path in (ROOT / "docs" / pages).glob("*.md"))
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:

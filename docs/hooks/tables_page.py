@@ -8,8 +8,9 @@ from markdown_table import code, table
 
 from spikeloop.coordinator.comparison.result_tables import SCHEMAS
 from spikeloop.coordinator.store.schemas import COLUMNS, SCHEMA_VERSION, VOLATILE
+from spikeloop.coordinator.sweep.results import MEASURED, RUN_COLUMNS
 
-HEAD = f"""# Tables of a run and of a comparison
+HEAD = f"""# Tables of runs, comparisons and sweeps
 
 A run is a folder of Parquet files, each table a folder of parts; any reader of Parquet takes the
 folder whole. Columns and types below are made from the schemas (version {SCHEMA_VERSION}). Columns
@@ -27,9 +28,12 @@ FOLDERS: Mapping[str, str] = {
     "theta": "The learned Θ: a column for each hyperparameter, its unit in the field's metadata.",
     "transfer": "One row for each held-out episode of the default, a random or the learned Θ.",
     "other_transfers": "The same for other held-out tasks: a file for each `spikeloop transfer`.",
-    "trials": "`trials.parquet` of a comparison: one row for each trial of the tuning.",
-    "results": "`results.parquet` of a comparison: one row for each search of the final phase.",
-    "anytime": "`anytime.parquet` of a comparison: one row for each score while searching.",
+    "comparison: trials": "`trials.parquet`: one row for each trial of the tuning.",
+    "comparison: results": "`results.parquet`: one row for each search of the final phase.",
+    "comparison: anytime": "`anytime.parquet`: one row for each score while searching.",
+    "sweep: results": "`results.parquet`: one row for each run, with the varied keys behind the "
+    "first column.",
+    "sweep: measured": "`measured.parquet`: one row for each score while searching.",
 }
 
 MEANINGS: Mapping[str, str] = {
@@ -96,8 +100,23 @@ MEANINGS: Mapping[str, str] = {
     "failed_held_out": "held-out episodes that failed",
     "failed_episodes": "episodes of the search that failed",
     "generations": "generations of the search",
+    "setting": "name of the setting",
+    "seed": "seed of the run",
+    "folder": "folder of the run, below that of the sweep",
+    "transfer_checksum": "checksum of the table that the scores are of",
     "same_as": "variant with the same settings, whose search this is",
 }
+
+OF_SCORES: Mapping[str, str] = {
+    f"{theta}{end}": f"{words}score of {what} on held-out tasks"
+    for theta, what in {"default": "the default Θ", "random": "random Θ"}.items()
+    for end, words in {
+        "": "",
+        "_low": "lower end of the 95 % interval of the ",
+        "_high": "upper end of the 95 % interval of the ",
+    }.items()
+}
+"""Columns of a sweep's results that are scores."""
 
 
 def tables_page(warn: Callable[[str], Any]) -> str:
@@ -105,19 +124,22 @@ def tables_page(warn: Callable[[str], Any]) -> str:
     tables: dict[str, Iterable[tuple[str, pa.DataType]]] = {
         name: columns.items() for name, columns in COLUMNS.items()
     }
-    tables |= {name: [(f.name, f.type) for f in schema] for name, schema in SCHEMAS.items()}
+    schemas = {f"comparison: {name}": schema for name, schema in SCHEMAS.items()}
+    schemas |= {"sweep: results": RUN_COLUMNS, "sweep: measured": MEASURED}
+    tables |= {name: [(f.name, f.type) for f in schema] for name, schema in schemas.items()}
     parts, met = [HEAD], set()
     for name, columns in tables.items():
         rows = []
         for column, kind in columns:
             met.add(column)
             mark = " *" if column in VOLATILE else ""
-            rows.append([code(column) + mark, str(kind), MEANINGS.get(column, "")])
+            meaning = OF_SCORES.get(column) if name == "sweep: results" else None
+            rows.append([code(column) + mark, str(kind), meaning or MEANINGS.get(column, "")])
         if name not in FOLDERS:
             warn(f"the table {name} has no description in {__name__}")
         parts.append(f"## `{name}`\n\n{FOLDERS.get(name, '')}\n")
         if rows:
             parts.append(table(["column", "type", "meaning"], rows))
-    for column in met ^ MEANINGS.keys():
+    for column in (met - OF_SCORES.keys()) ^ (MEANINGS.keys() - OF_SCORES.keys()):
         warn(f"{column}: a column without meaning, or a meaning without column, in {__name__}")
     return "\n".join(parts)

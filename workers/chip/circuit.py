@@ -23,7 +23,8 @@ with a delay line), none in 3 % of the decisions. The published optimum of the h
 (docs/results/spike_router.md), which ran on the real chip, is worth most near that code too: it
 scores .29 at 36, .64 at 43, .76 at 51, .74 at 57, .71 at 63 and .66 at 70 (60 MDPs, ± .05), and
 much the same with membrane time constants up to 28 µs. Programs whose weights are not values
-may have stronger synapses (``plasticity.td_advantage``, at code 102 in examples/mdp_evolution.toml).
+may have stronger synapses (``plasticity.td_advantage``, at code 102 in
+examples/mdp_evolution.toml).
 """
 
 from typing import Annotated, Any
