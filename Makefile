@@ -37,9 +37,9 @@ MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 docs: $(VENV)/.installed-dev
 	$(MKDOCS) build --strict
 
-# The site while one writes it, on http://127.0.0.1:8000.
+# The site while one writes pages, on http://127.0.0.1:8000; start it anew to see what is made from code.
 docs-serve: $(VENV)/.installed-dev
-	SPIKELOOP_TUTORIALS=short $(MKDOCS) serve --watch docs --watch spikeloop
+	SPIKELOOP_TUTORIALS=short $(MKDOCS) serve
 
 # Tables of docs/results/performance.md; run it on an otherwise idle machine.
 BENCHMARKS := chip/emulator chip/emulator_and_brian brian/brian_episodes pool/dispatch strategies/ask_and_tell \
