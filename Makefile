@@ -30,7 +30,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Tables of docs/performance.md; run it on an otherwise idle machine.
+# Tables of docs/results/performance.md; run it on an otherwise idle machine.
 BENCHMARKS := chip/emulator chip/emulator_and_brian brian/brian_episodes pool/dispatch strategies/ask_and_tell \
 	strategies/competence studies/bounds studies/learning studies/limits
 bench: $(VENV)/.installed
@@ -40,7 +40,7 @@ bench: $(VENV)/.installed
 rivals: $(VENV)/.installed
 	$(BIN)/python benchmarks/pool/rivals.py
 
-# Costs of the pool, measured points and the model's tables of docs/scaling.md, in half an hour.
+# Costs of the pool, measured points and the model's tables of docs/results/scaling.md, in half an hour.
 scale: $(VENV)/.installed
 	$(BIN)/python benchmarks/scale/scale.py
 

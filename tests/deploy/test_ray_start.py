@@ -53,7 +53,7 @@ def test_it_is_quiet_and_takes_little_memory(place: str, option: str) -> None:
 
 def test_all_places_were_found() -> None:
     places = {place.partition(",")[0] for place in commands()}
-    assert {"slurm", "docker-compose.yml", "docs/cluster.md"} <= places
+    assert {"slurm", "docker-compose.yml", "docs/how-to/ray_cluster.md"} <= places
 
 
 def test_so_are_the_pods_of_kubernetes() -> None:
