@@ -9,11 +9,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import spikeloop
 from deploy.compose.engine import Engine
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = "cluster/deploy/Dockerfile"
-OURS = "spikeloop:0.2.0"
+OURS = f"spikeloop:{spikeloop.__version__}"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 PATH = "/usr/lib/postgresql/17/bin:/usr/local/bin:/usr/bin:/bin"
