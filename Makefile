@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Three processes: one begins with the tests on Ray, which run one after another and mostly wait.
 PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test test-exhaustive lint format bench rivals scale soak chaos slurm-test compose-test clean
+.PHONY: demo test test-exhaustive lint format docs docs-serve bench rivals scale soak chaos slurm-test compose-test clean
 
 # Learning to learn on the emulated chip, on all cores, in one to two minutes.
 demo: $(VENV)/.installed
@@ -29,6 +29,17 @@ lint: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The documentation site, in build/site: a broken link, a missing docstring of a public name or a
+# notebook that fails is an error. Notebooks run once for their text and the sources of the package,
+# in full in some minutes; SPIKELOOP_TUTORIALS=short runs their short versions.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+docs: $(VENV)/.installed-dev
+	$(MKDOCS) build --strict
+
+# The site while one writes it, on http://127.0.0.1:8000.
+docs-serve: $(VENV)/.installed-dev
+	SPIKELOOP_TUTORIALS=short $(MKDOCS) serve --watch docs --watch spikeloop
 
 # Tables of docs/results/performance.md; run it on an otherwise idle machine.
 BENCHMARKS := chip/emulator chip/emulator_and_brian brian/brian_episodes pool/dispatch strategies/ask_and_tell \

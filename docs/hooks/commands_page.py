@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from markdown_table import code, table
+from markdown_table import table
 from typer.cli import get_docs_for_click
 from typer.main import get_command
 

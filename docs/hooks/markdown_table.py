@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 
 
 def cell(text: object) -> str:
-    """Return a text that a cell of a table can hold."""
-    return str(text).replace("|", "\\|").replace("\n", " ")
+    """Return a text that a cell of a table can hold; code may have bars of its own."""
+    line = str(text).replace("\n", " ")
+    return line if line.startswith("`") else line.replace("|", "\\|")
 
 
 def code(text: object) -> str:

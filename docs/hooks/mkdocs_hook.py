@@ -21,6 +21,8 @@ from tables_page import tables_page
 
 ROOT = Path(__file__).parents[2]
 LOG = logging.getLogger("mkdocs.hooks.site")
+FIGURE = re.compile(r"!\[[^\]]*\]\(([^)]*figures/[^)]*)\)\n*((?:\*[^\n]*(?:\n[^\n]+)*)?)")
+COMMAND = re.compile(r"`(spikeloop|python|make|benchmarks/)")
 GENERATED = {
     "reference/commands.md": commands_page,
     "reference/settings.md": settings_page,
@@ -45,7 +47,13 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Point links to files of the repository to their page here, or else to the repository."""
+    """Point links to files of the repository to their page here, or else to the repository.
+
+    A figure whose caption, the paragraph in italics below it, names no command is warned of.
+    """
+    for figure in FIGURE.finditer(markdown):
+        if not COMMAND.search(figure[2]):
+            LOG.warning("%s: the caption of %s names no command", page.file.src_uri, figure[1])
     here = Path("docs", page.file.src_uri).parent
     page_of = {source: path for path, source in PAGES.items()}
 
@@ -63,7 +71,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         elif path in page_of:
             path = f"docs/{page_of[path]}"
         else:
-            return f"]({config.repo_url}/blob/main/{path}{hash_}{anchor})"
+            return f"]({config.extra['repository']}/blob/main/{path}{hash_}{anchor})"
         return f"]({os.path.relpath(path, here)}{'#' if anchor else ''}{anchor})"
 
     return re.sub(r"\]\(([^)\s]+)\)", replaced, markdown)

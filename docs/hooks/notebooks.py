@@ -1,14 +1,16 @@
 """Run the notebooks of the tutorials and turn them into pages with their output.
 
 A notebook is run once for its text and the sources of the package: what it left is kept below
-``build/tutorials``. With ``SPIKELOOP_TUTORIALS=short`` a cell runs the code that its metadata
-``short`` holds instead, which takes seconds; the page shows the cell as it is written.
+``build/tutorials``. With ``SPIKELOOP_TUTORIALS=short`` cells run with smaller numbers, which takes
+seconds: their metadata ``short`` says what stands in the place of what. The page shows the cell as
+it is written.
 """
 
 import hashlib
 import os
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +29,22 @@ def short_versions() -> bool:
     return os.environ.get("SPIKELOOP_TUTORIALS", "") == "short"
 
 
-def run_notebook(path: Path, *, short: bool) -> nbformat.NotebookNode:
+def run_notebook(path: Path, *, short: bool) -> Any:
     """Run a notebook in an empty folder and return it with its output.
 
     Args:
         path: the notebook.
-        short: whether cells run the code of their metadata ``short``, where they have it.
+        short: whether cells run in their short versions, where they have one.
 
     Raises:
+        ValueError: what a short version replaces is not in its cell.
         CellExecutionError: if a cell raises.
     """
     notebook = nbformat.read(path, as_version=4)
     written = [cell.source for cell in notebook.cells]
     if short:
         for cell in notebook.cells:
-            cell.source = cell.metadata.get("short", cell.source)
+            cell.source = _shortened(cell.source, cell.metadata.get("short", {}))
     with (
         tempfile.TemporaryDirectory(prefix="tutorial-") as folder,
         tempfile.TemporaryDirectory(prefix="kernel-") as sockets,
@@ -61,6 +64,15 @@ def run_notebook(path: Path, *, short: bool) -> nbformat.NotebookNode:
     return notebook
 
 
+def _shortened(source: str, smaller: Mapping[str, str]) -> str:
+    for written in smaller:
+        if source.count(written) != 1:
+            raise ValueError(f"{written!r} must stand once in the cell {source[:40]!r}...")
+    if not smaller:
+        return source
+    return re.sub("|".join(map(re.escape, smaller)), lambda match: smaller[match[0]], source)
+
+
 def tutorial_files(path: Path, root: Path, log: Callable[[str], Any]) -> dict[str, str | bytes]:
     """Return the page of a notebook and its pictures, by their names beside each other."""
     short = short_versions()
@@ -75,8 +87,8 @@ def tutorial_files(path: Path, root: Path, log: Callable[[str], Any]) -> dict[st
         str(kept), resources={"unique_key": path.stem, "output_files_dir": f"{path.stem}_files"}
     )
     note = (
-        f'!!! note\n    This page is a notebook: <a href="../{path.name}" download>{path.name}</a>. '
-        "Open it in JupyterLab and run it cell by cell.\n"
+        "!!! note\n    This page is a notebook: "
+        f'<a href="../{path.name}" download>download it</a>, open it in JupyterLab, and run it.\n'
     )
     title, _, rest = body.lstrip().partition("\n")
     files: dict[str, str | bytes] = {f"{path.stem}.md": f"{title}\n\n{note}\n{rest}"}

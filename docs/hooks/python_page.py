@@ -4,8 +4,6 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pydantic import BaseModel
-
 import spikeloop
 
 HEAD = """# The Python interface
@@ -49,8 +47,6 @@ def _entry(name: str, value: Any) -> str:
     if inspect.isclass(value):
         members = list(_methods(value))
         options.append(f"members: {members}" if members else "members: false")
-        if issubclass(value, BaseModel):
-            options.append("show_signature: false")
     lines = "".join(f"        {option}\n" for option in options)
     return f"::: {value.__module__}.{value.__qualname__}\n    options:\n{lines}"
 

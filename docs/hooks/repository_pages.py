@@ -17,15 +17,18 @@ PAGES = {
 
 def repository_pages(root: Path) -> dict[str, str]:
     """Return the pages, with their links as seen from the place of the page."""
-    pages = {}
-    for path, source in PAGES.items():
-        here = Path("docs", path).parent
-        pages[path] = re.sub(
-            r"\]\((?![a-z]+:|#)([^)\s]+)\)",
-            lambda match, here=here: f"]({os.path.relpath(match[1], here)})",
-            (root / source).read_text(encoding="utf-8"),
-        )
-    return pages
+    return {path: _moved(root / source, path) for path, source in PAGES.items()}
+
+
+def _moved(source: Path, path: str) -> str:
+    """Return the text of a file, with links as seen from a page below ``docs/``."""
+    here = Path("docs", path).parent
+
+    def link(match: re.Match[str]) -> str:
+        return f"]({os.path.relpath(match[1], here)})"
+
+    text = source.read_text(encoding="utf-8")
+    return re.sub(r"\]\((?![a-z]+:|#)([^)\s]+)\)", link, text)
 
 
 def examples_page(warn: Callable[[str], Any]) -> str:

@@ -40,7 +40,7 @@ def settings_page(warn: Callable[[str], Any]) -> str:
                 warn(f"{entry['table']} {entry['kind']}: {row['key']} has no description")
         if entry["settings"]:
             rows = [
-                [code(r["key"]), code(r["default"]), code(r["range"]), r["about"]]
+                [code(r["key"]), code(_toml(r["default"])), code(_range(r["range"])), r["about"]]
                 for r in entry["settings"]
             ]
             parts.append(table(["key", "default", "range", "meaning"], rows))
@@ -55,6 +55,14 @@ def _hyperparameters(rows: list[dict[str, Any]]) -> str:
     cells = [[_value(row.get(c, "")) for c in columns] for row in rows]
     meanings = [[row.get("description", "")] for row in rows]
     return table([*columns, "meaning"], [a + b for a, b in zip(cells, meanings, strict=True)])
+
+
+def _toml(default: object) -> object:
+    return str(default).lower() if isinstance(default, bool) else default
+
+
+def _range(text: str) -> str:
+    return text.replace(str(2**63), "2**63")
 
 
 def _value(value: object) -> str:

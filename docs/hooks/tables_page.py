@@ -18,17 +18,17 @@ functions of configuration and seed. How to read them: [Read the results](../how
 """
 
 FOLDERS: Mapping[str, str] = {
-    "generations": "One row for each generation. `strategy_…`: what the strategy reports of itself.",
+    "generations": "One row for each generation. `strategy_…`: what the strategy says of itself.",
     "candidates": "One row for each candidate. `theta_…`: its hyperparameters in physical values; "
     "`point`: its coordinates in the strategy. Both are left out for very large spaces.",
     "episodes": "One row for each episode of the search.",
     "curves": "One row for each held-out episode of the point recommended after a generation.",
-    "finalists": "One row for each episode of the race between recommended points, if there was one.",
+    "finalists": "One row for each episode of the race of recommended points, if there was one.",
     "transfer": "One row for each held-out episode of the default, a random or the learned Θ.",
     "other_transfers": "The same for other held-out tasks: a file for each `spikeloop transfer`.",
     "trials": "`trials.parquet` of a comparison: one row for each trial of the tuning.",
     "results": "`results.parquet` of a comparison: one row for each search of the final phase.",
-    "anytime": "`anytime.parquet` of a comparison: one row for each held-out score while searching.",
+    "anytime": "`anytime.parquet` of a comparison: one row for each score while searching.",
 }
 
 MEANINGS: Mapping[str, str] = {
