@@ -24,6 +24,7 @@ from spikeloop.coordinator.config.run_config import (
     TransferSettings,
 )
 from spikeloop.coordinator.config.stopping import StopSettings
+from spikeloop.coordinator.config.tracking import TrackingSettings
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.store.run_folder import RunFolder
@@ -135,6 +136,7 @@ def configuration(
         transfer=TransferSettings(monitor_every=0),
         deploy=DeploySettings(),
         stop=StopSettings(),
+        tracking=TrackingSettings(),
         working_dir=HERE,
     )
 

@@ -23,6 +23,19 @@ def load_config(
     return retarget(load(path, overrides(sets)), workers, inline, address)
 
 
+def track_with(config: RunConfig, kinds: Sequence[str] | None) -> RunConfig:
+    """Give a run the trackers that the command line names, if any; they change no result.
+
+    Raises:
+        ConfigError: there is no such tracker.
+    """
+    if not kinds:
+        return config
+    chosen = {**config.tracking.model_dump(), "kinds": list(kinds)}
+    tracking, _ = build(TABLES["tracking"], chosen, "--track", "tracking", None)
+    return replace(config, tracking=tracking)
+
+
 def retarget(
     config: RunConfig, workers: int | None, inline: bool, address: str | None
 ) -> RunConfig:

@@ -35,6 +35,14 @@ Address = Annotated[
         "--address", metavar="HOST:PORT", help="a running Ray cluster; auto: on this machine"
     ),
 ]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="TRACKER",
+        help="show the run in tensorboard, wandb or mlflow, in place of tracking.kinds",
+    ),
+]
 Trust = Annotated[
     bool,
     typer.Option("--trust", help="let it use its author's own classes, cluster and database"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from spikeloop.coordinator.cli.compare import show_comparison
-from spikeloop.coordinator.cli.options import RUNS, Address, Inline, Trust, Workers
+from spikeloop.coordinator.cli.options import RUNS, Address, Inline, Track, Trust, Workers
 from spikeloop.coordinator.cli.run import show_session
 from spikeloop.coordinator.errors import ConfigError
 
@@ -34,6 +34,7 @@ def resume(
     workers: Workers = None,
     inline: Inline = False,
     address: Address = None,
+    track: Track = None,
     trust: Trust = False,
 ) -> None:
     """Go on with a run or a comparison that was interrupted.
@@ -59,10 +60,12 @@ def resume(
     if is_comparison(folder):
         if after is not None:
             raise ConfigError("--after is for a run folder; a comparison has no generations")
+        if track:
+            raise ConfigError("--track is for a run folder; a comparison shows its own report")
         _resume_comparison(folder, on_target, trust)
     else:
         command = ("resume", run, "--out", out) if upload_to else ()
-        _resume_run(folder, on_target, trust, after, upload_to, command)
+        _resume_run(folder, on_target, trust, after, upload_to, track, command)
 
 
 def _resume_run(
@@ -71,8 +74,10 @@ def _resume_run(
     trust: bool,
     after: int | None,
     upload_to: str,
+    track: list[str] | None,
     command: tuple[object, ...],
 ) -> None:
+    from spikeloop.coordinator.api.configure import track_with
     from spikeloop.coordinator.report.run_figures import write_run_figures
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.store.run_folder import open_run
@@ -80,9 +85,12 @@ def _resume_run(
 
     run = open_run(folder, trust)
     config = on_target(run.config)
-    # The user named the storage, so that the folder's word does not count.
-    named = config.uploaded_to("") if upload_to else config
-    require(folder, reaches(named.tables()), trust)
+    # What the user named, storage or trackers, needs no trust: the folder's word does not count.
+    reached = (config.uploaded_to("") if upload_to else config).tables()
+    if track:
+        del reached["tracking"]
+    require(folder, reaches(reached), trust)
+    config = track_with(config, track)
     config = config.uploaded_to(upload_to) if upload_to else config
     run = replace(run, config=config)
     show_session(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from spikeloop.coordinator.cli.options import Address, ConfigPath, Inline, Out, Sets, Workers
+from spikeloop.coordinator.cli.options import Address, ConfigPath, Inline, Out, Sets, Track, Workers
 
 if TYPE_CHECKING:
     from spikeloop.cluster.signals import StopSignal
@@ -27,14 +27,16 @@ def run(
     workers: Workers = None,
     inline: Inline = False,
     address: Address = None,
+    track: Track = None,
 ) -> None:
     """Run a search, then score what it learned on held-out tasks."""
-    from spikeloop.coordinator.api.configure import load_config
+    from spikeloop.coordinator.api.configure import load_config, track_with
     from spikeloop.coordinator.report.run_figures import write_run_figures
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.store.run_folder import warn_of_changes
 
     settings = load_config(config, sets, workers, inline, address)
+    settings = track_with(settings, track)
     folder = out / settings.run.name
     found = run_session.existing_run(settings, folder, typer.echo) if again else None
     if found is not None:

@@ -112,7 +112,7 @@ class ComparisonConfig:
     def tables(self) -> dict[str, Any]:
         """Give the resolved configuration as tables, which ``parse`` reads back."""
         common = self.first.tables()
-        del common["strategy"]
+        del common["strategy"], common["tracking"]
         common["run"] = {k: v for k, v in common["run"].items() if k not in DERIVED}
         return {
             "comparison": self.comparison.model_dump(mode="json"),
@@ -135,7 +135,7 @@ DERIVED = {
 }
 """Keys of ``[run]`` that a comparison does not take from its file, with the reason."""
 OWN = ("comparison", "tuning", "strategies")
-COMMON = tuple(name for name in runs.TABLES if name != "strategy")
+COMMON = tuple(name for name in runs.TABLES if name not in ("strategy", "tracking"))
 
 
 def load(path: Path, overrides: Mapping[str, Any] | None = None) -> ComparisonConfig:
@@ -161,6 +161,8 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> Compar
             hint = nearest(name, (*OWN, *COMMON))
             if name == "strategy":
                 hint = "; name each strategy in a table of its own, such as [strategies.evolution]"
+            if name == "tracking":
+                hint = "; trackers show single runs, a comparison has its own report"
             raise ConfigError(f"{source}: unknown table [{name}]{hint}")
         if not isinstance(value, dict):
             raise ConfigError(f"{source}: {name} must be a table [{name}], got {shown(value)}")

@@ -19,6 +19,7 @@ from spikeloop.coordinator.config.limits import Count, Seed, Share, TwoOrMore, r
 from spikeloop.coordinator.config.racing_schedule import generation_edges, halving_edges, n_halvings
 from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.config.stopping import StopSettings
+from spikeloop.coordinator.config.tracking import TrackingSettings
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.coordinator.strategies.base import Strategy, to_arrays
 from spikeloop.tasks import FAMILIES
@@ -177,6 +178,7 @@ class RunConfig:
     transfer: TransferSettings
     deploy: DeploySettings
     stop: StopSettings
+    tracking: TrackingSettings
     working_dir: Path | None = None
     """Folder of the user's own classes, where there are any."""
     stages: tuple[TaskFamily, ...] = ()
@@ -231,5 +233,6 @@ TABLES: dict[str, Kinds | type[Settings]] = {
     "transfer": TransferSettings,
     "deploy": DeploySettings,
     "stop": StopSettings,
+    "tracking": TrackingSettings,
 }
-OPTIONAL = {"target": {"kind": "local"}, "transfer": {}, "deploy": {}, "stop": {}}
+OPTIONAL = {"target": {"kind": "local"}, "transfer": {}, "deploy": {}, "stop": {}, "tracking": {}}

@@ -1,22 +1,32 @@
 """A learned LSNN as a graph of the Neuromorphic Intermediate Representation (NIR).
 
-NIR's primitives (Pedersen et al. 2024, "Neuromorphic intermediate representation", Nature
-Communications 15:8122; package ``nir``) are continuous in time. Its LIF and CubaLIF set the
-potential to a fixed value after a spike, and none has an adapting threshold or a refractory time.
-Only plain neurons without refractory time can be expressed, because their reset subtracts the
-threshold: by a leaky integrator (LI), a ``Threshold``, and the way back
+NIR (Pedersen et al. 2024, "Neuromorphic intermediate representation", Nature Communications
+15:8122; package ``nir``) describes neurons by equations in continuous time; those who read a graph
+choose the time step, and most solve it by Euler's method with steps of 0.1 ms, which snnTorch has
+fixed in its code. A trained network is a map from one time step to the next. So the graph is
+written for such a reader: one step of the network is one step of ``STEP_S``, and the time constants
+are those with which Euler's method has the network's own decays,
 
-    spikes ─ Delay(dt) ─ Scale(−θ₀ / (1 − α)) ─► potential          α = exp(−dt / τ_m)
+    τ_mem = dt / (1 − α)    τ_syn = dt    R = τ_mem / dt    w_in = 1    v_threshold = θ₀ / (1 − α)
 
-Spikes act on neurons a whole number of time steps later, so every loop has a ``Delay``:
+with which a CubaLIF is, in units of (1 − α) of the network's potential,
 
-    input ─ Linear(W_in) ─► potential ─► spikes ─ Delay(d dt) ─ Linear(W) ─► potential
-    spikes ─► trace (LI) ─ Affine(W_out, bias) ─► output
+    v ← α v + I              a spike where v > v_threshold, after which v is 0
 
-To read it as it was trained, a spike is 1 for one time step, and an LI is solved exactly over a
-step with constant input: x ← exp(−dt / τ) x + (1 − exp(−dt / τ)) (x_leak + R I). Times are in
-seconds. ``metadata`` of the graph has the time step and what the channels are: of each the value or
-centre that it stands for, and the width of its tuning curve (0: one-hot; ``channels``).
+The neurons and their loop are
+
+    input ─ Linear(W_in) ─► neurons (CubaLIF) ─ Linear(W_out) ─► output
+    neurons ─ Linear(identity) ─ Linear(W) ─► neurons
+
+A loop needs one step by itself. The identity is there because snnTorch 1.0 takes a loop of two
+nodes for a layer of its own kind, and sends the inputs through the recurrent weights. The output is
+what spikes bring to the readouts in one time step. Neither snnTorch nor Norse reads a leaky
+integrator (LI), so its filter and bias are numbers in ``metadata``: readouts are y + bias, with
+y ← κ y + (1 − κ) output. ``metadata`` has also the steps, and what the channels are: of each the
+value or centre that it stands for, and the width of its tuning curve (0: one-hot; ``channels``).
+
+NIR has no neurons with adapting threshold, refractory time or a reset by subtraction, and readers
+have no delays of whole steps, so networks that use these are refused.
 """
 
 import io
@@ -33,6 +43,10 @@ from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.workers.base import Unavailable
 from spikeloop.workers.input_channels import InputChannels
+
+STEP_S = 1e-4
+"""Seconds that a time step has in the graph: the step of snnTorch's reader (snntorch 1.0.0,
+``import_nir.py``); Norse takes it as ``from_nir(graph, dt=1e-4)``."""
 
 
 def write(path: Path, learned: Learned) -> None:
@@ -63,8 +77,10 @@ def obstacles(network: FrozenNetwork) -> list[str]:
         f"a refractory time (learner.refractory_ms = {learner.refractory_ms})": bool(
             neurons.refractory
         ),
-        "a potential without memory (learner.tau_membrane_ms = 0)": not learner.tau_membrane_ms,
-        "readouts without memory (learner.tau_readout_ms = 0)": not learner.tau_readout_ms,
+        'a reset by subtraction (learner.reset = "subtract")': not neurons.reset_to_zero,
+        f"delays of other than one step (learner.delays_ms = {list(learner.delays_ms)})": bool(
+            (network.delay != 1).any()
+        ),
     }
     return [words for words, stands in found.items() if stands]
 
@@ -73,7 +89,7 @@ def graph(network: FrozenNetwork) -> Any:
     """Build the ``nir.NIRGraph`` of a network without ``obstacles``."""
     nir = _package()
     learner, neurons = network.learner, network.circuit.neurons
-    n, dt = neurons.n, learner.step_ms * 1e-3
+    n, leak = neurons.n, 1 - neurons.alpha
     n_channels, n_readouts = network.inputs.shape[0], network.circuit.n_readouts
 
     def each(value: float) -> Any:
@@ -82,28 +98,33 @@ def graph(network: FrozenNetwork) -> Any:
     nodes = {
         "input": nir.Input({"input": np.array([n_channels])}),
         "input_weights": nir.Linear(network.inputs.T.copy()),
-        "potential": nir.LI(each(learner.tau_membrane_ms * 1e-3), each(1.0), each(0.0)),
-        "spikes": nir.Threshold(each(neurons.threshold)),
-        "last_spikes": nir.Delay(each(dt)),
-        "reset": nir.Scale(each(-neurons.threshold / (1 - neurons.alpha))),
-        "axons": nir.Delay(network.delay * dt),
+        "neurons": nir.CubaLIF(
+            tau_syn=each(STEP_S),
+            tau_mem=each(STEP_S / leak),
+            r=each(1 / leak),
+            v_leak=each(0.0),
+            v_threshold=each(neurons.threshold / leak),
+            w_in=each(1.0),
+        ),
+        "axons": nir.Linear(np.eye(n)),
         "recurrent_weights": nir.Linear(network.recurrent.T.copy()),
-        "trace": nir.LI(each(learner.tau_readout_ms * 1e-3), each(1.0), each(0.0)),
-        "readout": nir.Affine(network.readout.T.copy(), network.bias),
+        "readout": nir.Linear(network.readout.T.copy()),
         "output": nir.Output({"output": np.array([n_readouts])}),
     }
-    edges = [
-        *_chain("input", "input_weights", "potential", "spikes", "trace", "readout", "output"),
-        *_chain("spikes", "last_spikes", "reset", "potential"),
-        *_chain("spikes", "axons", "recurrent_weights", "potential"),
+    edges = [  # the loop before the way out, because Norse's output is that of the last node
+        *_chain("input", "input_weights", "neurons", "axons", "recurrent_weights", "neurons"),
+        *_chain("neurons", "readout", "output"),
     ]
     about = {
-        "dt": dt,
+        "dt": STEP_S,
+        "step_ms": learner.step_ms,
         "steps_per_decision": network.circuit.n_steps,
+        "readout_decay": network.circuit.kappa,
+        "readout_bias": network.bias,
         "input": learner.input,
         "channels": _channels(learner.inputs(network.interface)),
         **input_encoding.arrays(learner.inputs(network.interface)),
-        "time": "a spike is 1 for one step of dt seconds; an LI is solved exactly over each step",
+        "time": "a step of step_ms is written as one step of dt seconds; a spike is 1 for one step",
     }
     return nir.NIRGraph(nodes, edges, metadata=about)
 

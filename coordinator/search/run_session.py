@@ -10,7 +10,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import describe_stop
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import command_line
-from spikeloop.coordinator.search import finished_run
+from spikeloop.coordinator.search import finished_run, tracking
 from spikeloop.coordinator.search.deployment import deploy, deployed_generation
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import SessionReporter
@@ -66,10 +66,12 @@ def start(
 
     Raises:
         ConfigError: the folder exists or cannot be written, or ``stop.episodes`` is too small.
+        Unavailable: a tracker cannot be used here; nothing was written.
         PoolError: no workers; nothing is left behind unless the initial state was committed.
         RunFailed, Interrupted: what was committed stays and can be resumed.
     """
     max_generations(config)  # refuses before anything is written
+    tracking.require(config)
     if or_resume:
         with suppress(OSError):  # it does not exist, or is not empty
             folder.rmdir()
@@ -82,8 +84,11 @@ def start(
     with ExitStack() as lock:
         try:
             lock.enter_context(run.store.locked())
-            with uploading(config, run.store, reporter.note, stop) as upload:
-                return _continue(run, reporter, stop, upload, on_end)
+            with (
+                uploading(config, run.store, reporter.note, stop) as upload,
+                tracking.tracked(run, reporter.note) as trackers,
+            ):
+                return _continue(run, reporter, stop, upload, trackers, on_end)
         except (PoolError, StorageMismatch):
             if run.store.generation() < 0:  # while it is locked, or it may be another's by then
                 run.store.discard()
@@ -106,10 +111,16 @@ def resume(
     Raises:
         ConfigError: a file is damaged or missing, or there is no such generation; nothing was
             changed.
+        Unavailable: a tracker cannot be used here.
         PoolError, RunFailed, Interrupted: what was committed stays.
     """
     store = run.store
-    with store.locked(), uploading(run.config, store, reporter.note, stop) as upload:
+    tracking.require(run.config)
+    with (
+        store.locked(),
+        uploading(run.config, store, reporter.note, stop) as upload,
+        tracking.tracked(run, reporter.note) as trackers,
+    ):
         if after is not None:
             after = _last_commit_before(store, after)
         found = examine(run, after)
@@ -123,7 +134,7 @@ def resume(
             f"resumed {where}, {found.n_files} files are sound"
             + _removed(store, removed, " of an interrupted commit")
         )
-        return _continue(run, reporter, stop, upload, on_end)
+        return _continue(run, reporter, stop, upload, trackers, on_end)
 
 
 def _continue(
@@ -131,11 +142,13 @@ def _continue(
     reporter: SessionReporter,
     stop: StopSignal,
     upload: Upload | None,
+    trackers: tracking.Tracking,
     on_end: OnEnd,
 ) -> Transfer:
     """Run whatever of search, race and transfer is still to come."""
     if upload is not None:
         upload.begin()
+    trackers.begin()
     with stop.raising():
         transfer = finished_run.read_transfer(run)
     if transfer is None:
@@ -143,6 +156,7 @@ def _continue(
     else:
         _note_end(run, reporter)
         _note_deployed(run, reporter)
+    trackers.finished(transfer)
     on_end(run)  # while it is locked, because a resumed run removes unfinished files
     return transfer
 

@@ -18,8 +18,8 @@ from spikeloop.coordinator.strategies.base import from_arrays
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.processor import kernels, portable
 
-CHANGES_NOTHING = ("run.upload_to",)
-"""Keys that may change when a run is resumed, as may the whole table ``[target]``."""
+CHANGES_NOTHING = ("run.upload_to", "tracking")
+"""Keys and tables that may change when a run is resumed, as may the table ``[target]``."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,8 @@ def require_same_config(store: RunStore, config: RunConfig) -> None:
     # Parsed and not compared as it stands, because a later version may have more keys.
     folder = config.working_dir or Path()
     for table, values in parse(own, str(store.manifest_path), folder).tables().items():
+        if table in CHANGES_NOTHING:
+            continue
         for key, value in given[table].items():
             if f"{table}.{key}" not in CHANGES_NOTHING and values[key] != value:
                 raise _other_value(store, f"{table}.{key}", values[key], value)

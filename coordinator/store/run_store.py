@@ -44,12 +44,12 @@ class RunStore:
 
     Attributes:
         folder: the run folder.
-        after_commit: called with the generation that was committed.
+        after_commit: each is called with the generation that was committed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.after_commit: Callable[[int], None] = lambda generation: None
+        self.after_commit: list[Callable[[int], None]] = []
         self._last: int | None = None
         self._manifest: dict[str, Any] | None = None
 
@@ -156,7 +156,8 @@ class RunStore:
                 self.write_part(self.part_path(name, generation), parts[name])
         path = self.state_path(generation)
         atomic_files.write_arrays(path, state, self._place(path))
-        self.after_commit(generation)
+        for call in self.after_commit:
+            call(generation)
 
     def other_transfer_path(self, seed: int, tasks: int, generation: int) -> Path:
         """Give the file of a transfer evaluation that is not the run's own.

@@ -13,6 +13,9 @@ from typing import Any
 
 from spikeloop.coordinator.errors import NeedsTrust
 
+WITHIN = ("tensorboard",)
+"""Trackers that write into the run folder alone."""
+
 
 def require(folder: Path, reaches: Iterable[str], trust: bool) -> None:
     """NeedsTrust, with the first of what a folder's configuration reaches, unless it is trusted."""
@@ -33,6 +36,9 @@ def reaches(tables: Mapping[str, Any]) -> Iterator[str]:
         )
     if storage := tables["run"].get("upload_to"):
         yield f"would upload its files to {storage}"
+    for kind in tables.get("tracking", {}).get("kinds", ()):
+        if kind not in WITHIN:
+            yield f"would send its numbers to your {kind} (choose trackers with --track)"
     yield from databases(tables)
 
 

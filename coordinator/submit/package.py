@@ -119,7 +119,10 @@ def config_digest(config: RunConfig) -> str:
     del tables["target"]
     for key in CHANGES_NOTHING:
         table, _, name = key.partition(".")
-        tables.get(table, {}).pop(name, None)
+        if name:
+            tables.get(table, {}).pop(name, None)
+        else:
+            tables.pop(table, None)
     return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()[:12]
 
 

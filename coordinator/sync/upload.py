@@ -79,7 +79,7 @@ class Upload:
 
     def begin(self) -> None:
         """Upload what is committed already, and from now on every commit."""
-        self._store.after_commit = self._committed
+        self._store.after_commit.append(self._committed)
         self._start()
 
     def end(self, finished: bool) -> None:
@@ -87,7 +87,8 @@ class Upload:
 
         An interrupted run ends after ``LEAVING_S`` at the latest, even if a write hangs.
         """
-        self._store.after_commit = lambda generation: None
+        if self._committed in self._store.after_commit:
+            self._store.after_commit.remove(self._committed)
         if finished:
             if self._hangs(PATIENCE_S):
                 raise PoolError(f"{self._storage}: does not answer; the upload is behind")

@@ -22,6 +22,9 @@ from traitlets.config import Config
 from spikeloop.workers.fingerprint import fingerprint
 
 TIMEOUT_S = 600
+SHORT = """
+    What it prints here is of a short version, with smaller numbers than those in the cells.
+"""
 
 
 def short_versions() -> bool:
@@ -89,6 +92,7 @@ def tutorial_files(path: Path, root: Path, log: Callable[[str], Any]) -> dict[st
     note = (
         "!!! note\n    This page is a notebook: "
         f'<a href="../{path.name}" download>download it</a>, open it in JupyterLab, and run it.\n'
+        f"{SHORT if short else ''}"
     )
     title, _, rest = body.lstrip().partition("\n")
     files: dict[str, str | bytes] = {f"{path.stem}.md": f"{title}\n\n{note}\n{rest}"}

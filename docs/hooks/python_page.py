@@ -1,7 +1,7 @@
 """The page of the public interface, ``spikeloop.__all__``, by mkdocstrings."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import spikeloop
@@ -15,30 +15,40 @@ strategies and targets are keyword arguments with the names, ranges and defaults
 [the tables of a configuration](settings.md).
 """
 
-GROUPS = {
-    "Families of tasks": "spikeloop.tasks",
-    "Learners": "spikeloop.workers.learners",
-    "Strategies": "spikeloop.coordinator.strategies",
-    "Where a run happens": "spikeloop.cluster.targets",
-    "Spaces of Θ": "spikeloop.workers.space",
-    "Errors": ("spikeloop.coordinator.errors", "spikeloop.cluster.signals"),
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "A learner of your own": ("workers.own_learner",),
+    "Families of tasks": ("tasks",),
+    "Learners": ("workers.learners",),
+    "Strategies": ("coordinator.strategies",),
+    "Where a run happens": ("cluster.targets",),
+    "Spaces of Θ": ("workers.space",),
+    "Errors": ("coordinator.errors", "cluster"),
 }
-"""Title -> where the classes of the group are defined; "Running and looking" has all others."""
+"""Title -> where what it shows is defined, below the package."""
+FUNCTIONS, VIEWS = "What you can do", "What you get"
+"""Titles of everything else: functions, and the classes of what they return."""
 
 
 def python_page(warn: Callable[[str], Any]) -> str:
     """Return the page; a public name or method without a docstring is warned of."""
-    groups: dict[str, list[str]] = {"Running and looking": [], **{title: [] for title in GROUPS}}
+    groups: dict[str, list[str]] = {FUNCTIONS: [], VIEWS: [], **{title: [] for title in GROUPS}}
     for name in spikeloop.__all__:
         value = getattr(spikeloop, name)
-        if not (inspect.isclass(value) or callable(value)):
-            continue
-        for missing in _without_docstring(name, value):
-            warn(f"{missing} is public and has no docstring")
-        homes = (title for title, home in GROUPS.items() if value.__module__.startswith(home))
-        groups[next(homes, "Running and looking")].append(_entry(name, value))
+        if callable(value):
+            for missing in _without_docstring(name, value):
+                warn(f"{missing} is public and has no docstring")
+            groups[_group(value)].append(_entry(name, value))
     shown = (f"## {title}\n\n" + "\n".join(entries) for title, entries in groups.items() if entries)
     return HEAD + "\n" + "\n".join(shown)
+
+
+def _group(value: Any) -> str:
+    """Return the title of the group that a name belongs to."""
+    home = value.__module__.removeprefix("spikeloop.")
+    for title, homes in GROUPS.items():
+        if any(f"{home}.".startswith(f"{one}.") for one in homes):
+            return title
+    return VIEWS if inspect.isclass(value) else FUNCTIONS
 
 
 def _entry(name: str, value: Any) -> str:

@@ -54,7 +54,7 @@ def test_every_alert_is_tested_both_ways_and_says_what_to_do() -> None:
 
 
 def test_every_alert_is_explained_to_people() -> None:
-    page = (PROMETHEUS.parents[2] / "docs/how-to/prometheus.md").read_text()
+    page = (PROMETHEUS.parents[2] / "docs/how-to/alerts.md").read_text()
     for group in read("alerts.yml")["groups"]:
         for rule in group["rules"]:
             assert f"`{rule['alert']}`" in page

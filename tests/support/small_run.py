@@ -30,6 +30,7 @@ TABLES: dict[str, dict[str, Any]] = {
     "transfer": {"tasks": 6, "random_points": 3, "monitor_every": 2, "monitor_tasks": 4},
     "deploy": {},
     "stop": {},
+    "tracking": {},
 }
 
 

@@ -30,6 +30,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"adaptive_share": 0.0, "refractory_ms": 4.0, "trial_channels": 5, "input": "spikes"},
     ),
     "all adapt, not refractory": (BANDIT, {"adaptive_share": 1.0, "refractory_ms": 0.0}),
+    "reset to zero": (BANDIT, {"adaptive_share": 0.0, "refractory_ms": 0.0, "reset": "zero"}),
     "rewards, asked for latents": (
         BANDIT,
         {"objective": {"latent_cost": 1.0}, "centering_rate_hz": 30.0, "input_scale": 9.0},

@@ -180,12 +180,12 @@ def test_upload_that_fails_is_noted_tried_again_and_given_up_after_the_patience(
     storage.failing = failing
     upload.begin()
     wait_until(lambda: upload.error is not None)
-    store.after_commit(2)
+    store.after_commit[0](2)
     assert notes == [f"upload: {noted}; going on, and trying again"]
     wait_until(lambda: len(tried) > 1)
     monkeypatch.setattr(uploads, "PATIENCE_S", -1.0)
     with pytest.raises(PoolError, match="the upload is behind"):
-        store.after_commit(3)
+        store.after_commit[0](3)
     upload.end(finished=False)
     assert notes[-1].startswith(f"the upload is 4 generations behind ({noted})")
     storage.failing = lambda: None

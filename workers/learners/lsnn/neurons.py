@@ -9,7 +9,12 @@ lsnn/spiking_models.py). With spikes z of the last step, in steps of length dt:
     v ← α v + (1 − α) I − θ z          α = exp(−dt / τ_m), soft reset                      (3)
     z ← 1 if v > θ and the neuron is not refractory, else 0                                (4)
 
-For plain neurons (LIF) β is 0. A neuron that has spiked cannot spike again for ``refractory``
+For plain neurons (LIF) β is 0. Neurons whose reset is to zero, as other simulators have them, take
+in place of (3)
+
+    v ← α v (1 − z) + (1 − α) I                                                            (3')
+
+A neuron that has spiked cannot spike again for ``refractory``
 steps; its potential goes on meanwhile. The derivative of a spike with respect to the normalised
 potential u = (v − θ) / θ, which is 0 nearly everywhere, is replaced by the surrogate
 
@@ -56,6 +61,7 @@ class AdaptiveNeurons:
         dampening: γ, height of the surrogate derivative.
         smooth: width w > 0 replaces spikes by the sigmoid of u / w, for comparisons of gradients
             with finite differences; such neurons are never refractory. 0 for spikes.
+        reset_to_zero: whether a spike sets the potential to 0, and not lower by the threshold.
     """
 
     alpha: float
@@ -65,6 +71,7 @@ class AdaptiveNeurons:
     refractory: int
     dampening: float
     smooth: float = 0.0
+    reset_to_zero: bool = False
 
     @property
     def n(self) -> int:
@@ -84,14 +91,17 @@ class AdaptiveNeurons:
         return self._spiking(state, current)
 
     def _potential(self, state: NeuronState, current: Any) -> tuple[Any, Any, Any, Any]:
-        """Return v and b after (1) to (3), the normalised potential u and the threshold θ."""
+        """Return v and b after (1) to (3) or (3'), normalised potential u and threshold θ."""
         xp = jax().numpy
         # Constants of Python and of NumPy take the program's own precision.
         rho, beta = (xp.asarray(array, current.dtype) for array in (self.rho, self.beta))
         leak, rise = (xp.asarray(1 - x, current.dtype) for x in (self.alpha, self.rho))
         b = rho * state.b + rise * state.z
         theta = self.threshold + beta * b
-        v = self.alpha * state.v + leak * current - theta * state.z
+        if self.reset_to_zero:
+            v = self.alpha * state.v * (1 - state.z) + leak * current
+        else:
+            v = self.alpha * state.v + leak * current - theta * state.z
         return v, b, (v - theta) / theta, theta
 
     def _spiking(self, state: NeuronState, current: Any) -> NeuronState:
@@ -104,18 +114,25 @@ class AdaptiveNeurons:
             ready = state.waiting <= 0
             z = ((u > 0) & ready).astype(current.dtype)
             waiting = xp.where(z > 0, float(self.refractory), xp.maximum(state.waiting - 1, 0.0))
-            return NeuronState(v, b, waiting, z), (u, theta, ready, state.z)
+            before = state.z, state.v if self.reset_to_zero else None
+            return NeuronState(v, b, waiting, z), (u, theta, ready, *before)
 
         def backwards(kept: Any, change: NeuronState) -> Any:
-            u, theta, ready, z_before = kept
+            u, theta, ready, z_before, v_before = kept
             rho, beta = (xp.asarray(array, u.dtype) for array in (self.rho, self.beta))
             leak, rise = (xp.asarray(1 - x, u.dtype) for x in (self.alpha, self.rho))
             slope = xp.where(ready, self.dampening * xp.maximum(0.0, 1 - xp.abs(u)), 0.0)  # (5)
             of_u = change.z * slope / theta
             of_v = change.v + of_u
-            of_b = change.b - beta * (of_u * (u + 1) + of_v * z_before)
-            of_z = rise * of_b - theta * of_v
-            before = NeuronState(self.alpha * of_v, rho * of_b, xp.zeros_like(u), of_z)
+            if self.reset_to_zero:
+                of_b = change.b - beta * of_u * (u + 1)
+                of_z = rise * of_b - self.alpha * v_before * of_v
+                of_v_before = self.alpha * (1 - z_before) * of_v
+            else:
+                of_b = change.b - beta * (of_u * (u + 1) + of_v * z_before)
+                of_z = rise * of_b - theta * of_v
+                of_v_before = self.alpha * of_v
+            before = NeuronState(of_v_before, rho * of_b, xp.zeros_like(u), of_z)
             return before, leak * of_v
 
         step: Any = module.custom_vjp(lambda *before: forwards(*before)[0])

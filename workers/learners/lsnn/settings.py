@@ -32,6 +32,10 @@ class LsnnSettings(Windowed):
         strict=False,
         description="τ_a: least and largest, log-uniform over the adaptive neurons",
     )
+    reset: Literal["subtract", "zero"] = Field(
+        default="subtract",
+        description="what a spike does to the potential: takes the threshold off, or sets it to 0",
+    )
     refractory_ms: float = Field(default=2.0, ge=0, le=1000, description="no spikes after a spike")
     delays_ms: tuple[float, ...] = Field(
         default=(1.0,),
@@ -229,6 +233,7 @@ class LsnnSettings(Windowed):
             round(self.refractory_ms / self.step_ms),
             self.dampening,
             self.smooth,
+            self.reset == "zero",
         )
 
     def circuit(self, interface: Interface) -> Network:

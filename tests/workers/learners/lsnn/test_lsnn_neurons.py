@@ -19,9 +19,12 @@ def double() -> Iterator[None]:
         yield
 
 
-def one(beta: float = 0.0, refractory: int = 0, smooth: float = 0.0) -> AdaptiveNeurons:
+def one(
+    beta: float = 0.0, refractory: int = 0, smooth: float = 0.0, to_zero: bool = False
+) -> AdaptiveNeurons:
     """One neuron with constants that binary numbers hold: α = ρ = ½, θ₀ = 1."""
-    return AdaptiveNeurons(0.5, np.array([0.5]), np.array([beta]), 1.0, refractory, 0.25, smooth)
+    rho, betas = np.array([0.5]), np.array([beta])
+    return AdaptiveNeurons(0.5, rho, betas, 1.0, refractory, 0.25, smooth, to_zero)
 
 
 def run(neurons: AdaptiveNeurons, currents: FloatArray) -> NeuronState:
@@ -64,6 +67,17 @@ def test_an_adapting_neuron_step_by_step() -> None:
     ]
 
 
+def test_a_neuron_that_is_reset_to_zero_begins_from_zero_after_a_spike() -> None:
+    """v ← ½ v (1 − z) + ½ I; what was above the threshold is lost."""
+    assert by_hand(one(to_zero=True), [3.0, 1.0, 3.0, 2.0, 0.0]) == [
+        (1.5, 0.0, 1.0),
+        (0.5, 0.5, 0.0),
+        (1.75, 0.25, 1.0),
+        (1.0, 0.625, 0.0),
+        (0.5, 0.3125, 0.0),
+    ]
+
+
 @pytest.mark.parametrize("refractory", [0, 1, 3])
 def test_a_neuron_is_silent_for_its_refractory_steps(refractory: int) -> None:
     """A current far above threshold makes it spike in every step in which it may."""
@@ -102,11 +116,14 @@ def surrogate(u: Any, dampening: float) -> Any:
     return stop((u > 0).astype(u.dtype)) + smooth - stop(smooth)
 
 
-def test_derivatives_written_out_are_those_of_the_equations() -> None:
+@pytest.mark.parametrize("to_zero", [False, True], ids=["subtract", "to zero"])
+def test_derivatives_written_out_are_those_of_the_equations(to_zero: bool) -> None:
     """JAX differentiates the equations, with a parabola whose slope is the triangle."""
     rng = np.random.default_rng(5)
     beta, tau_ms = np.where(np.arange(N) < N // 2, 1.8, 0.0), rng.uniform(5, 200, N)
-    neurons = AdaptiveNeurons(decay(20.0, 1.0), decay(tau_ms, 1.0), beta, 0.01, 2, 0.3)
+    neurons = AdaptiveNeurons(
+        decay(20.0, 1.0), decay(tau_ms, 1.0), beta, 0.01, 2, 0.3, reset_to_zero=to_zero
+    )
     shape = (8, N)
     state = NeuronState(
         rng.normal(0.01, 0.02, shape),
@@ -119,7 +136,8 @@ def test_derivatives_written_out_are_those_of_the_equations() -> None:
     def plainly(before: NeuronState, current: Any) -> NeuronState:
         b = neurons.rho * before.b + (1 - neurons.rho) * before.z
         theta = neurons.threshold + neurons.beta * b
-        v = neurons.alpha * before.v + (1 - neurons.alpha) * current - theta * before.z
+        left, taken = (1 - before.z, 0.0) if to_zero else (1.0, theta * before.z)
+        v = neurons.alpha * before.v * left + (1 - neurons.alpha) * current - taken
         z = surrogate((v - theta) / theta, neurons.dampening) * (before.waiting <= 0)
         return NeuronState(v, b, before.waiting, z)
 

@@ -1,32 +1,13 @@
-"""Every family of tasks as a Gymnasium environment, for other learners.
-
-A reset samples a new task of the family, so learning *within* an episode learns a task, and
-learning *across* episodes learns to learn. This needs the extra ``gym``.
-
-    import gymnasium
-    from spikeloop.tasks.gym import FamilyEnv
-    from spikeloop.tasks.maze import Maze
-    env = FamilyEnv(Maze(n_steps=1000))
-    copies = gymnasium.make_vec(env.spec, num_envs=8)
-
-The id of ``env.spec`` is not registered, so ``gymnasium.make`` does not know it by name.
-"""
+"""Episodes of a family of tasks as a Gymnasium environment."""
 
 from typing import Any
 
+import gymnasium
 import numpy as np
-
-from spikeloop.tasks import FAMILIES
-from spikeloop.tasks.base import FloatArray, Interface, Play, TaskBatch, TaskFamily
-
-try:
-    import gymnasium
-except ModuleNotFoundError as error:
-    raise ImportError(
-        "spikeloop.tasks.gym needs Gymnasium: pip install 'spikeloop[gym]'"
-    ) from error
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box, Discrete
+
+from spikeloop.tasks.base import FloatArray, HasBaselines, Interface, Play, TaskBatch, TaskFamily
 
 ENTRY_POINT = "spikeloop.tasks.gym:FamilyEnv"
 """A name and not the class, so that specifications can be sent to other processes."""
@@ -45,13 +26,23 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
     steps belongs to the task, returns and references count to there, and nothing follows whose
     value a learner would have to estimate.
 
-    The reward is what returns are sums of. ``info`` has ``feedback``, the feedback that learners of
-    this package get, and after the last step ``random`` and ``optimal``, the task's reference
-    returns, with which (return − random) / (optimal − random) is the score.
+    The reward is what returns are sums of. ``info`` has, at the reset and after the last step,
+    ``random`` and ``optimal``, the task's reference returns, with which (return − random) /
+    (optimal − random) is the score; with ``baselines`` also the expected returns on this task of
+    the further policies that the family knows, by name. After each step it has ``feedback``, the
+    feedback that learners of this package get.
     """
 
-    def __init__(self, family: TaskFamily, seed: int | None = None) -> None:
-        """Take a family and a seed for the first resets that have no seed of their own.
+    def __init__(
+        self, family: TaskFamily, seed: int | None = None, baselines: bool = False
+    ) -> None:
+        """Take a family, and how its episodes are reported.
+
+        Args:
+            family: which tasks are sampled.
+            seed: for the first resets that have no seed of their own.
+            baselines: put the returns of further policies into ``info``. Some families need about a
+                second a task to compute them.
 
         Raises:
             ValueError: the family gives targets and has discrete observations, so that there is no
@@ -64,10 +55,12 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         self.observation_space = _observation_space(interface)
         self.action_space = _action_space(interface)
         # With it Gymnasium can make copies of this environment, vectorised ones among them.
-        self.spec = EnvSpec(f"spikeloop/{family.kind}", ENTRY_POINT, kwargs={"family": family})
+        kwargs = {"family": family, "baselines": baselines}
+        self.spec = EnvSpec(id_of(family.kind), ENTRY_POINT, kwargs=kwargs)
         if seed is not None:
             super().reset(seed=seed)
-        self._tasks: TaskBatch | None = None
+        self._baselines = baselines
+        self._known: dict[str, Any] = {}
         self._play: Play | None = None
         self._steps_left = 0
         self._feedback = 0.0
@@ -83,11 +76,12 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         """
         super().reset(seed=seed)
         interface = self.family.interface
-        self._tasks = self.family.sample(1, self.np_random)
-        self._play = self._tasks.play(np.zeros(1, dtype=np.int64))
+        tasks = self.family.sample(1, self.np_random)
+        self._known = self._of_task(tasks)
+        self._play = tasks.play(np.zeros(1, dtype=np.int64))
         self._steps_left = interface.n_steps
         self._feedback = sum(interface.feedback_range) / 2
-        return self._observation(self._play), {}
+        return self._observation(self._play), dict(self._known)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Advance by one step with a random number of the environment's generator.
@@ -96,17 +90,30 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
             gymnasium.error.ResetNeeded: before the first reset and after the last step.
             ValueError: the action does not belong to the action space, apart from clipping.
         """
-        if self._tasks is None or self._play is None or not self._steps_left:
+        if self._play is None or not self._steps_left:
             raise gymnasium.error.ResetNeeded("reset must be called before an episode's first step")
         rewards, feedback = self._play.step(self._action(action), self.np_random.random(1))
         self._feedback = float(feedback[0])
         self._steps_left -= 1
-        info = {"feedback": self._feedback}
+        info: dict[str, Any] = {"feedback": self._feedback}
         if not self._steps_left:
-            references = self._tasks.references()
-            info["random"] = float(references.random[0])
-            info["optimal"] = float(references.optimal[0])
+            info |= self._known
         return self._observation(self._play), float(rewards[0]), not self._steps_left, False, info
+
+    def _of_task(self, tasks: TaskBatch) -> dict[str, Any]:
+        """Return what policies that are known earn on the task, as ``info`` has it."""
+        references = tasks.references()
+        known: dict[str, Any] = {
+            "random": float(references.random[0]),
+            "optimal": float(references.optimal[0]),
+        }
+        if self._baselines:
+            returns: Any = {}
+            if isinstance(tasks, HasBaselines):
+                # A generator of its own, so that the episode is the same with and without.
+                returns = tasks.baselines(self.np_random.spawn(1)[0])
+            known["baselines"] = {name: float(earned[0]) for name, earned in returns.items()}
+        return known
 
     def _observation(self, play: Play) -> Any:
         interface, seen = self.family.interface, play.observe()[0]
@@ -130,17 +137,9 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         return (low + (vector.clip(-1, 1) + 1) / 2 * (high - low))[None, :]
 
 
-def make(family: TaskFamily | str, seed: int | None = None) -> FamilyEnv:
-    """Return the environment of a family, given by its settings or, with defaults, by its kind.
-
-    Raises:
-        ValueError: there is no such kind.
-    """
-    if not isinstance(family, str):
-        return FamilyEnv(family, seed)
-    if family not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {family}")
-    return FamilyEnv(FAMILIES[family](), seed)
+def id_of(kind: str) -> str:
+    """Return the id by which Gymnasium knows a family."""
+    return f"spikeloop/{kind}"
 
 
 def _observation_space(interface: Interface) -> Discrete | Box:

@@ -46,16 +46,16 @@ def test_gymnasiums_own_checker_accepts_every_family(kind: str) -> None:
 
 def test_an_episode_has_the_familys_steps_and_ends_with_the_references(family: TaskFamily) -> None:
     env = make(family)
+    _, at_reset = env.reset(seed=3)
     seen, _, info = episode(env, seed=3)
     assert len(seen) == 21
     tasks = family.sample(1, np.random.default_rng(3))
     references = tasks.references()
     assert info["random"] == references.random[0]
     assert info["optimal"] == references.optimal[0]
+    assert {**at_reset, "feedback": info["feedback"]} == info
     with pytest.raises(gymnasium.error.ResetNeeded):
         env.step(env.action_space.sample())
-    _, info = env.reset()
-    assert info == {}
 
 
 def test_the_same_seed_is_the_same_episode_and_the_next_one_is_another(family: TaskFamily) -> None:
@@ -80,6 +80,22 @@ def test_copies_made_by_gymnasium_have_the_same_episodes(family: TaskFamily) -> 
         alone, _ = make(family).reset(seed=8 + k)
         np.testing.assert_array_equal(shown[k], alone)
     copies.close()
+
+
+@pytest.mark.parametrize("kind", ["quadratic", "informative_bandit", "maze"])
+def test_baselines_of_the_task_are_in_info_if_asked_for_and_change_no_episode(kind: str) -> None:
+    """Mazes have none."""
+    with_them, without = make(kind, baselines=True), make(kind)
+    for env in (with_them, without):
+        env.action_space.seed(2)
+    _, info = with_them.reset(seed=5)
+    tasks = with_them.family.sample(1, np.random.default_rng(5))
+    names = set(tasks.baselines(np.random.default_rng(0))) if hasattr(tasks, "baselines") else set()
+    assert set(info["baselines"]) == names
+    for earned in info["baselines"].values():
+        assert info["random"] - 1e-9 < earned < info["optimal"] + 1e-9
+    assert episode(with_them, 5)[:2] == episode(without, 5)[:2]
+    assert "baselines" not in without.reset()[1]
 
 
 # Vectors and targets
