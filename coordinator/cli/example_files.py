@@ -49,14 +49,16 @@ def is_comparison(config: Path) -> bool:
 
 
 def _files(name: str) -> list[Traversable]:
-    """Return the files of an example, the TOML file first."""
+    """Return the files of an example, the TOML file first.
+
+    Its modules are those of the folder that it names, as ``"module:Class"`` or as ``module.py``.
+    """
     config = _folder() / f"{name}.toml"
-    named = sorted(set(re.findall(r'"(\w+):\w+"', config.read_text("utf-8"))))
-    others = [
-        *(_folder() / f"{module}.py" for module in named),
-        _folder() / "trained" / f"{name}.npz",
-    ]
-    return [config, *(file for file in others if file.is_file())]
+    named = re.findall(r'"(\w+):\w+"|\b(\w+)\.py\b', config.read_text("utf-8"))
+    modules = sorted({first or second for first, second in named})
+    others = [_folder() / f"{module}.py" for module in modules]
+    weights = _folder() / "trained" / f"{name}.npz"
+    return [config, *(file for file in (*others, weights) if file.is_file())]
 
 
 def _folder() -> Traversable:
