@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from support.child_processes import ended
 from support.command_line import cli
 from support.paths import ROOT
 from support.small_run import small_toml
@@ -21,6 +23,7 @@ from spikeloop.coordinator.config.load import load
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHIP = (ROOT / "docs" / "how-to" / "chip_as_object.md").read_text(encoding="utf-8")
 OWN_CLASSES = (ROOT / "docs" / "how-to" / "own_classes.md").read_text(encoding="utf-8")
+FROM_L2L = (ROOT / "docs" / "from_l2l.md").read_text(encoding="utf-8")
 RESULTS = (ROOT / "docs" / "how-to" / "results.md").read_text(encoding="utf-8")
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
     "Repository"
@@ -64,13 +67,8 @@ def test_family_of_the_guide_runs_with_its_setting(run: Path) -> None:
     assert_mean(episodes["random"].unique(), 100.0, alpha=1e-3, control=200.0)
 
 
-@pytest.mark.parametrize(
-    ("page", "shown"), [(README, "runs/first_search"), (RESULTS, "runs/<run>")]
-)
-def test_pandas_lines_print_scores(
-    page: str, shown: str, run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    lines = block("python", "read_parquet", page).replace(shown, str(run))
+def test_pandas_lines_print_scores(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = block("python", "read_parquet", RESULTS).replace("runs/<run>", str(run))
     exec(lines, {})
     output = capsys.readouterr().out
     assert all(word in output for word in ("default", "learned", "random", "optimal"))
@@ -78,6 +76,40 @@ def test_pandas_lines_print_scores(
     capsys.readouterr()
     exec(lines, {})  # still the scores on the run's own held-out tasks
     assert capsys.readouterr().out == output
+
+
+def test_python_lines_of_the_readme_run_a_configuration_and_draw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my_search").mkdir()
+    small_toml(tmp_path / "my_search" / "first_search.toml")
+    monkeypatch.chdir(tmp_path)
+    plt.switch_backend("agg")
+    names: dict[str, Any] = {}
+    exec(block("python", "sl.run", README), names)
+    assert names["run"].theta
+    assert plt.gcf().axes[0].lines
+    assert "n = 6 tasks" in capsys.readouterr().out
+    plt.close("all")
+
+
+def test_optimizees_of_the_page_for_l2l_users_run(tmp_path: Path) -> None:
+    """As a script, in a process of its own: its function is defined in no module."""
+    small = {
+        "generations=20": 'generations=1, transfer={"tasks": 6, "random_points": 1}, inline=True',
+        "tasks=50": "tasks=2",
+        "episodes=2000": "episodes=200, inline=True",
+    }
+    _, *ported = re.findall(r"```python\n(.*?)```", FROM_L2L, re.S)
+    script = "\n".join(ported)
+    for shown, quick in small.items():
+        assert script.count(shown) == 1
+        script = script.replace(shown, quick)
+    (tmp_path / "ported.py").write_text(script, encoding="utf-8")
+    code, output, errors = ended([sys.executable, "ported.py"], cwd=tmp_path)
+    assert code == 0, errors
+    assert "epsilon" in output
+    assert "n = 6 tasks" in output
 
 
 def test_duckdb_line_reads_the_generations(run: Path) -> None:
