@@ -23,7 +23,7 @@ from spikeloop.coordinator.config.load import load
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHIP = (ROOT / "docs" / "how-to" / "chip_as_object.md").read_text(encoding="utf-8")
 OWN_CLASSES = (ROOT / "docs" / "how-to" / "own_classes.md").read_text(encoding="utf-8")
-FROM_L2L = (ROOT / "docs" / "from_l2l.md").read_text(encoding="utf-8")
+FROM_L2L = (ROOT / "docs" / "how-to" / "from_l2l.md").read_text(encoding="utf-8")
 RESULTS = (ROOT / "docs" / "how-to" / "results.md").read_text(encoding="utf-8")
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
     "Repository"
@@ -45,7 +45,7 @@ def block(language: str, containing: str, page: str) -> str:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with the family that the guide to own classes defines."""
     folder = tmp_path_factory.mktemp("readme")
-    (folder / "sparse.py").write_text(block("python", "class SparseMdp", OWN_CLASSES))
+    (folder / "sparse_mdp.py").write_text(block("python", "class SparseMdp", OWN_CLASSES))
     config = small_toml(folder / "small.toml", family={"n_steps": 60})
     kept = re.sub(
         r"\[family\].*?(?=\[)",
