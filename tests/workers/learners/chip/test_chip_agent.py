@@ -143,7 +143,14 @@ def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
     assert episodes[0] == episodes[1] != episodes[2]
 
 
-@pytest.mark.parametrize("kind", PROGRAMS)
+IN_OTHER_TESTS = {"fictive", "posterior_mean", "plasticity_network_published"}
+"""Programs whose hooks other tests compile; in an episode they run on demand."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=[pytest.mark.exhaustive] * (k in IN_OTHER_TESTS)) for k in PROGRAMS],
+)
 def test_every_program_runs_and_gives_action_values(kind: str) -> None:
     learner = ChipAgent.model_validate({"program": {"kind": kind}})
     assert learner.program.kind == kind
