@@ -1,4 +1,4 @@
-"""Where runs and comparisons go if their caller says nothing."""
+"""Where runs, comparisons and sweeps go if their caller says nothing, and how they are named."""
 
 import os
 from pathlib import Path
@@ -20,3 +20,9 @@ def sweeps_folder() -> Path:
 def comparisons_folder() -> Path:
     """Give the folder for comparisons."""
     return Path(os.environ.get(RUNS) or "comparisons")
+
+
+def from_here(folder: Path) -> Path:
+    """Give an absolute path as it is seen from the current folder, if it is below it."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder

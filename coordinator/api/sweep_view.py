@@ -8,6 +8,7 @@ import pandas as pd
 
 from spikeloop.coordinator.api.html import fragment
 from spikeloop.coordinator.api.plots import ComparisonPlots
+from spikeloop.coordinator.api.run_folders import from_here
 from spikeloop.coordinator.api.run_view import Run
 from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.errors import ConfigError
@@ -36,7 +37,8 @@ class Sweep:
     """
 
     def __init__(self, config: SweepConfig, folder: Path, trust: bool = False) -> None:
-        self._config, self._folder, self._trust = config, folder, trust
+        self._config, self._trust = config, trust
+        self._folder = folder.absolute()  # the caller may go elsewhere
 
     @property
     def folder(self) -> Path:
@@ -141,7 +143,7 @@ class Sweep:
         return verify_sweep.verify(self.folder, self._trust).problems
 
     def __repr__(self) -> str:
-        return f"Sweep({str(self.folder)!r}, {self._progress()})"
+        return f"Sweep({str(from_here(self.folder))!r}, {self._progress()})"
 
     def _repr_html_(self) -> str:
         try:
@@ -152,7 +154,7 @@ class Sweep:
     def _blocks(self) -> Iterator[Text | Table | Drawing]:
         """Show findings, scores and differences, or how far the sweep is."""
         yield Text(f"Sweep {self.name}", "lead")
-        yield Text(f"{self._progress()}. Folder: {self.folder}")
+        yield Text(f"{self._progress()}. Folder: {from_here(self.folder)}")
         if not self.finished:
             return
         found = self.findings
@@ -164,4 +166,7 @@ class Sweep:
 
     def _progress(self) -> str:
         planned = len(self._config.settings) * len(self._config.seeds)
-        return f"{len(self.results)} of {planned} runs have ended"
+        try:
+            return f"{len(self.results)} of {planned} runs have ended"
+        except ConfigError:  # a file is damaged; reading the table says which
+            return f"{planned} runs, results damaged"
