@@ -38,7 +38,7 @@ def compare(
     """Tune strategies at equal budget and let them search on paired seeds, or go on with that.
 
         found = sl.compare(
-            family=sl.Bandit(),
+            family=sl.RandomMdp(),
             learner=sl.TabularTd(),
             strategies={"evolution": sl.Evolution(), "random_search": sl.RandomSearch()},
             budget=2000,
