@@ -74,9 +74,15 @@ def test_a_sweep_that_was_moved_goes_on_where_it_is(swept: sl.Sweep, tmp_path: P
     pd.testing.assert_frame_equal(again.results, swept.results)
 
 
+def test_a_file_in_the_place_of_the_folder_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(sl.ConfigError, match=r"file: exists already; choose another .* with out="):
+        sl.sweep(TABLES, over=OVER, out=tmp_path / "file", progress=False)
+
+
 def test_values_are_any_sequence_of_plain_or_numpy_numbers() -> None:
     listed = configure_sweep(TABLES, over={"strategy.sigma": [0.1, 0.2], "run.tasks": [2, 3]})
-    over = {"strategy.sigma": np.array([0.1, 0.2]), "run.tasks": range(2, 4)}
+    over: Any = {"strategy.sigma": np.array([0.1, 0.2]), "run.tasks": range(2, 4)}
     assert configure_sweep(TABLES, over=over) == listed
     over = {"strategy.sigma": (0.1, 0.2), "run.tasks": [np.int64(2), np.int64(3)]}
     assert configure_sweep(TABLES, over=over) == listed
@@ -103,7 +109,7 @@ def test_what_is_no_sweep_is_refused_in_one_line(given: dict[str, Any], words: s
 
 def test_settings_bring_the_folders_of_their_own_classes_beside_a_file(tmp_path: Path) -> None:
     path = small_toml(tmp_path / "small.toml")
-    settings = [{"name": "usual"}, {"name": "own", "learner": Echo()}]
+    settings: list[dict[str, Any]] = [{"name": "usual"}, {"name": "own", "learner": Echo()}]
     usual, own = configure_sweep(path, settings=settings).settings
     assert (usual.config.working_dir, own.config.working_dir) == (None, OWN_CLASSES)
     text = "from failing_learner import Echo\nclass Beside(Echo): pass\n"
