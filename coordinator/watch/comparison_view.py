@@ -14,11 +14,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.comparison import FINAL, SCHEMA_VERSION
+from spikeloop.coordinator.comparison import SCHEMA_VERSION
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import command_line, printable
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST, RUN_MANIFEST, is_comparison
+from spikeloop.coordinator.store.result_files import FINAL, FINDINGS
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.watch.curves import TerminalSize
 from spikeloop.coordinator.watch.durations import span
@@ -88,7 +89,7 @@ class ComparisonView:
     @property
     def finished(self) -> bool:
         """Whether the findings are written, which come last."""
-        return (self.folder / "findings.json").exists()
+        return (self.folder / FINDINGS).exists()
 
     @property
     def over(self) -> bool:
@@ -122,6 +123,8 @@ class ComparisonView:
         writer = self._writer
         if self.finished:
             return Text("finished", "bold green")
+        if writer is not None and writer.fetching:
+            return Text("fetched", "bold").append("; fetch it again for what came since")
         if writer is not None and writer.alive is False:
             return Text("interrupted", "bold red").append(f"; {writer}, which has ended")
         where = f"; {writer}" if writer else ""
@@ -152,6 +155,8 @@ class ComparisonView:
             yield Text(f"problem: {problem}", "red")
         if self.finished:
             yield Text(printable(f"report:  {command_line('report', self.folder)}"))
+        elif self._writer is not None and self._writer.fetching:
+            return
         elif self._writer is not None and self._writer.alive is False:
             yield Text(printable(f"continue: {command_line('resume', self.folder)}"))
         elif self._writer is not None:
