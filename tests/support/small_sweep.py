@@ -51,6 +51,11 @@ def assert_same_sweep(one: Path, other: Path) -> None:
     assert runs == sorted(path.relative_to(other) for path in other.glob("runs/*/*"))
     for run in runs:
         assert_same_contents(one / run, other / run)
+    assert_same_results(one, other)
+
+
+def assert_same_results(one: Path, other: Path) -> None:
+    """Fail unless both sweeps have the same results and findings, bit for bit."""
     for name in ("results", "measured"):
         found, expected = (
             pd.read_parquet(folder / f"{name}.parquet").drop(columns=[*VOLATILE], errors="ignore")
