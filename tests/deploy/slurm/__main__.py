@@ -193,7 +193,7 @@ def swept(test: Test) -> str:
     grid = ["--over", "strategy.population_size=6,12", "--seeds", "2"]
     said = test.spikeloop(
         *("slurm", test.config("swept", 38), "--out", "my runs", *grid),
-        *"--nodes 1 --cpus-per-task 2 --time 3 --notice 60".split(),
+        *("--nodes", "1", "--cpus-per-task", "2", "--time", "3", "--notice", "60"),
     )
     job = said.split()[1]
     starts = int(test.wait_for(job, "COMPLETED", 1200)["Restarts"]) + 1
