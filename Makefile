@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Three processes: one begins with the tests on Ray, which run one after another and mostly wait.
 PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test test-exhaustive lint format bench rivals scale soak chaos slurm-test compose-test clean
+.PHONY: demo test test-exhaustive lint format docs docs-serve bench rivals scale soak chaos slurm-test compose-test clean
 
 # Learning to learn on the emulated chip, on all cores, in one to two minutes.
 demo: $(VENV)/.installed
@@ -30,7 +30,18 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Tables of docs/performance.md; run it on an otherwise idle machine.
+# The documentation site, in build/site: a broken link, a missing docstring of a public name or a
+# notebook that fails is an error. Notebooks run once for their text and the sources of the package,
+# in full in some minutes; SPIKELOOP_TUTORIALS=short runs their short versions.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+docs: $(VENV)/.installed-dev
+	$(MKDOCS) build --strict
+
+# The site while one writes pages, on http://127.0.0.1:8000; start it anew to see what is made from code.
+docs-serve: $(VENV)/.installed-dev
+	SPIKELOOP_TUTORIALS=short $(MKDOCS) serve
+
+# Tables of docs/results/performance.md; run it on an otherwise idle machine.
 BENCHMARKS := chip/emulator chip/emulator_and_brian brian/brian_episodes pool/dispatch strategies/ask_and_tell \
 	strategies/competence studies/bounds studies/learning studies/limits
 bench: $(VENV)/.installed
@@ -40,7 +51,7 @@ bench: $(VENV)/.installed
 rivals: $(VENV)/.installed
 	$(BIN)/python benchmarks/pool/rivals.py
 
-# Costs of the pool, measured points and the model's tables of docs/scaling.md, in half an hour.
+# Costs of the pool, measured points and the model's tables of docs/results/scaling.md, in half an hour.
 scale: $(VENV)/.installed
 	$(BIN)/python benchmarks/scale/scale.py
 

@@ -22,7 +22,7 @@ class SparseMdp(Settings):
     @property
     def kind(self) -> str:
         """Name the family in messages."""
-        return "sparse"
+        return "sparse_mdp"
 
     @property
     def interface(self) -> Interface:

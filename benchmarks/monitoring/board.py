@@ -1,6 +1,6 @@
 """Draws the Grafana board from a Prometheus that watches a run, and says which panels have data.
 
-For changes of the board without Grafana, and for the picture in docs/monitoring.md:
+For changes of the board without Grafana, and for the picture in docs/how-to/prometheus.md:
 
     python benchmarks/monitoring/board.py --prometheus URL --run NAME --out board.png
 

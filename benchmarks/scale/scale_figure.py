@@ -1,4 +1,4 @@
-"""The figures of docs/scaling.md: what the model predicts, and how it compares with the pool."""
+"""The figures of docs/results/scaling.md: what the model predicts, and what the pool does."""
 
 from collections.abc import Callable
 from pathlib import Path

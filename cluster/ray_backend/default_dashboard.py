@@ -81,7 +81,7 @@ def require_own(url: str) -> Listener:
         raise PoolError(
             f"no --address was given, and at {url} listens {found}, the private cluster of the run "
             f"in process {found.parent}, which ends with it; name your cluster with --address, or "
-            "start one: docs/cluster.md"
+            "start one: docs/how-to/ray_cluster.md"
         )
     return found
 

@@ -13,7 +13,7 @@ def report(
     out: Annotated[Path | None, typer.Option("--out", help="another HTML file")] = None,
     trust: Trust = False,
 ) -> None:
-    """Write a run, a comparison or a sweep as one HTML file with figures."""
+    """Write a run, comparison or sweep as one HTML file."""
     from spikeloop.coordinator.report.write_report import write_report
 
     typer.echo(f"report:  {write_report(folder, out, trust)}")

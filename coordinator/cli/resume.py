@@ -36,7 +36,7 @@ def resume(
     track: Track = None,
     trust: Trust = False,
 ) -> None:
-    """Go on with a run, a comparison or a sweep that was interrupted.
+    """Go on with what was interrupted: run, comparison or sweep.
 
     A run goes on from its last committed generation.
     """

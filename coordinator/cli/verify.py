@@ -10,7 +10,7 @@ from spikeloop.coordinator.formatting import printable, warn
 
 
 def verify(run: RunPath, trust: Trust = False, as_json: Json = False) -> None:
-    """Check every file of a run, a comparison or a sweep, and its numbers.
+    """Check all files and numbers of a run, comparison or sweep.
 
     Checksums and columns are right, and every number follows from the episodes.
     """

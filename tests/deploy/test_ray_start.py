@@ -53,7 +53,7 @@ def test_it_is_quiet_and_takes_little_memory(place: str, option: str) -> None:
 
 def test_all_places_were_found() -> None:
     places = {place.partition(",")[0] for place in commands()}
-    assert {"slurm", "docker-compose.yml", "docs/cluster.md"} <= places
+    assert {"slurm", "docker-compose.yml", "docs/how-to/ray_cluster.md"} <= places
 
 
 def test_so_are_the_pods_of_kubernetes() -> None:
@@ -69,7 +69,7 @@ def test_so_are_the_pods_of_kubernetes() -> None:
 @pytest.mark.parametrize("role", ["--head", "--address=HEAD:6379"])
 def test_a_node_started_by_hand_is_started_again_whenever_ray_ends(role: str) -> None:
     """Ray ends on every node of a head that is gone; a shell runs the loop of the guide."""
-    guide = code_of((ROOT / "docs" / "cluster.md").read_text())
+    guide = code_of((ROOT / "docs" / "how-to" / "ray_cluster.md").read_text())
     loops = re.findall(r"^while .*?^done$", guide, re.DOTALL | re.MULTILINE)
     (loop,) = (loop for loop in loops if role in loop)
     program = f"""

@@ -20,10 +20,11 @@ a strong one. At code 51, which lifts the membrane by 25 codes at weight 63, a l
 ideal chip crosses after 11.9 µs with weight 63, 16.8 µs with 50, and not at all below 42. On a
 calibrated chip with weights between 13 and 63 at random, 1.20 of eight action neurons fire (2.37
 with a delay line), none in 3 % of the decisions. The published optimum of the hyperparameters
-(docs/chip.md), which ran on the real chip, is worth most near that code too: it scores .29 at 36,
-.64 at 43, .76 at 51, .74 at 57, .71 at 63 and .66 at 70 (60 MDPs, ± .05), and much the same with
-membrane time constants up to 28 µs. Programs whose weights are not values may have stronger
-synapses (``plasticity.td_advantage``, at code 102 in examples/mdp_evolution.toml).
+(docs/results/spike_router.md), which ran on the real chip, is worth most near that code too: it
+scores .29 at 36, .64 at 43, .76 at 51, .74 at 57, .71 at 63 and .66 at 70 (60 MDPs, ± .05), and
+much the same with membrane time constants up to 28 µs. Programs whose weights are not values
+may have stronger synapses (``plasticity.td_advantage``, at code 102 in
+examples/mdp_evolution.toml).
 """
 
 from typing import Annotated, Any

@@ -1,7 +1,7 @@
 """One emulated chip to experiment with, without an outer loop around it.
 
-The chip runs on its own clock, which starts at 0 and continues from run to run. docs/chip.md has an
-example; ``program`` has programs that are written beforehand.
+The chip runs on its own clock, which starts at 0 and continues from run to run.
+docs/how-to/chip_as_object.md has an example; ``program`` has programs that are written beforehand.
 
 Reproducibility. The chip takes small steps throughout, so recording changes nothing: the same chip
 with the same seed and the same spikes sent gives the same spikes whatever is recorded, and however

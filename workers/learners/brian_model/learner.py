@@ -1,8 +1,9 @@
 """Bring your own model: neurons, synapses and learning rule as Brian2 equations with units.
 
-The user writes the network of one episode in the configuration (docs/own_model.md). A decision is a
-window of simulated time: the observation sets the activity of the population "input", the network
-runs, the readout population names the action, then ``on_feedback`` code learns from the feedback.
+The user writes the network of one episode in the configuration (docs/reference/brian2_model.md). A
+decision is a window of simulated time: the observation sets the activity of the population "input",
+the network runs, the readout population names the action, then ``on_feedback`` code learns from
+the feedback.
 """
 
 import numpy as np

@@ -41,7 +41,7 @@ class Lsnn(LsnnSettings):
         if not isinstance(tasks, ProgrammedTasks):
             raise ValueError(
                 "lsnn needs tasks whose rules are a program (methods program and arrays, "
-                f"docs/lsnn.md), got {type(tasks).__name__}"
+                f"docs/how-to/train_lsnn.md), got {type(tasks).__name__}"
             )
         if n := self.n_latents(tasks.interface):
             latents = tasks.arrays().get("latents")

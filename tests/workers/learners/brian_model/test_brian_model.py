@@ -327,8 +327,9 @@ def test_a_missing_compiler_is_an_error_of_the_space(monkeypatch: pytest.MonkeyP
 
 
 def test_the_documentations_model_runs_and_its_mistake_has_the_error_on_the_page() -> None:
-    page = (EXAMPLES.parent / "docs" / "own_model.md").read_text()
-    tables = tomllib.loads(page.split("```toml\n")[1].split("```")[0])["learner"]
+    guide = (EXAMPLES.parent / "docs" / "how-to" / "brian2_model.md").read_text()
+    page = (EXAMPLES.parent / "docs" / "reference" / "brian2_model.md").read_text()
+    tables = tomllib.loads(guide.split("```toml\n")[1].split("```")[0])["learner"]
     learner = BrianModel(**tables)
     assert learner.space(FAMILY.interface).columns == ("eta", "tau_c", "n_baseline")
     assert np.isfinite(run_episodes(learner, 2).returns).all()

@@ -190,7 +190,7 @@ def test_the_published_optimum_learns_in_squeeze_mode_more_than_with_a_delay_lin
     """80 MDPs. The gain is not 0 at 1e-3, which sees one of .16 of the score 9 times in 10.
 
     The values are those at the end of Neuromorphic_Hardware_learns_to_learn's
-    hardware/mdp/NetworkMDP.py; what they are worth is measured in docs/chip.md.
+    hardware/mdp/NetworkMDP.py; what they are worth is measured in docs/results/spike_router.md.
     """
     tasks = FAMILY.sample(80, np.random.default_rng(5))
     published = np.array([[0.0771, 0.7202, 13.0, 63.0, 17.0, 1364.0, 32.0]])
