@@ -162,9 +162,10 @@ def test_submitted_sweep_is_stopped_resumed_and_fetched_with_identical_tables(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     config = folder_to_submit(tmp_path, "swept_echo")
-    grid = ("--over", "strategy.population_size=6,12", "--seeds", 2, "--set", "run.generations=3")
-    grid = (*grid, "--set", "sweep.name=swept")
-    assert "swept submitted to" in cli("submit", config, *grid).output
+    sets = ("--set", "run.generations=3", "--set", "sweep.name=swept")
+    grid = ("--over", "strategy.population_size=6,12", *sets)
+    two, three = (*grid, "--seeds", 2), (*grid, "--seeds", 3)
+    assert "swept submitted to" in cli("submit", config, *two).output
 
     deadline = time.monotonic() + LIMIT_S
     while not ((state := cli.state("swept"))["done"] or 0) >= 1:
@@ -177,18 +178,16 @@ def test_submitted_sweep_is_stopped_resumed_and_fetched_with_identical_tables(
     assert "goes on" in partly["note"]
     assert "swept has stopped; go on with it" in cli("stop", "swept", "--wait").output
     assert "everything committed; submit it again" in cli("logs", "swept").output
-    assert (
-        "another configuration; give the sweep another name"
-        in cli("submit", config, *grid[:2], "--seeds", 3, *grid[4:]).errors
-    )
+    refused = cli("submit", config, *three)
+    assert "another configuration; give the sweep another name" in refused.errors
 
-    again = cli("submit", config, *grid, "--follow")
+    again = cli("submit", config, *two, "--follow")
     assert (again.code, again.errors) == (0, ""), again
     assert "4 of 4 runs" in cli("status").output
     assert cli("fetch", "swept").code == 0
     at_once = ("--set", "learner.work_s=0.0")
     here = ("--inline", "--out", tmp_path / "here")
-    assert run_here("sweep", config, *grid, *at_once, *here) == 0
+    assert run_here("sweep", config, *two, *at_once, *here) == 0
     assert_same_results(tmp_path / "sweeps" / "swept", tmp_path / "here" / "swept")
 
 

@@ -11,6 +11,7 @@ from support.small_comparison import comparison_toml
 from support.small_run import small_tables, small_toml
 from support.small_sweep import OVER
 
+from spikeloop.cluster.ray_backend import job_env
 from spikeloop.coordinator.api.configure_any import submission
 from spikeloop.coordinator.cli import job
 from spikeloop.coordinator.errors import ConfigError
@@ -108,7 +109,7 @@ def test_the_job_resumes_what_its_command_names(
 ) -> None:
     called: list[list[str]] = []
     monkeypatch.setattr("spikeloop.coordinator.cli.main.main", called.append)
-    monkeypatch.setattr(job.job_env, "metadata", lambda: {submitted_runs.RUN: "small"})
+    monkeypatch.setattr(job_env, "metadata", lambda: {submitted_runs.RUN: "small"})
     monkeypatch.setenv("SPIKELOOP_RUNS", str(tmp_path))
     job.main(["sweep", "./small.toml", "--over", GRID[0]])
     there = ["--resume", "--address", "auto", "--out", str(tmp_path)]

@@ -9,9 +9,8 @@ from support.folders import flip, flipped, folder_contents
 from support.recording_storage import RecordingStorage
 from support.small_comparison import assert_same_comparison, comparison_toml
 from support.small_run import Crash
-from support.small_sweep import SweepRecorder, assert_same_sweep, run_sweep, small_sweep
+from support.small_sweep import KilledInRun, assert_same_sweep, run_sweep, small_sweep
 
-from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.store.folder_kind import Kind
 from spikeloop.coordinator.sync.stored_runs import StoredRuns
 
@@ -39,14 +38,6 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copied(swept: Path, tmp_path: Path) -> Path:
     """A copy of the sweep, to be changed."""
     return shutil.copytree(swept, tmp_path / "stored" / "small")
-
-
-class KilledInTheThirdRun(SweepRecorder):
-    """A reporter of a process that ends after a generation of the third run."""
-
-    def generation(self, report: GenerationReport) -> None:
-        if len(self.begun) == 3 and report.generation == 2:
-            raise Crash
 
 
 def memory(folder: Path) -> RecordingStorage:
@@ -81,7 +72,7 @@ def test_part_of_a_sweep_is_fetched_then_resumed_or_fetched_again(
 ) -> None:
     there = tmp_path / "stored" / "small"
     with pytest.raises(Crash):
-        run_sweep(small_sweep(), there, KilledInTheThirdRun())
+        run_sweep(small_sweep(), there, KilledInRun(3))
     for name in ("resumed", "again"):
         assert 0 < answer("fetch", there, "--out", tmp_path / name)["n_runs"] < 4
     assert cli("resume", tmp_path / "resumed" / "small", "--inline") == 0

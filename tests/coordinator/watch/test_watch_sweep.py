@@ -8,10 +8,9 @@ import pytest
 from support.command_line import answer, printed, refused
 from support.folders import flip
 from support.small_run import Crash
-from support.small_sweep import SweepRecorder, run_sweep, small_sweep
+from support.small_sweep import KilledInRun, run_sweep, small_sweep
 from support.watched_frames import NARROW, WIDE, frame_text
 
-from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.watch.run_view import RunView
 from spikeloop.coordinator.watch.sweep_view import SweepView
@@ -20,19 +19,11 @@ pytestmark = pytest.mark.usefixtures("without_figures")
 SETTING = "population_size=12"
 
 
-class KilledInTheLastRun(SweepRecorder):
-    """A reporter of a process that ends after a generation of the fourth run."""
-
-    def generation(self, report: GenerationReport) -> None:
-        if len(self.begun) == 4 and report.generation == 2:
-            raise Crash
-
-
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sweeps") / "small"
     with pytest.raises(Crash):
-        run_sweep(small_sweep(), folder, KilledInTheLastRun())
+        run_sweep(small_sweep(), folder, KilledInRun(4))
     return folder
 
 
