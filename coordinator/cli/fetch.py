@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def fetch(
     name: Name, out: ResultsOut = None, address: Address = None, as_json: Json = False
 ) -> None:
-    """Download the folder of a run, a comparison or a sweep from a Ray cluster.
+    """Download the folder of a submitted run, comparison or sweep.
 
     What is still going on is downloaded as far as it has come.
 

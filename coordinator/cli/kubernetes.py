@@ -37,7 +37,7 @@ def kubernetes(
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="a file instead of the screen")] = None,
 ) -> None:
-    """Print what KubeRay needs for a run, a comparison, a sweep, or for a standing cluster.
+    """Print what KubeRay needs for a configuration or a cluster.
 
     Image, number and size of pods are in the table [kubernetes] of CONFIG, or set by
     --set kubernetes.KEY=VALUE.

@@ -54,7 +54,10 @@ def slurm(
         bool, typer.Option("--print", help="only print the script and copy its configuration")
     ] = False,
 ) -> None:
-    """Write the batch script of a run, a comparison or a sweep and submit it to SLURM."""
+    """Write the batch script of a configuration, and submit it.
+
+    It may be of a run, a comparison or a sweep.
+    """
     from spikeloop.cluster.manifests import slurm_script
     from spikeloop.coordinator.api.configure_any import submission
     from spikeloop.coordinator.api.run_folders import folder_for

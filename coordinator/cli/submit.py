@@ -64,7 +64,10 @@ def submit(
         bool, typer.Option("--any-code", help="do not compare the cluster's code with this one")
     ] = False,
 ) -> None:
-    """Carry out a run, a comparison or a sweep on a Ray cluster, or go on with it there."""
+    """Carry out a configuration on a Ray cluster, or go on with it.
+
+    It may be of a run, a comparison or a sweep.
+    """
     from spikeloop.cluster.ray_backend.exposure import warn_of_folder
     from spikeloop.cluster.ray_backend.job_client import Jobs
     from spikeloop.cluster.ray_backend.open_ports import folder_behind
@@ -109,9 +112,10 @@ def status(
     address: Address = None,
     as_json: Json = False,
 ) -> None:
-    """Show the runs, comparisons and sweeps on a Ray cluster, and where results are.
+    """Show what was submitted to a Ray cluster.
 
-    Each has its state and how far it is; a run its scores too.
+    Each run, comparison or sweep has its state, how far it is and where its results are; a run
+    its scores too.
     """
     from spikeloop.cluster.ray_backend.job_client import Jobs
     from spikeloop.coordinator.submit import submitted_runs
@@ -135,7 +139,7 @@ def status(
 
 
 def logs(name: Attempt, follow: Follow = False, address: Address = None) -> None:
-    """Print what a run, a comparison or a sweep on a Ray cluster has printed."""
+    """Print what a submitted run, comparison or sweep has printed."""
     from spikeloop.cluster.ray_backend.job_client import Jobs
     from spikeloop.coordinator.submit import submitted_runs
 
@@ -149,7 +153,7 @@ def logs(name: Attempt, follow: Follow = False, address: Address = None) -> None
 
 
 def stop(name: Name, wait: Wait = False, address: Address = None) -> None:
-    """End a run, a comparison or a sweep on a Ray cluster so that it can be resumed.
+    """End a submitted run, comparison or sweep; it can go on later.
 
     It goes on when it is submitted again.
     """

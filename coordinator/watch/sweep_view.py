@@ -5,18 +5,16 @@ of committed states. Own classes are not loaded.
 """
 
 import statistics
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.formatting import command_line, printable
+from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.folder_kind import SWEEP_MANIFEST, is_run, is_sweep
 from spikeloop.coordinator.store.result_files import FINDINGS, RESULTS
@@ -24,7 +22,7 @@ from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sweep import SCHEMA_VERSION
 from spikeloop.coordinator.sweep.settings_grid import is_folder_name
 from spikeloop.coordinator.watch.curves import TerminalSize
-from spikeloop.coordinator.watch.durations import span
+from spikeloop.coordinator.watch.many_runs import counts_table, decimals, state_line, what_follows
 from spikeloop.coordinator.watch.run_status import finite_only
 from spikeloop.coordinator.watch.writer import Writer, find_writer
 
@@ -125,28 +123,16 @@ class SweepView:
             f"{len(self._rows)} of {n_runs} runs have ended",
             "not bold",
         )
-        table = Table(title="Settings", title_justify="left")
-        table.add_column("setting")
-        for column in ("runs", "failed", "mean held-out", "least", "most"):
-            table.add_column(column, justify="right")
+        columns = ("runs", "failed", "mean held-out", "least", "most")
+        table = counts_table("Settings", "setting", *columns)
         for one in self._settings:
             found = self._summary(one)
-            scores = (found[key] for key in ("mean", "least", "most"))
-            numbers = ["-" if score is None else f"{score:.3f}" for score in scores]
+            numbers = decimals(found[key] for key in ("mean", "least", "most"))
             ended = f"{found['ended']} of {len(self._seeds)}"
             table.add_row(one.label, ended, str(found["failed"]), *numbers)
-        return Group(head, self._state_line(), table, *self._notes())
-
-    def _state_line(self) -> Text:
-        writer = self._writer
-        if self.finished:
-            return Text("finished", "bold green")
-        if writer is not None and writer.fetching:
-            return Text("fetched", "bold").append("; fetch it again for what came since")
-        if writer is not None and writer.alive is False:
-            return Text("interrupted", "bold red").append(f"; {writer}, which has ended")
-        where = f"; {writer}" if writer else ""
-        return Text(f"{len(self._started)} runs under way", "bold").append(where, "not bold")
+        now = f"{len(self._started)} runs under way"
+        state = state_line(self._writer, self.finished, now)
+        return Group(head, state, table, *self._notes())
 
     def _notes(self) -> Iterator[Text]:
         for one in self._started[:MOST_SHOWN]:
@@ -159,14 +145,7 @@ class SweepView:
             yield Text(printable(reason), "red")
         for problem in self._problems[:3]:
             yield Text(f"problem: {problem}", "red")
-        if self.finished:
-            yield Text(printable(f"report:  {command_line('report', self.folder)}"))
-        elif self._writer is not None and self._writer.fetching:
-            return
-        elif self._writer is not None and self._writer.alive is False:
-            yield Text(printable(f"continue: {command_line('resume', self.folder)}"))
-        elif self._writer is not None:
-            yield Text(f"begun {span(max(time.time() - self._writer.since, 0.0))} ago", "dim")
+        yield from what_follows(self.folder, self._writer, self.finished)
 
     def _summary(self, setting: _Setting) -> dict[str, Any]:
         own = [row for row in self._rows if printable(row["setting"]) == setting.label]
