@@ -192,7 +192,7 @@ def swept(test: Test) -> str:
     """a sweep, cut by the time limit, queued again, finished, identical:"""
     grid = ["--over", "strategy.population_size=6,12", "--seeds", "2"]
     said = test.spikeloop(
-        *("slurm", test.config("swept", 38), "--out", "my runs", *grid),
+        *("slurm", test.config("swept", 20), "--out", "my runs", *grid),
         *("--nodes", "1", "--cpus-per-task", "2", "--time", "3", "--notice", "60"),
     )
     job = said.split()[1]
@@ -200,7 +200,7 @@ def swept(test: Test) -> str:
     check(starts >= 2, "it was never cut")
     log = test.log("swept", job)
     check(log.count("queued again, to go on") == starts - 1, log)
-    config = test.config("swept", 38, 0.0)
+    config = test.config("swept", 20, 0.0)
     test.spikeloop("sweep", config, *grid, "--inline", "--out", "inline")
     assert_same_results(test.runs / "swept", test.home / "inline" / "swept")
     test.spikeloop("verify", "my runs/swept", "--trust")
