@@ -3,23 +3,15 @@
 import os
 from pathlib import Path
 
+from spikeloop.coordinator.store.folder_kind import Kind
+
 RUNS = "SPIKELOOP_RUNS"
-"""Environment variable that names the folder for the folders of runs and comparisons."""
+"""Environment variable that names the folder for all results."""
 
 
-def runs_folder() -> Path:
-    """Give the folder for run folders."""
-    return Path(os.environ.get(RUNS) or "runs")
-
-
-def sweeps_folder() -> Path:
-    """Give the folder for sweeps."""
-    return Path(os.environ.get(RUNS) or "sweeps")
-
-
-def comparisons_folder() -> Path:
-    """Give the folder for comparisons."""
-    return Path(os.environ.get(RUNS) or "comparisons")
+def folder_for(kind: Kind) -> Path:
+    """Give the folder for runs, comparisons or sweeps."""
+    return Path(os.environ.get(RUNS) or f"{kind}s")
 
 
 def from_here(folder: Path) -> Path:

@@ -18,6 +18,7 @@ from spikeloop.coordinator.report.sweep_report import scores_table, sweep_page
 from spikeloop.coordinator.report.write_report import write_page
 from spikeloop.coordinator.store.commit_order import REPORT
 from spikeloop.coordinator.store.folder_kind import is_run
+from spikeloop.coordinator.store.result_files import FINDINGS, RESULTS
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sweep import results, session
@@ -58,7 +59,7 @@ class Sweep:
     @property
     def finished(self) -> bool:
         """Whether every run has ended, so that there are findings."""
-        return (self.folder / "findings.json").exists()
+        return (self.folder / FINDINGS).exists()
 
     @property
     def results(self) -> pd.DataFrame:
@@ -67,10 +68,10 @@ class Sweep:
         ``score`` is that of the learned Θ, beside those of the default and of random Θ; it is nan
         where the run failed, and ``error`` says why.
         """
-        if not (self.folder / results.RESULTS).exists():
+        if not (self.folder / RESULTS).exists():
             empty: pd.DataFrame = results.results_table(self._config, {}).to_pandas()
             return empty
-        return results.read(self.folder, results.RESULTS, results.RUN_COLUMNS)
+        return results.read(self.folder, RESULTS, results.RUN_COLUMNS)
 
     @property
     def measured(self) -> pd.DataFrame:

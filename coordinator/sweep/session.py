@@ -23,6 +23,7 @@ from spikeloop.coordinator.search.worker_pool import open_shared_workers
 from spikeloop.coordinator.store import atomic_files, manifest, new_folder
 from spikeloop.coordinator.store.folder_kind import SWEEP_MANIFEST
 from spikeloop.coordinator.store.lock import locked
+from spikeloop.coordinator.store.result_files import FINDINGS, RESULTS
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sweep import SCHEMA_VERSION, results
 from spikeloop.coordinator.sweep.settings_grid import SAME_FOR_ALL
@@ -61,7 +62,7 @@ def resume(
         results.write(config, folder, rows)
         results.write_measured(config, folder)
         found = find(config, folder)
-        atomic_files.write_json(folder / "findings.json", found.as_json())
+        atomic_files.write_json(folder / FINDINGS, found.as_json())
     return found
 
 
@@ -92,7 +93,7 @@ def _run(
 
 def require_all(folder: Path, how: str) -> None:
     """RunFailed if some runs of a sweep that has ended failed; ``how`` says how to try again."""
-    frame = results.read(folder, results.RESULTS, results.RUN_COLUMNS)
+    frame = results.read(folder, RESULTS, results.RUN_COLUMNS)
     failed = frame[frame["error"] != ""]
     if len(failed):
         first = failed.iloc[0]
@@ -147,7 +148,7 @@ def has_ended(planned: PlannedRun, folder: Path) -> bool:
 
 def find(config: SweepConfig, folder: Path) -> Findings:
     """Compute the findings from the tables; resampling depends on the first seed alone."""
-    runs = results.read(folder, results.RESULTS, results.RUN_COLUMNS)
+    runs = results.read(folder, RESULTS, results.RUN_COLUMNS)
     measured = results.read(folder, results.MEASURED_SCORES, results.MEASURED)
     names = {"setting": "variant", "seed": "seed_index"}
     budget = max(1, int(runs["episodes"].max()))
