@@ -70,6 +70,7 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.tasks.mdp import RandomMdp as RandomMdp
     from spikeloop.tasks.quadratic import Quadratic as Quadratic
     from spikeloop.tasks.restless_bandit import RestlessBandit as RestlessBandit
+    from spikeloop.tasks.reversal_bandit import ReversalBandit as ReversalBandit
     from spikeloop.tasks.two_step import TwoStep as TwoStep
     from spikeloop.workers.base import Unavailable as Unavailable
     from spikeloop.workers.learners.brian_model.learner import BrianModel as BrianModel
@@ -144,6 +145,7 @@ _HOMES = {
     "RayCluster": "cluster.targets.ray_cluster",
     "Real": "workers.space",
     "RestlessBandit": "tasks.restless_bandit",
+    "ReversalBandit": "tasks.reversal_bandit",
     "Run": "coordinator.api.run_view",
     "run": "coordinator.api.run",
     "sweep": "coordinator.api.sweep",

@@ -54,7 +54,7 @@ def shares(agent: ChipAgent, chip: int, level: int) -> FloatArray:
     protocol, coding = decision_protocol(agent.circuit), CODINGS.index(agent.coding)
     found = []
     for difference in DIFFERENCES:
-        memory = agent.program.memory(theta, FAMILY.interface)
+        memory = Incremental().memory(theta, FAMILY.interface)
         codes = level + np.array([-difference / 2, difference / 2])
         memory.values.value_u16[:] = np.rint(codes / MAX_WEIGHT_U6 * 65535)
         paid = np.zeros(1)
