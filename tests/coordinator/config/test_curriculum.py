@@ -62,7 +62,7 @@ def test_bad_stage_is_named(stages: list[dict[str, Any]], expected: str) -> None
 def test_learner_with_other_hyperparameters_in_a_stage_is_refused() -> None:
     stage = {"until": 0.5, "family": {"n_states": 200}}
     message = refusal(staged(stage, learner={"kind": "chip"}))
-    assert "[run.curriculum, stage 1] chip needs a neuron per state" in message
+    assert "[run.curriculum, stage 1] chip needs a neuron per observation" in message
     tables = {
         **staged({"until": 0.5, "family": {"n_steps": 10}}),
         "learner": {"kind": "gradient_learner:Sized"},

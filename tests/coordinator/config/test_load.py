@@ -70,7 +70,7 @@ def test_override_reaches_a_nested_table(tmp_path: Path) -> None:
         (
             "learner",
             {"kind": "chip", "coding": "last"},
-            "coding must be 'fired', 'first' or 'count', got 'last'",
+            "coding must be 'fired', 'first', 'count' or 'polled', got 'last'",
         ),
         (
             "learner",
@@ -152,8 +152,8 @@ def test_optional_tables_get_defaults() -> None:
 
 
 @pytest.mark.parametrize("kind", ["tabular_td", "chip"])
-def test_learners_of_tables_refuse_bandits(kind: str) -> None:
-    message = refusal({**TABLES, "family": {"kind": "bandit"}, "learner": {"kind": kind}})
+def test_learners_of_tables_refuse_families_without(kind: str) -> None:
+    message = refusal({**TABLES, "family": {"kind": "restless_bandit"}, "learner": {"kind": kind}})
     assert f"[learner] {kind} needs tasks given as tables" in message
 
 
