@@ -18,6 +18,7 @@ PURPOSES = {
     "mlflow": "runs followed in MLflow (trackers)",
     "postgres": "studies of comparisons in PostgreSQL (tuning.storage)",
     "dashboard": "Optuna's web dashboard over a comparison",
+    "docs": "the documentation site, for developers",
     "benchmark": "what benchmarks compare with, for developers",
     "dev": "tests and lint, for developers",
 }

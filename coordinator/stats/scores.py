@@ -68,13 +68,18 @@ def exceeds_optimum(low: float | None, interface: Interface) -> bool:
     return interface.optimum == "exact" and low is not None and low > 1 + ROUNDING
 
 
+MIN_JUDGED = 20
+"""Tasks of a score from which on its interval is trusted to lie above 1."""
+
+
 def impossible_score(what: str, score: Interval, interface: Interface) -> str:
     """Say in one line that a score's interval lies wholly above 1, or return "".
 
     A learner that earns as much as the optimal policy has such an interval by chance once in 40
-    times; one that earns less, hardly ever.
+    times; one that earns less, hardly ever. Over fewer than ``MIN_JUDGED`` tasks intervals are too
+    narrow to tell.
     """
-    if not exceeds_optimum(score.low, interface):
+    if score.n < MIN_JUDGED or not exceeds_optimum(score.low, interface):
         return ""
     return (
         f"{what} is {score}, wholly above 1, so more was earned than the optimal reference says is "

@@ -78,9 +78,10 @@ def verify_opened(run: RunFolder) -> Report:
     if found.damages:
         report.checked.append("numbers were not compared, because of the problems with files")
         return report
-    _verify_states(run, report)
+    sound = _verify_states(run, report)
     frames = {name: _read(run, name, report) for name in (*PARTS, *ONCE) if name != "theta"}
-    _verify_theta(run, report)
+    if sound:
+        _verify_theta(run, report)
     finished = _verify_numbers(run, frames, report)
     report.warnings += _impossible(run.config, frames)
     if not finished:
@@ -97,9 +98,9 @@ def verify_opened(run: RunFolder) -> Report:
     return report
 
 
-def _verify_states(run: RunFolder, report: Report) -> None:
-    """Check that every state can be read and recommends a point."""
-    last = run.store.generation()
+def _verify_states(run: RunFolder, report: Report) -> bool:
+    """Check that every state can be read and recommends a point, and tell whether all do."""
+    last, n_problems = run.store.generation(), len(report.problems)
     committed = [number for _, number in run.store.states() if number <= last]
     for generation in committed:
         try:
@@ -110,6 +111,7 @@ def _verify_states(run: RunFolder, report: Report) -> None:
             report.problems.append(f"{run.store.state_path(generation)}: {error}")
     if committed:
         report.checked.append(f"state: {len(committed)} file(s)")
+    return len(report.problems) == n_problems
 
 
 def _verify_theta(run: RunFolder, report: Report) -> None:

@@ -76,7 +76,7 @@ def test_no_count_is_too_large_to_be_refused(tmp_path: Path, powers: tuple[int, 
         assert file in told[0] or "choose another with --out" in told[0], told
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_tasks_that_no_memory_holds_end_in_one_line(tmp_path: Path) -> None:
     family = {"kind": "random_mdp", "n_states": 1024, "n_actions": 16}
     changes = {"tasks": 200, "random_points": 1, "random_tasks": 200, "monitor_every": 0}

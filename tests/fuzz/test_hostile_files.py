@@ -132,7 +132,7 @@ def test_hostile_files_of_a_run(run: Path, tmp_path: Path) -> None:
     check(tmp_path, run, cases, {"verify", "resume"})
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_hostile_files_of_a_comparison(comparison: Path, tmp_path: Path) -> None:
     check(tmp_path, comparison, list(sample(OF_A_COMPARISON[::2], OF_BOTH, 1)), {"verify"})
 

@@ -20,8 +20,9 @@ assert "compare_mdp" in [path.stem for path in COMPARISONS]
 ON_DEMAND = {
     *("compare_mdp_full", "lsnn_bandit_independent", "mdp_published"),
     *("brian_liquid_curriculum", "lsnn_bandit_dependent", "own_model_python"),
+    *("lsnn_quadratic", "own_family", "brian_rstdp_bandit", "compare_mdp"),
 }
-"""Examples whose parts all run in other examples."""
+"""Examples whose parts all run in other examples or tests."""
 
 
 def sampled(paths: list[Path]) -> list[Any]:

@@ -34,6 +34,7 @@ def test_run_leaves_every_table_and_verifies(finished_run: Path) -> None:
         "episodes": 72,
         "curves": 12,  # before the search, after generations 2 and 3
         "transfer": 30,
+        "theta": 1,
     }
     assert verify(RunStore(finished_run)).problems == []
 

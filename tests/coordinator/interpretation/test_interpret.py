@@ -105,7 +105,7 @@ def test_python_gives_the_numbers_of_the_command_and_a_notebook_shows_its_figure
     "family",
     [
         QUADRATIC,
-        INFORMATIVE,
+        pytest.param(INFORMATIVE, marks=pytest.mark.exhaustive),
         pytest.param(TWO_STEP, marks=pytest.mark.exhaustive),
         pytest.param(BANDIT, marks=pytest.mark.exhaustive),
     ],

@@ -22,7 +22,13 @@ def written(path: Path, fault: str) -> Path:
         **TABLES,
         "family": {"kind": "broken_promises:Bandits", "fault": fault},
         "learner": {"kind": "broken_promises:Guesser"},
-        "transfer": {"tasks": 20, "random_points": 3, "random_tasks": 10, "monitor_every": 1},
+        "transfer": {
+            "tasks": 20,
+            "random_points": 3,
+            "random_tasks": 10,
+            "monitor_every": 1,
+            "monitor_tasks": 20,
+        },
     }
     path.write_text(tomli_w.dumps(tables))
     return path
@@ -52,17 +58,18 @@ def test_right_references_raise_no_warning(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "optimum", "warned"),
+    ("low", "n_tasks", "optimum", "warned"),
     [
-        (1.001, "exact", True),
-        (1.0, "exact", False),
-        (1 + 1e-12, "exact", False),  # a deterministic optimum, and rounded sums
-        (float("nan"), "exact", False),
-        (1.5, "estimate", False),  # a family may say that learners can exceed its mark
+        (1.001, 20, "exact", True),
+        (1.001, 19, "exact", False),  # an interval over a few tasks is too narrow
+        (1.0, 20, "exact", False),
+        (1 + 1e-12, 20, "exact", False),  # a deterministic optimum, and rounded sums
+        (float("nan"), 20, "exact", False),
+        (1.5, 20, "estimate", False),  # a family may say that learners can exceed its mark
     ],
 )
 def test_a_score_is_impossible_if_its_interval_lies_wholly_above_an_exact_optimum(
-    low: float, optimum: Any, warned: bool
+    low: float, n_tasks: int, optimum: Any, warned: bool
 ) -> None:
     interface = Interface(1, 2, "discrete", 10, optimum=optimum)
-    assert bool(impossible_score("it", Interval(2.0, low, 3.0, 5), interface)) == warned
+    assert bool(impossible_score("it", Interval(2.0, low, 3.0, n_tasks), interface)) == warned

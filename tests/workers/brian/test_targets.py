@@ -131,7 +131,7 @@ def simulate(target: BrianTarget, seeds: SeedArray, n: int, tau_s: float) -> dic
 
 
 @pytest.mark.brian
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore")
 def test_cython_draws_the_same_numbers_and_compiles_once_for_all_sizes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path

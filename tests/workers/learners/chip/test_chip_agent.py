@@ -290,7 +290,7 @@ for kind in sys.argv[1:]:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_users_own_program_does_not_spoil_the_cache_of_others(tmp_path: Path) -> None:
     """Two kernels share one cache; the process that runs the built-in one alone knows no other.
 
