@@ -152,9 +152,13 @@ class ParameterSpace:
         """Make a space of parameters by name, in the order of the dictionary.
 
         Raises:
-            ValueError: a parameter has another name already, or is wrong in itself.
+            ValueError: a parameter is none, has another name already, or is wrong in itself.
         """
         for name, parameter in parameters.items():
+            if not isinstance(parameter, Real | Integer | Choice | Weights):
+                raise ValueError(
+                    f"{name} must be a Real, an Integer, a Choice or Weights, got {parameter!r}"
+                )
             if parameter.name not in ("", name):
                 raise ValueError(f"{name}: the parameter has the name {parameter.name!r} already")
         return cls(tuple(replace(p, name=name) for name, p in parameters.items()))

@@ -1,4 +1,4 @@
-"""Writes and submits the SLURM batch script of a run, which starts Ray on the job's nodes.
+"""Writes and submits a SLURM batch script, which starts Ray on the job's nodes for one command.
 
 The script (``deploy/slurm.sh.jinja``) is all that the job needs: it can be read, changed and
 submitted by hand. Decision 0019 says why it starts Ray itself.
@@ -119,20 +119,21 @@ class SlurmBatch(Settings):
 def script(
     batch: SlurmBatch,
     name: str,
-    config: Path,
+    command: Sequence[str],
     out: Path,
-    sets: Sequence[str] = (),
-    folder: Path | None = None,
+    folder: Path,
 ) -> str:
-    """Return the batch script of the run of this name: letters, digits, ".", "_" and "-".
+    """Return the batch script of one command.
 
-    The job reads the configuration when it starts, with the overrides ``sets``, and writes the
-    run's folder into ``out``, which all nodes must see. It works in ``folder``, by default that of
-    the configuration, so that relative paths in it are found.
+    Args:
+        batch: what the job asks for.
+        name: of the folder of results: letters, digits, ".", "_" and "-".
+        command: of spikeloop, with its arguments; ``--resume`` and ``--out`` are added.
+        out: where that folder is; all nodes must see it.
+        folder: in which the job works, so that relative paths in a configuration are found.
     """
-    config, out = config.resolve(), out.resolve()
-    command = ["spikeloop", "run", str(config), "--resume", "--out", str(out)]
-    command += [part for text in sets for part in ("--set", text)]
+    out = out.resolve()
+    line = ["spikeloop", *command, "--resume", "--out", str(out)]
     asked = batch.model_dump(include={"mem", "partition", "account"}, exclude_none=True)
     bin_ = shlex.quote(str(Path(sys.executable).parent))
     values = {
@@ -147,15 +148,16 @@ def script(
         time_s=batch.time_s,
         lines=[*(f"--{option}={value}" for option, value in asked.items()), *batch.options],
         out=out,
-        folder=(folder or config.parent).resolve(),
+        folder=folder.resolve(),
+        program=command[0],
         threads=[f"{library}={n}" for library, n in ONE_THREAD_EACH.items()],
         store_bytes=OBJECT_STORE_BYTES,
-        command=shlex.join(command),
+        command=shlex.join(line),
     )
 
 
 def write(text: str, name: str, out: Path) -> Path:
-    """Write a script where the run's folder will be; raise OSError if that cannot be."""
+    """Write a script where the folder of results will be; raise OSError if that cannot be."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{name}.sbatch"
     path.write_text(text, errors="surrogateescape")

@@ -41,8 +41,10 @@ def entries(what: str = "", only: str = "") -> list[dict[str, Any]]:
     ``only`` is the one kind of the table ``what`` that is asked for.
     """
     known = [*TABLES, "compatibility"]
-    if what and what not in TABLES:
-        raise ConfigError(f"list {what}: must be one of {', '.join(known)}{nearest(what, known)}")
+    if (what or only) and what not in TABLES:
+        raise ConfigError(
+            f"list {what or only}: must be one of {', '.join(known)}{nearest(what, known)}"
+        )
     if only and only not in TABLES[what]:
         kinds = TABLES[what]
         raise ConfigError(

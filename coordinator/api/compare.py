@@ -12,7 +12,7 @@ from spikeloop.coordinator.api.comparison_view import Comparison
 from spikeloop.coordinator.api.configure_comparison import configure_comparison
 from spikeloop.coordinator.api.given import Given, Table
 from spikeloop.coordinator.api.resumable import by_call
-from spikeloop.coordinator.api.run_folders import comparisons_folder
+from spikeloop.coordinator.api.run_folders import folder_for
 from spikeloop.coordinator.api.sessions import start_comparison
 from spikeloop.coordinator.api.view import choose_view
 from spikeloop.coordinator.strategies.base import Strategy
@@ -38,7 +38,7 @@ def compare(
     """Tune strategies at equal budget and let them search on paired seeds, or go on with that.
 
         found = sl.compare(
-            family=sl.Bandit(),
+            family=sl.RandomMdp(),
             learner=sl.TabularTd(),
             strategies={"evolution": sl.Evolution(), "random_search": sl.RandomSearch()},
             budget=2000,
@@ -87,7 +87,7 @@ def compare(
         target=target,
         **settings,
     )
-    folder = comparisons_folder() / chosen.comparison.name if out is None else Path(out)
+    folder = folder_for("comparison") / chosen.comparison.name if out is None else Path(out)
     how = by_call(folder, "sl.compare")
     with StopSignal().installed() as stop:
         start_comparison(chosen, folder, choose_view(progress), stop, how, or_resume=True)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from spikeloop.coordinator.api.html import fragment
 from spikeloop.coordinator.api.plots import ComparisonPlots
+from spikeloop.coordinator.api.run_folders import from_here
 from spikeloop.coordinator.api.run_view import Run
 from spikeloop.coordinator.comparison import result_tables, session
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
@@ -35,7 +36,8 @@ class Comparison:
     """
 
     def __init__(self, config: ComparisonConfig, folder: Path, trust: bool = False) -> None:
-        self._config, self._folder, self._trust = config, folder, trust
+        self._config, self._trust = config, trust
+        self._folder = folder.absolute()  # the caller may go elsewhere
 
     @property
     def folder(self) -> Path:
@@ -115,7 +117,7 @@ class Comparison:
         return verify_comparison.verify(self.folder, self._trust).problems
 
     def __repr__(self) -> str:
-        return f"Comparison({str(self.folder)!r}, {self._progress()})"
+        return f"Comparison({str(from_here(self.folder))!r}, {self._progress()})"
 
     def _repr_html_(self) -> str:
         try:
@@ -126,7 +128,7 @@ class Comparison:
     def _blocks(self) -> Iterator[Text | Table | Drawing]:
         """Show findings, scores and differences, or how far the comparison is."""
         yield Text(f"Comparison {self.name}", "lead")
-        yield Text(f"{self._progress()}. Folder: {self.folder}")
+        yield Text(f"{self._progress()}. Folder: {from_here(self.folder)}")
         if not self.finished:
             return
         found = self.findings
@@ -153,7 +155,10 @@ class Comparison:
     def _progress(self) -> str:
         planned = (len(self.config.given) + len(self.config.tuned)) * self.config.comparison.seeds
         state = "finished" if self.finished else "not finished"
-        return f"{len(self.results)} of at most {planned} searches, {state}"
+        try:
+            return f"{len(self.results)} of at most {planned} searches, {state}"
+        except ConfigError:  # a file is damaged; reading the table says which
+            return f"at most {planned} searches, results damaged"
 
     def _table(self, name: str) -> pd.DataFrame:
         """Read a table; before it is written, what is there already of its rows."""

@@ -17,8 +17,8 @@ from spikeloop.coordinator.config.run_config import TABLES, RunConfig, RunSettin
 from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 
-OPTIONS = ("config", "out", "workers", "address", "inline", "track", "progress")
-"""Keywords of ``sl.run`` that are no settings."""
+OPTIONS = ("config", "out", "workers", "address", "inline", "progress")
+"""Keywords of ``sl.run``, ``sl.compare`` and ``sl.sweep`` that are no settings."""
 
 
 def configure(
@@ -61,7 +61,7 @@ def configure(
         flat="run",
         keys=RunSettings.model_fields,
         caller=caller,
-        options=OPTIONS,
+        options=(*OPTIONS, "track"),
         sets=overrides(sets),
     )
     if isinstance(config, RunConfig) and settings:
@@ -75,15 +75,16 @@ def configure(
 
 
 def track_with(config: RunConfig, kinds: Sequence[str] | None) -> RunConfig:
-    """Give a run the trackers that its caller names, if any; they change no result.
+    """Give a run the trackers that its caller names, one or several; they change no result.
 
     Raises:
         ConfigError: there is no such tracker.
     """
     if not kinds:
         return config
-    chosen = {**config.tracking.model_dump(), "kinds": list(kinds)}
-    tracking, _ = build(TABLES["tracking"], chosen, "--track", "tracking", None)
+    named = [kinds] if isinstance(kinds, str) else list(kinds)
+    chosen = {**config.tracking.model_dump(), "kinds": named}
+    tracking, _ = build(TABLES["tracking"], chosen, "track", "tracking", None)
     return replace(config, tracking=tracking)
 
 

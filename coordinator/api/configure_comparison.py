@@ -9,8 +9,7 @@ from spikeloop.coordinator.api.configure import OPTIONS, digest, with_import_fol
 from spikeloop.coordinator.api.given import Given, tables_of
 from spikeloop.coordinator.api.target_choice import retarget
 from spikeloop.coordinator.comparison.comparison_config import (
-    COMMON,
-    OWN,
+    NAMES,
     ComparisonConfig,
     ComparisonSettings,
     parse,
@@ -40,7 +39,7 @@ def configure_comparison(
     tables = tables_of(
         config,
         settings,
-        names=[*OWN, *COMMON],
+        names=NAMES,
         flat="comparison",
         keys=ComparisonSettings.model_fields,
         caller=caller,

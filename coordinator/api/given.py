@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from inspect import isfunction
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -88,7 +89,8 @@ def tables_of(
         sets: overrides of a file, "table.key" to value, as ``--set`` gives them.
 
     Raises:
-        ConfigError: the file cannot be read, or there is no such key or table.
+        ConfigError: the file cannot be read, there is no such key or table, or ``given`` is nothing
+            of the three.
     """
     names, keys = list(names), list(keys)
     begun = _begin(given, names, caller, sets or {})
@@ -100,9 +102,11 @@ def tables_of(
             begin = values.get(name, OPTIONAL.get(name, {}))
             values[name] = _merged(begin, plain(name, value, f"{caller}: [{name}]"))
         elif name in keys:
-            values[flat] = {**values.get(flat, {}), name: _plain_value(value)}
+            if isinstance(values.setdefault(flat, {}), Mapping):  # else it is refused later
+                values[flat] = {**values[flat], name: _plain_value(value)}
         else:
-            hint = nearest(name, [*options, *names, *keys])
+            known = [known for known in (*options, *names, *keys) if known != name]
+            hint = nearest(name, known)
             raise ConfigError(f"{caller}: there is no keyword {name!r}{hint}")
     return begun
 
@@ -116,7 +120,8 @@ def plain(name: str, value: Any, where: str) -> Any:
         where: what messages begin with.
 
     Raises:
-        ConfigError: it is a class where an object is meant, or its class cannot be found again.
+        ConfigError: it is a class or a function where an object is meant, or its class cannot be
+            found again.
     """
     if name == "strategies" and isinstance(value, Mapping):
         return {key: plain("strategy", one, f"{where[:-1]}.{key}]") for key, one in value.items()}
@@ -125,6 +130,11 @@ def plain(name: str, value: Any, where: str) -> Any:
     if isinstance(value, type):
         raise ConfigError(
             f"{where} {value.__name__} is a class; give an object, {value.__name__}()"
+        )
+    if name == "learner" and isfunction(value):
+        raise ConfigError(
+            f"{where} {value.__name__} is a function; to be a learner it needs the decorator "
+            "@sl.learner(space={...})"
         )
     rule = TABLES.get(name)
     if not (isinstance(value, BaseModel) and isinstance(rule, Kinds)):
@@ -159,6 +169,11 @@ def _begin(given: Given | None, names: list[str], caller: str, sets: Mapping[str
             name: plain(name, value, f"{caller}: [{name}]") for name, value in (given or {}).items()
         }
         return Tables(tables, caller)
+    if not isinstance(given, str | PathLike):
+        raise ConfigError(
+            f"{caller}: must begin with a path, a dictionary or a configuration, got "
+            f"{type(given).__name__}; objects are given by keyword, such as family=..."
+        )
     path = Path(given)
     return Tables(read_tables(path, names, sets), str(path), path.resolve())
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from spikeloop.coordinator.api import catalogue
+from spikeloop.coordinator.api import catalogue, compatibility_table
 from spikeloop.coordinator.api.brief_errors import brief_errors
 
 KINDS = ["table", "kind", "name", "about"]
@@ -23,17 +23,21 @@ def list(what: str = "", kind: str = "") -> pd.DataFrame:
     It is the catalogue that ``spikeloop list`` prints.
 
     Args:
-        what: "families", "learners", "strategies" or "targets" for these alone.
+        what: "families", "learners", "strategies" or "targets" for these alone; "compatibility" for
+            what runs on what.
         kind: one of them, such as "chip", for its settings and hyperparameters.
 
     Returns:
         One row a kind: ``table``, ``kind``, ``name`` (of the class, as in ``sl.ChipAgent``) and
         ``about``. For one kind, one row a setting or hyperparameter: ``what`` of the two it is,
-        ``key``, ``default``, ``range``, ``unit`` and ``about``.
+        ``key``, ``default``, ``range``, ``unit`` and ``about``. For "compatibility", one row for
+        each ``learner`` and ``family``: whether it ``runs`` and the ``reason`` why not.
 
     Raises:
         ConfigError: there is no such table or kind.
     """
+    if what == "compatibility" and not kind:
+        return pd.DataFrame(compatibility_table.rows())
     found = catalogue.entries(what, kind)
     if kind:
         return pd.DataFrame([row for entry in found for row in _keys(entry)], columns=KEYS)

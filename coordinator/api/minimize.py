@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+from pydantic import BaseModel
 
-from spikeloop.cluster.signals import StopSignal
+from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.cluster.targets.local import Local
+from spikeloop.coordinator.api.brief_errors import brief_errors
 from spikeloop.coordinator.api.optimum import Optimum, Record
 from spikeloop.coordinator.api.target_choice import retarget
 from spikeloop.coordinator.api.view import View, choose_view
@@ -34,6 +36,7 @@ from spikeloop.workers.base import Learner
 from spikeloop.workers.own_learner.function_learner import GivenSpace, as_space, learner
 from spikeloop.workers.own_learner.task import Task
 from spikeloop.workers.own_learner.theta import Theta
+from spikeloop.workers.space import ParameterSpace
 
 Function: TypeAlias = Callable[[Theta, np.random.Generator], float]
 """From Θ and random numbers to a value."""
@@ -42,6 +45,7 @@ CALLER = "sl.minimize(...)"
 """What messages name as their source."""
 
 
+@brief_errors
 def minimize(
     function: Function,
     space: GivenSpace,
@@ -93,10 +97,12 @@ def minimize(
         ConfigError: an argument is wrong, or ``episodes`` are too few for one generation.
         PoolError: there are no workers.
         RunFailed: too many evaluations failed; it quotes the first.
+        Interrupted: a signal came.
     """
-    _require_whole("episodes", episodes, 1)
-    _require_whole("repeats", repeats, 1)
-    _require_whole("held_out", held_out, 2)
+    episodes = _whole("episodes", episodes, 1)
+    repeats = _whole("repeats", repeats, 1)
+    held_out = _whole("held_out", held_out, 2)
+    strategy = _strategy(strategy)
     sign = 1.0 if maximize else -1.0
     run = {
         "name": re.sub(r"[^A-Za-z0-9_]", "_", _name(function)),
@@ -106,18 +112,42 @@ def minimize(
         "max_failed_share": max_failed_share,
     }
     transfer = {"monitor_every": 0, "monitor_tasks": held_out}
-    objective = _as_learner(function, as_space(space), sign)
-    config = _configure(run, transfer, objective, strategy or Evolution(), episodes)
+    objective = _as_learner(function, _space(space), sign)
+    config = _configure(run, transfer, objective, strategy, episodes)
     config = replace(config, working_dir=_import_folder(function))
     config = retarget(config, workers, inline, address, CALLER)
-    return _search(config, sign, choose_view(progress))
+    try:
+        return _search(config, sign, choose_view(progress))
+    except Interrupted as error:
+        raise Interrupted("interrupted; a search over a function keeps nothing") from error
 
 
-def _require_whole(name: str, count: int, least: int) -> None:
-    if not isinstance(count, int) or count < least:
+def _whole(name: str, count: int, least: int) -> int:
+    if not isinstance(count, int | np.integer) or count < least:
         raise ConfigError(
             f"{CALLER}: {name} must be a whole number of at least {least}, got {count}"
         )
+    return int(count)
+
+
+def _strategy(given: Strategy[Any] | None) -> Strategy[Any]:
+    if given is None:
+        return Evolution()
+    if not isinstance(given, BaseModel):
+        raise ConfigError(
+            f"{CALLER}: strategy must be an object such as sl.Evolution(), got {given!r}"
+        )
+    return given
+
+
+def _space(given: GivenSpace) -> ParameterSpace:
+    try:
+        space = as_space(given)
+    except ValueError as error:
+        raise ConfigError(f"{CALLER}: {error}") from error
+    if not space.n_dim:
+        raise ConfigError(f"{CALLER}: space must have a hyperparameter")
+    return space
 
 
 def _name(function: Function) -> str:

@@ -24,8 +24,8 @@ class Optimum:
         value: the mean of fresh evaluations there, with a 95 % interval and their number ``n``.
             They chose nothing, so the mean is no better than the function is.
         best_theta: the candidate with the best mean.
-        best_value: this mean. With noise it is better than the function there, because its luck was
-            chosen too.
+        best_value: this mean. With noise it is better than the function there, because its noise
+            was chosen too.
         history: one row a candidate: generation, candidate, value (nan where it failed), n_failed,
             and its hyperparameters by name.
         failures: number of failed evaluations by reason, such as "raised".

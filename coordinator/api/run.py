@@ -11,7 +11,7 @@ from spikeloop.coordinator.api.brief_errors import brief_errors
 from spikeloop.coordinator.api.configure import configure
 from spikeloop.coordinator.api.given import Given, Table
 from spikeloop.coordinator.api.resumable import by_call
-from spikeloop.coordinator.api.run_folders import runs_folder
+from spikeloop.coordinator.api.run_folders import folder_for
 from spikeloop.coordinator.api.run_view import Run
 from spikeloop.coordinator.api.sessions import start_run
 from spikeloop.coordinator.api.view import choose_view
@@ -97,7 +97,7 @@ def run(
         target=target,
         **settings,
     )
-    folder = runs_folder() / chosen.run.name if out is None else Path(out)
+    folder = folder_for("run") / chosen.run.name if out is None else Path(out)
     how = by_call(folder, "sl.run")
     with StopSignal().installed() as stop:
         found = start_run(chosen, folder, choose_view(progress), stop, how, or_resume=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from spikeloop.coordinator.api.held_out import score_table
+from spikeloop.coordinator.api.run_folders import from_here
 from spikeloop.coordinator.api.theta import theta_block
 from spikeloop.coordinator.report import run_figures
 from spikeloop.coordinator.report.page import Drawing, Table, Text
@@ -49,7 +50,7 @@ def run_blocks(run: RunFolder) -> Iterator[Text | Table | Drawing]:
     yield Text(f"Run {config.run.name}", "lead")
     yield Text(
         f"{kinds['strategy']} searches the hyperparameters of {kinds['learner']} on "
-        f"{kinds['family']}: {describe_progress(run)}. Folder: {run.folder}"
+        f"{kinds['family']}: {describe_progress(run)}. Folder: {from_here(run.folder)}"
     )
     generations = run_figures.frame(run.store, "generations")
     if generations.empty:

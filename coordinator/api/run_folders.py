@@ -1,22 +1,20 @@
-"""Where runs and comparisons go if their caller says nothing."""
+"""Where runs, comparisons and sweeps go if their caller says nothing, and how they are named."""
 
 import os
 from pathlib import Path
 
+from spikeloop.coordinator.store.folder_kind import Kind
+
 RUNS = "SPIKELOOP_RUNS"
-"""Environment variable that names the folder for the folders of runs and comparisons."""
+"""Environment variable that names the folder for all results."""
 
 
-def runs_folder() -> Path:
-    """Give the folder for run folders."""
-    return Path(os.environ.get(RUNS) or "runs")
+def folder_for(kind: Kind) -> Path:
+    """Give the folder for runs, comparisons or sweeps."""
+    return Path(os.environ.get(RUNS) or f"{kind}s")
 
 
-def sweeps_folder() -> Path:
-    """Give the folder for sweeps."""
-    return Path(os.environ.get(RUNS) or "sweeps")
-
-
-def comparisons_folder() -> Path:
-    """Give the folder for comparisons."""
-    return Path(os.environ.get(RUNS) or "comparisons")
+def from_here(folder: Path) -> Path:
+    """Give an absolute path as it is seen from the current folder, if it is below it."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder

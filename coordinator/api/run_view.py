@@ -1,6 +1,7 @@
 """A run as Python sees it: its tables, its scores and the Θ that it learned."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from spikeloop.coordinator.api.run_blocks import (
     measured_transfer,
     run_blocks,
 )
+from spikeloop.coordinator.api.run_folders import from_here
 from spikeloop.coordinator.api.target_choice import retarget
 from spikeloop.coordinator.api.theta import LearnedTheta
 from spikeloop.coordinator.api.view import choose_view
@@ -40,6 +42,7 @@ from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.commit_order import REPORT
 from spikeloop.coordinator.store.run_folder import RunFolder, warn_of_changes
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.trust import reaches, require
 from spikeloop.coordinator.verification.verify_run import verify_opened
 
@@ -58,7 +61,8 @@ class Run:
     """
 
     def __init__(self, opened: RunFolder, trust: bool = False) -> None:
-        self._opened, self._trust = opened, trust
+        store = RunStore(opened.folder.absolute())  # the caller may go elsewhere
+        self._opened, self._trust = replace(opened, store=store), trust
 
     @property
     def folder(self) -> Path:
@@ -238,7 +242,11 @@ class Run:
         return verify_opened(self._opened.as_of_now()).problems
 
     def __repr__(self) -> str:
-        return f"Run({str(self.folder)!r}, {describe_progress(self._opened.as_of_now())})"
+        try:
+            progress = describe_progress(self._opened.as_of_now())
+        except ConfigError:  # a file is damaged; reading the table says which
+            progress = "damaged"
+        return f"Run({str(from_here(self.folder))!r}, {progress})"
 
     def _repr_html_(self) -> str:
         try:

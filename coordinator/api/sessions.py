@@ -181,5 +181,5 @@ def _show_sweep(
     with resumable(folder, how), view.sweep(n_episodes, len(runs)) as reporter:
         found = session(reporter)
     view.sweep_results(found, folder, write_report(folder))
-    sweep_session.require_all(folder)
+    sweep_session.require_all(folder, how)
     return found

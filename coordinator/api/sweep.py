@@ -11,7 +11,7 @@ from spikeloop.coordinator.api.brief_errors import brief_errors
 from spikeloop.coordinator.api.configure_sweep import configure_sweep
 from spikeloop.coordinator.api.given import Given, Table
 from spikeloop.coordinator.api.resumable import by_call
-from spikeloop.coordinator.api.run_folders import sweeps_folder
+from spikeloop.coordinator.api.run_folders import folder_for
 from spikeloop.coordinator.api.sessions import start_sweep
 from spikeloop.coordinator.api.sweep_view import Sweep
 from spikeloop.coordinator.api.view import choose_view
@@ -101,7 +101,7 @@ def sweep(
         target=target,
         **keywords,
     )
-    folder = sweeps_folder() / chosen.name if out is None else Path(out)
+    folder = folder_for("sweep") / chosen.name if out is None else Path(out)
     how = by_call(folder, "sl.sweep")
     with StopSignal().installed() as stop:
         start_sweep(chosen, folder, choose_view(progress), stop, how, or_resume=True)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from spikeloop.coordinator.api.html import fragment
 from spikeloop.coordinator.api.plots import ComparisonPlots
+from spikeloop.coordinator.api.run_folders import from_here
 from spikeloop.coordinator.api.run_view import Run
 from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.errors import ConfigError
@@ -17,6 +18,7 @@ from spikeloop.coordinator.report.sweep_report import scores_table, sweep_page
 from spikeloop.coordinator.report.write_report import write_page
 from spikeloop.coordinator.store.commit_order import REPORT
 from spikeloop.coordinator.store.folder_kind import is_run
+from spikeloop.coordinator.store.result_files import FINDINGS, RESULTS
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sweep import results, session
@@ -36,7 +38,8 @@ class Sweep:
     """
 
     def __init__(self, config: SweepConfig, folder: Path, trust: bool = False) -> None:
-        self._config, self._folder, self._trust = config, folder, trust
+        self._config, self._trust = config, trust
+        self._folder = folder.absolute()  # the caller may go elsewhere
 
     @property
     def folder(self) -> Path:
@@ -56,7 +59,7 @@ class Sweep:
     @property
     def finished(self) -> bool:
         """Whether every run has ended, so that there are findings."""
-        return (self.folder / "findings.json").exists()
+        return (self.folder / FINDINGS).exists()
 
     @property
     def results(self) -> pd.DataFrame:
@@ -65,10 +68,10 @@ class Sweep:
         ``score`` is that of the learned Θ, beside those of the default and of random Θ; it is nan
         where the run failed, and ``error`` says why.
         """
-        if not (self.folder / results.RESULTS).exists():
+        if not (self.folder / RESULTS).exists():
             empty: pd.DataFrame = results.results_table(self._config, {}).to_pandas()
             return empty
-        return results.read(self.folder, results.RESULTS, results.RUN_COLUMNS)
+        return results.read(self.folder, RESULTS, results.RUN_COLUMNS)
 
     @property
     def measured(self) -> pd.DataFrame:
@@ -141,7 +144,7 @@ class Sweep:
         return verify_sweep.verify(self.folder, self._trust).problems
 
     def __repr__(self) -> str:
-        return f"Sweep({str(self.folder)!r}, {self._progress()})"
+        return f"Sweep({str(from_here(self.folder))!r}, {self._progress()})"
 
     def _repr_html_(self) -> str:
         try:
@@ -152,7 +155,7 @@ class Sweep:
     def _blocks(self) -> Iterator[Text | Table | Drawing]:
         """Show findings, scores and differences, or how far the sweep is."""
         yield Text(f"Sweep {self.name}", "lead")
-        yield Text(f"{self._progress()}. Folder: {self.folder}")
+        yield Text(f"{self._progress()}. Folder: {from_here(self.folder)}")
         if not self.finished:
             return
         found = self.findings
@@ -164,4 +167,7 @@ class Sweep:
 
     def _progress(self) -> str:
         planned = len(self._config.settings) * len(self._config.seeds)
-        return f"{len(self.results)} of {planned} runs have ended"
+        try:
+            return f"{len(self.results)} of {planned} runs have ended"
+        except ConfigError:  # a file is damaged; reading the table says which
+            return f"{planned} runs, results damaged"

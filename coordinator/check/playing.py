@@ -71,9 +71,9 @@ def trace(tasks: TaskBatch, task: IntArray, script: Script) -> Trace:
     observations, rewards, feedback = [], [], []
     for actions, uniforms in zip(script.actions, script.uniforms, strict=True):
         observations.append(np.array(play.observe()))
-        reward, told = play.step(actions, uniforms)
+        reward, own_feedback = play.step(actions, uniforms)
         rewards.append(np.array(reward))
-        feedback.append(np.array(told))
+        feedback.append(np.array(own_feedback))
     return Trace(np.stack(observations), np.stack(rewards), np.stack(feedback))
 
 

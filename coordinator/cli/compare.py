@@ -15,6 +15,9 @@ def compare(
     out: Annotated[Path, typer.Option("--out", envvar=RUNS, help="folder for comparisons")] = Path(
         "comparisons"
     ),
+    again: Annotated[
+        bool, typer.Option("--resume", help="go on with the comparison if its folder exists")
+    ] = False,
     workers: Workers = None,
     inline: Inline = False,
     address: Address = None,
@@ -38,4 +41,4 @@ def compare(
     stop = StopSignal()
     stop.install()
     view = ConsoleView(stream(stderr=as_json), as_json)
-    start_comparison(settings, folder, view, stop, by_command(folder, settings.tables()))
+    start_comparison(settings, folder, view, stop, by_command(folder, settings.tables()), again)

@@ -1,6 +1,6 @@
-"""What ``spikeloop submit`` starts on a cluster: compare the code, then run or resume.
+"""What ``spikeloop submit`` starts on a cluster: compare the code, then begin or go on.
 
-    python -m spikeloop.coordinator.cli.job CONFIG [--set TABLE.KEY=VALUE]... [--workers N]
+    python -m spikeloop.coordinator.cli.job run|compare|sweep CONFIG [OPTION]...
 
 Ray starts it on the head, in the folder that was submitted, with the job's metadata.
 """
@@ -23,7 +23,7 @@ OURS = ("spikeloop", "own classes")
 
 
 def main(arguments: list[str]) -> None:
-    """Run the job and exit as ``spikeloop run`` does."""
+    """Carry out the job and exit as its command does."""
     from spikeloop.coordinator.cli import main as cli
 
     try:
@@ -35,11 +35,11 @@ def main(arguments: list[str]) -> None:
             require_same_code(json.loads(metadata[CODE]))
         out = runs_folder(metadata.get(OUT, ""))
         if not job_env.share_folder(out / name, name):
-            warn("the run's folder cannot be shared, so `spikeloop status` and `fetch` see nothing")
+            warn("the folder cannot be shared, so `spikeloop status` and `fetch` see nothing")
     except BaseException as error:
         raise SystemExit(explain(error)) from error
-    config, *rest = arguments
-    cli.main(["run", config, "--resume", "--address", "auto", "--out", str(out), *rest])
+    command, config, *rest = arguments
+    cli.main([command, config, "--resume", "--address", "auto", "--out", str(out), *rest])
 
 
 def require_same_code(theirs: Mapping[str, str]) -> None:
@@ -57,7 +57,7 @@ def require_same_code(theirs: Mapping[str, str]) -> None:
 
 
 def runs_folder(out: str) -> Path:
-    """The folder for run folders: as submitted, or the cluster's own, or in the home folder."""
+    """The folder for results: as submitted, or the cluster's own, or in the home folder."""
     return Path(out or os.environ.get("SPIKELOOP_RUNS") or Path.home() / "spikeloop-runs")
 
 

@@ -10,7 +10,7 @@ from spikeloop.coordinator.api.run_folders import RUNS
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
 FolderPath = Annotated[
-    Path, typer.Argument(metavar="RUN_OR_COMPARISON", help="a run's or comparison's folder")
+    Path, typer.Argument(metavar="FOLDER", help="of a run, a comparison or a sweep")
 ]
 LearnedPath = Annotated[
     Path, typer.Argument(metavar="RUN", help="a run folder, or a weights file of one")
@@ -19,6 +19,12 @@ Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="override one value")
 ]
 Out = Annotated[Path, typer.Option("--out", envvar=RUNS, help="folder for run folders")]
+ResultsOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", envvar=RUNS, help="folder for results [default: runs, comparisons or sweeps]"
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(

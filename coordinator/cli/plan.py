@@ -1,10 +1,10 @@
 """The command ``spikeloop plan``: a dry run that writes nothing."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -23,7 +23,6 @@ from spikeloop.coordinator.formatting import duration, warn
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.comparison.cost import ComparisonCost
     from spikeloop.coordinator.search.cost_estimate import CostEstimate
     from spikeloop.coordinator.sweep.cost import SweepCost
@@ -45,74 +44,39 @@ def plan(
     """
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.api import progress
-    from spikeloop.coordinator.config.load import kind_of_file
+    from spikeloop.coordinator.api.configure_any import configure_any
+    from spikeloop.coordinator.comparison import cost as comparison_cost
+    from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
+    from spikeloop.coordinator.config.run_config import RunConfig
+    from spikeloop.coordinator.search import cost_estimate
+    from spikeloop.coordinator.sweep import cost as sweep_cost
 
     stop = StopSignal()
     stop.install()
-    given, kind = _Given(config, sets, workers, inline, address), kind_of_file(config)
-    console = None if as_json else progress.stream()
-    if over or seeds is not None or kind == "sweep":
-        _plan_sweep(given, over, seeds, stop, console)
-    elif kind == "comparison":
-        _plan_comparison(given, stop, console)
+    settings = configure_any(
+        config,
+        over,
+        seeds,
+        sets=sets,
+        workers=workers,
+        inline=inline,
+        address=address,
+        caller="command line",
+    )
+    result: Any
+    show: Callable[[Any, Console], None]
+    show_line = partial(typer.echo, err=True)
+    if isinstance(settings, RunConfig):
+        result, show = cost_estimate.estimate(settings, stop, show_line), _print_table
+    elif isinstance(settings, ComparisonConfig):
+        result, show = comparison_cost.estimate(settings, stop, show_line), _print_comparison
     else:
-        _plan_run(given, stop, console)
-
-
-@dataclass(frozen=True)
-class _Given:
-    """What the command line names: a file, overrides, and where to run."""
-
-    config: Path
-    sets: list[str] | None
-    workers: int | None
-    inline: bool
-    address: str | None
-    caller: str = "command line"
-
-
-def _plan_run(given: _Given, stop: "StopSignal", console: "Console | None") -> None:
-    from spikeloop.coordinator.api.configure import configure
-    from spikeloop.coordinator.search.cost_estimate import estimate
-
-    result = estimate(configure(**vars(given)), stop, partial(typer.echo, err=True))
+        result, show = sweep_cost.estimate(settings, stop, show_line), _print_sweep
     _warn_of_failures(result)
-    if console is None:
+    if as_json:
         typer.echo(json.dumps(asdict(result)))
     else:
-        _print_table(result, console)
-
-
-def _plan_comparison(given: _Given, stop: "StopSignal", console: "Console | None") -> None:
-    from spikeloop.coordinator.api.configure_comparison import configure_comparison
-    from spikeloop.coordinator.comparison.cost import estimate
-
-    result = estimate(configure_comparison(**vars(given)), stop, partial(typer.echo, err=True))
-    _warn_of_failures(result)
-    if console is None:
-        typer.echo(json.dumps(asdict(result)))
-    else:
-        _print_comparison(result, console)
-
-
-def _plan_sweep(
-    given: _Given,
-    over: list[str] | None,
-    seeds: int | None,
-    stop: "StopSignal",
-    console: "Console | None",
-) -> None:
-    from spikeloop.coordinator.api.configure_sweep import configure_sweep
-    from spikeloop.coordinator.sweep.cost import estimate
-    from spikeloop.coordinator.sweep.settings_grid import read_all
-
-    config = configure_sweep(**vars(given), over=read_all(over), seeds=seeds)
-    result = estimate(config, stop, partial(typer.echo, err=True))
-    _warn_of_failures(result)
-    if console is None:
-        typer.echo(json.dumps(asdict(result)))
-    else:
-        _print_sweep(result, console)
+        show(result, progress.stream())
 
 
 def _warn_of_failures(result: "CostEstimate | ComparisonCost | SweepCost") -> None:

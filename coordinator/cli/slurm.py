@@ -1,4 +1,4 @@
-"""``spikeloop slurm``: a run as a batch job."""
+"""``spikeloop slurm``: a run, a comparison or a sweep as a batch job."""
 
 import shlex
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from spikeloop.coordinator.cli.options import ConfigPath, Out, Sets
+from spikeloop.coordinator.cli.options import ConfigPath, Over, ResultsOut, Seeds, Sets
 from spikeloop.coordinator.errors import ConfigError
 
 
@@ -25,7 +25,9 @@ def slurm(
     ] = None,
     partition: Annotated[str | None, typer.Option("--partition", help="of the site")] = None,
     account: Annotated[str | None, typer.Option("--account", help="that pays")] = None,
-    out: Out = Path("runs"),
+    out: ResultsOut = None,
+    over: Over = None,
+    seeds: Seeds = None,
     sets: Sets = None,
     options: Annotated[
         list[str] | None,
@@ -52,15 +54,19 @@ def slurm(
         bool, typer.Option("--print", help="only print the script and copy its configuration")
     ] = False,
 ) -> None:
-    """Write the batch script of a run and submit it to SLURM."""
+    """Write the batch script of a configuration, and submit it.
+
+    It may be of a run, a comparison or a sweep.
+    """
     from spikeloop.cluster.manifests import slurm_script
-    from spikeloop.coordinator.api.configure import configure
+    from spikeloop.coordinator.api.configure_any import submission
+    from spikeloop.coordinator.api.run_folders import folder_for
     from spikeloop.coordinator.config.settings_builder import build
     from spikeloop.coordinator.formatting import command_line
-    from spikeloop.coordinator.submit import package as shipping
+    from spikeloop.coordinator.submit import package
 
-    settings = configure(config, sets=sets)
-    name = settings.run.name
+    sent = submission(config, over, seeds, sets)
+    name, out = sent.name, out or folder_for(sent.kind)
     values = {
         "nodes": nodes,
         "time": time,
@@ -74,15 +80,14 @@ def slurm(
         "patience_s": patience,
     }
     batch, _ = build(slurm_script.SlurmBatch, values, "command line", "slurm", Path())
-    kept = shipping.keep(config, settings, out)
-    needed = shipping.overrides_of_job(settings, sets or ())
-    text = slurm_script.script(batch, name, kept, out, needed, folder=config.resolve().parent)
+    command = [sent.command, str(package.keep(sent, out)), *package.options_of_job(sent)]
+    text = slurm_script.script(batch, name, command, out, folder=config.resolve().parent)
     if printed:
         typer.echo(text, nl=False)
         return
     path = slurm_script.write(text, name, out)
     job = slurm_script.submit(path)
-    for what, command in (
+    for what, line in (
         ("job", job),
         ("script", shlex.quote(str(path))),
         ("queue", f"squeue --jobs={job}"),
@@ -90,7 +95,7 @@ def slurm(
         ("watch", command_line("watch", out / name)),
         ("stop", f"scancel {job}"),
     ):
-        typer.echo(f"{what + ':':8} {command}")
+        typer.echo(f"{what + ':':8} {line}")
 
 
 def _lines(setup: str) -> str:

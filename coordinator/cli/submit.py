@@ -1,4 +1,7 @@
-"""``spikeloop submit``, ``status``, ``logs`` and ``stop``: a run as a job of a Ray cluster."""
+"""``spikeloop submit``, ``status``, ``logs`` and ``stop``: jobs of a Ray cluster.
+
+A job is a run, a comparison or a sweep.
+"""
 
 import json
 import tempfile
@@ -7,18 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spikeloop.coordinator.cli.options import ConfigPath, Json, Sets
+from spikeloop.coordinator.cli.options import ConfigPath, Json, Over, Seeds, Sets
 from spikeloop.coordinator.errors import ConfigError
 
 if TYPE_CHECKING:
     from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
-    from spikeloop.coordinator.config.run_config import RunConfig
+    from spikeloop.coordinator.submit.submission import Submission
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="of the run")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="of the run, the comparison or the sweep")
+]
 Attempt = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="of the run; NAME~1, NAME~2… for what it was submitted as before"
+        metavar="NAME", help="as it was submitted; NAME~1, NAME~2… for what it was before"
     ),
 ]
 Address = Annotated[
@@ -35,6 +40,8 @@ Wait = Annotated[bool, typer.Option("--wait", help="return when it has ended")]
 
 def submit(
     config: ConfigPath,
+    over: Over = None,
+    seeds: Seeds = None,
     sets: Sets = None,
     address: Address = None,
     out: Annotated[
@@ -42,8 +49,7 @@ def submit(
         typer.Option(
             "--out",
             metavar="FOLDER",
-            help="for run folders, on the cluster [default: its $SPIKELOOP_RUNS or "
-            "~/spikeloop-runs]",
+            help="for results, on the cluster [default: its $SPIKELOOP_RUNS or ~/spikeloop-runs]",
         ),
     ] = None,
     workers: Annotated[
@@ -58,25 +64,28 @@ def submit(
         bool, typer.Option("--any-code", help="do not compare the cluster's code with this one")
     ] = False,
 ) -> None:
-    """Run a search on a Ray cluster, or go on with it there."""
+    """Carry out a configuration on a Ray cluster, or go on with it.
+
+    It may be of a run, a comparison or a sweep.
+    """
     from spikeloop.cluster.ray_backend.exposure import warn_of_folder
     from spikeloop.cluster.ray_backend.job_client import Jobs
     from spikeloop.cluster.ray_backend.open_ports import folder_behind
-    from spikeloop.coordinator.config.load import load, overrides
+    from spikeloop.coordinator.api.configure_any import submission
     from spikeloop.coordinator.submit import package, submitted_runs
 
-    settings = load(config, overrides(sets))
+    sent = submission(config, over, seeds, sets)
     if out is not None and not PurePosixPath(out).is_absolute():
         raise ConfigError(f"--out must be an absolute path on the cluster, got {out}")
-    name = settings.run.name
+    name = sent.name
     jobs = Jobs(address)
     if jobs.owner:
         typer.echo(f"no --address was given; the cluster at {jobs.address} is {jobs.owner}")
     if folder := folder_behind(jobs.address):
         warn_of_folder(folder)
-    job = submitted_runs.last_job(jobs, name)
+    job = submitted_runs.last_job(jobs, sent)
     if job is not None:
-        out = _same(jobs, job, settings, out)
+        out = _same(jobs, job, sent, out)
     if job is not None and job.active:
         typer.echo(f"{name} is {job.state} already; nothing was submitted")
     else:
@@ -84,9 +93,9 @@ def submit(
         job_name = submitted_runs.next_name(job, name)
         with tempfile.TemporaryDirectory() as temporary:
             packed = Path(temporary) / f"{name}.zip"
-            code = package.pack(config, settings, packed)
-            command = package.entrypoint(config, settings, sets or [], workers)
-            metadata = job_metadata(settings, {} if any_code else code, out)
+            code = package.pack(sent, packed)
+            command = package.entrypoint(sent, workers)
+            metadata = job_metadata(sent, {} if any_code else code, out)
             jobs.submit(job_name, command, packed, {}, metadata)
         job = jobs.info(job_name)
         typer.echo(f"{name} submitted{again} to {jobs.address}")
@@ -103,9 +112,10 @@ def status(
     address: Address = None,
     as_json: Json = False,
 ) -> None:
-    """Show the runs on a Ray cluster, and where results are.
+    """Show what was submitted to a Ray cluster.
 
-    A run has its state, generation and scores.
+    Each run, comparison or sweep has its state, how far it is and where its results are; a run
+    its scores too.
     """
     from spikeloop.cluster.ray_backend.job_client import Jobs
     from spikeloop.coordinator.submit import submitted_runs
@@ -125,11 +135,11 @@ def status(
             if row["reason"]:
                 typer.echo(f"{row['name']}: {row['reason']}")
     else:
-        typer.echo(f"no runs at {jobs.address}; submit one with: spikeloop submit CONFIG")
+        typer.echo(f"nothing was submitted to {jobs.address}; do so with: spikeloop submit CONFIG")
 
 
 def logs(name: Attempt, follow: Follow = False, address: Address = None) -> None:
-    """Print what a run on a Ray cluster has printed."""
+    """Print what a submitted run, comparison or sweep has printed."""
     from spikeloop.cluster.ray_backend.job_client import Jobs
     from spikeloop.coordinator.submit import submitted_runs
 
@@ -143,7 +153,7 @@ def logs(name: Attempt, follow: Follow = False, address: Address = None) -> None
 
 
 def stop(name: Name, wait: Wait = False, address: Address = None) -> None:
-    """End a run on a Ray cluster so that it can be resumed.
+    """End a submitted run, comparison or sweep; it can go on later.
 
     It goes on when it is submitted again.
     """
@@ -162,28 +172,27 @@ def stop(name: Name, wait: Wait = False, address: Address = None) -> None:
         typer.echo(f"{name} is being stopped; what it has committed stays")
 
 
-def job_metadata(settings: "RunConfig", code: dict[str, str], out: str | None) -> dict[str, str]:
-    """Give what a job carries of its run; without ``code``, its fingerprint, any code will do."""
+def job_metadata(sent: "Submission", code: dict[str, str], out: str | None) -> dict[str, str]:
+    """Give what a job knows of itself; without ``code``, its fingerprint, any code will do."""
     from spikeloop.coordinator.submit import submitted_runs
-    from spikeloop.coordinator.submit.package import config_digest
 
     return {
-        submitted_runs.RUN: settings.run.name,
-        submitted_runs.CONFIG: config_digest(settings),
+        submitted_runs.RUN: sent.name,
+        submitted_runs.KIND: sent.kind,
+        submitted_runs.CONFIG: sent.digest(),
         submitted_runs.CODE: json.dumps(code) if code else "",
         submitted_runs.OUT: out or "",
-        submitted_runs.GENERATIONS: str(settings.run.generations),
+        submitted_runs.SIZE: str(sent.size),
     }
 
 
-def _same(jobs: "Jobs", job: "JobInfo", settings: "RunConfig", out: str | None) -> str:
-    """Return the ``--out`` of the job; ConfigError unless it was submitted as the same run."""
+def _same(jobs: "Jobs", job: "JobInfo", sent: "Submission", out: str | None) -> str:
+    """Return the ``--out`` of the job; ConfigError unless the same was submitted before."""
     from spikeloop.coordinator.submit import submitted_runs
     from spikeloop.coordinator.submit.job_folder import JobFolder
-    from spikeloop.coordinator.submit.package import config_digest
 
-    name, other = settings.run.name, "give the run another name with --set run.name=NAME"
-    if job.metadata.get(submitted_runs.CONFIG) != config_digest(settings):
+    name, other = sent.name, sent.rename
+    if job.metadata.get(submitted_runs.CONFIG) != sent.digest():
         raise ConfigError(f"{name}: was submitted with another configuration; {other}")
     before = job.metadata.get(submitted_runs.OUT, "")
     if before != (out or ""):
@@ -200,13 +209,13 @@ def _show(rows: list[dict[str, Any]]) -> None:
     from spikeloop.coordinator.api import progress as console
 
     table = Table(box=None, pad_edge=False)
-    for column in ("run", "state", "generation", "best", "held-out", "submitted (UTC)", "results"):
+    for column in ("name", "state", "done", "best", "held-out", "submitted (UTC)", "results"):
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(
             row["name"],
             row["state"],
-            f"{_text(row['generation'])} of {_text(row['generations'])}",
+            f"{_text(row['done'])} of {_text(row['planned'])} {row['unit']}",
             _text(row["best"]),
             _text(row["held_out"]),
             _text(row["submitted"])[:19].replace("T", " "),

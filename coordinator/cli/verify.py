@@ -14,16 +14,9 @@ def verify(run: RunPath, trust: Trust = False, as_json: Json = False) -> None:
 
     Checksums and columns are right, and every number follows from the episodes.
     """
-    from spikeloop.coordinator.store.folder_kind import is_comparison, is_sweep
-    from spikeloop.coordinator.store.run_store import RunStore
-    from spikeloop.coordinator.verification import verify_comparison, verify_run, verify_sweep
+    from spikeloop.coordinator.verification.verify_folder import verify_folder
 
-    if is_comparison(run):
-        report = verify_comparison.verify(run, trust)
-    elif is_sweep(run):
-        report = verify_sweep.verify(run, trust)
-    else:
-        report = verify_run.verify(RunStore.open(run), trust)
+    report = verify_folder(run, trust)
     if as_json:
         typer.echo(json.dumps({"ok": not report.problems, **vars(report)}))
     else:

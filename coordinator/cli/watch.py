@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from spikeloop.coordinator.watch.comparison_view import ComparisonView
     from spikeloop.coordinator.watch.run_view import RunView
+    from spikeloop.coordinator.watch.sweep_view import SweepView
 
 
 def watch(
@@ -24,7 +25,7 @@ def watch(
     ] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="one frame, machine-readable")] = False,
 ) -> None:
-    """Show a run or a comparison live on the terminal.
+    """Show a run, a comparison or a sweep live on the terminal.
 
     It reads the folder alone, while another process writes it.
 
@@ -33,12 +34,17 @@ def watch(
     """
     from rich.console import Console
 
-    from spikeloop.coordinator.store.folder_kind import is_comparison
+    from spikeloop.coordinator.store.folder_kind import is_comparison, is_sweep
     from spikeloop.coordinator.watch.comparison_view import ComparisonView
     from spikeloop.coordinator.watch.curves import TerminalSize
     from spikeloop.coordinator.watch.run_view import RunView
+    from spikeloop.coordinator.watch.sweep_view import SweepView
 
-    view = ComparisonView(run) if is_comparison(run) else RunView(run)
+    view: ComparisonView | RunView | SweepView
+    if is_comparison(run):
+        view = ComparisonView(run)
+    else:
+        view = SweepView(run) if is_sweep(run) else RunView(run)
     console = Console(markup=False, highlight=False)
     if as_json:
         view.look()
@@ -51,7 +57,9 @@ def watch(
     console.print(view.show(TerminalSize.of(console)))
 
 
-def _follow(view: "ComparisonView | RunView", console: "Console", interval: float) -> None:
+def _follow(
+    view: "ComparisonView | RunView | SweepView", console: "Console", interval: float
+) -> None:
     """Show the view on a screen of its own until it is over or the user presses Ctrl-C."""
     from rich.live import Live
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from spikeloop.coordinator.comparison.tunable_space import distributions
 from spikeloop.coordinator.config import run_config as runs
 from spikeloop.coordinator.config.limits import Count, Seed, TwoOrMore
-from spikeloop.coordinator.config.load import folder_name, read_tables
+from spikeloop.coordinator.config.load import COMMANDS, folder_name, read_tables
 from spikeloop.coordinator.config.load import parse as parse_run
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.setting_errors import nearest, shown
@@ -136,11 +136,13 @@ DERIVED = {
 """Keys of ``[run]`` that a comparison does not take from its file, with the reason."""
 OWN = ("comparison", "tuning", "strategies")
 COMMON = tuple(name for name in runs.TABLES if name not in ("strategy", "tracking"))
+NAMES = (*OWN, *COMMON, *COMMANDS)
+"""All tables of the file of a comparison."""
 
 
 def load(path: Path, overrides: Mapping[str, Any] | None = None) -> ComparisonConfig:
     """Read a TOML file; a ConfigError names the file, table, key and what is allowed."""
-    tables = read_tables(path, (*OWN, *COMMON), overrides or {})
+    tables = read_tables(path, NAMES, overrides or {})
     settings = tables.get("comparison")
     if isinstance(settings, dict) and not settings.get("name"):
         settings["name"] = folder_name(path.stem)
@@ -157,7 +159,7 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> Compar
             already imported.
     """
     for name, value in tables.items():
-        if name not in (*OWN, *COMMON):
+        if name not in NAMES:
             hint = nearest(name, (*OWN, *COMMON))
             if name == "strategy":
                 hint = "; name each strategy in a table of its own, such as [strategies.evolution]"
@@ -173,7 +175,7 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> Compar
             raise ConfigError(f"{source}: [run] {key} cannot be set in a comparison: {reason}")
     comparison, _ = build(ComparisonSettings, tables["comparison"], source, "comparison", folder)
     tuning, _ = build(TuningSettings, tables.get("tuning", {}), source, "tuning", folder)
-    common = {name: tables[name] for name in COMMON if name in tables}
+    common = {name: tables[name] for name in (*COMMON, *COMMANDS) if name in tables}
     common["run"] = {**common.get("run", {}), "name": "search"}
     strategies = tables.get("strategies", {})
     given = {}

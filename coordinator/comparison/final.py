@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spikeloop.coordinator.comparison import FINAL, studies, variant_search
+from spikeloop.coordinator.comparison import studies, variant_search
 from spikeloop.coordinator.comparison.comparison import OpenComparison
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.errors import ConfigError, RunFailed
@@ -21,6 +21,7 @@ from spikeloop.coordinator.search.measured_scores import measured_scores
 from spikeloop.coordinator.search.tables import episodes_table
 from spikeloop.coordinator.stats.scores import Bootstrap, Sample
 from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.result_files import FINAL
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 

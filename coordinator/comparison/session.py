@@ -22,8 +22,6 @@ from typing import Any
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.comparison import (
-    FINAL,
-    FINDINGS,
     SCHEMA_VERSION,
     final,
     result_tables,
@@ -40,6 +38,7 @@ from spikeloop.coordinator.store import atomic_files, manifest, new_folder, run_
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST as MANIFEST
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 from spikeloop.coordinator.store.lock import locked
+from spikeloop.coordinator.store.result_files import FINAL, FINDINGS, STUDIES
 from spikeloop.workers.fingerprint import difference
 from spikeloop.workers.seeding import Purpose, stream
 
@@ -190,7 +189,7 @@ def database_errors(config: ComparisonConfig) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, StorageInternalError, sqlite3.Error) as error:
-        where = "tuning.storage" if config.tuning.storage else studies.DATABASE
+        where = "tuning.storage" if config.tuning.storage else STUDIES
         line = " ".join(str(error).split())[:300]
         raise PoolError(f"{where}: the studies cannot be read or written: {line}") from error
 

@@ -20,6 +20,7 @@ from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunable_space import defaults, distributions
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import reading
+from spikeloop.coordinator.store.result_files import STUDIES
 from spikeloop.workers.seeding import Purpose, seeds
 from spikeloop.workers.space import ParameterSpace
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
-DATABASE = "study.db"
 """The file of the studies, unless ``tuning.storage`` names another database."""
 
 TUNING, FINAL, SAMPLER = 0, 1, 2
@@ -82,7 +82,7 @@ def trials_of(config: ComparisonConfig, folder: Path, strategy: str) -> "list[Fr
     """
     import optuna
 
-    if not config.tuning.storage and not (folder / DATABASE).exists():
+    if not config.tuning.storage and not (folder / STUDIES).exists():
         return []
     with _storage(config, folder, strategy) as storage:
         try:
@@ -170,9 +170,9 @@ def _storage(config: ComparisonConfig, folder: Path, strategy: str) -> Iterator[
     remedy = f"delete the study {study_name(config, strategy)!r} there"
     try:
         if not url:
-            where, remedy = str(folder / DATABASE), "remove it"
-            url = f"sqlite:///{folder.resolve() / DATABASE}"
-            _check_pages(folder / DATABASE)
+            where, remedy = str(folder / STUDIES), "remove it"
+            url = f"sqlite:///{folder.resolve() / STUDIES}"
+            _check_pages(folder / STUDIES)
         with _driver(), quiet():
             yield url
     except reading.Unreadable as error:

@@ -13,14 +13,17 @@ BATCH_MEMBERS = ("n_tasks", "interface", "__getitem__", "references", "play")
 def missing_members(cls: type[Any], names: Iterable[str], instance: object = None) -> str:
     """Name all of ``names`` that a class lacks, or return "".
 
-    Fields of settings and of dataclasses count, and what only the ``instance`` has.
+    Fields of settings and of dataclasses count, and what only the ``instance`` has. Methods that
+    its base leaves to it are named too.
     """
+    abstract: frozenset[str] = getattr(cls, "__abstractmethods__", frozenset())
     fields = {*getattr(cls, "model_fields", {}), *getattr(cls, "__dataclass_fields__", {})}
     lacking = [
         name
         for name in names
-        if not (hasattr(cls, name) or name in fields or hasattr(instance, name))
+        if name in abstract or not (hasattr(cls, name) or name in fields or hasattr(instance, name))
     ]
+    lacking += sorted(abstract.difference(names))
     return f"{cls.__name__} ({defined_at(cls)}) lacks {', '.join(lacking)}" if lacking else ""
 
 

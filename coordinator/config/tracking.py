@@ -10,7 +10,7 @@ from spikeloop.tasks.settings import Settings
 
 def _known(kind: str) -> str:
     if kind not in TRACKERS:
-        raise ValueError(f"must be one of {', '.join(TRACKERS)}, got {kind!r}")
+        raise ValueError(f"must be one of {', '.join(TRACKERS)}")
     return kind
 
 

@@ -19,8 +19,9 @@ from spikeloop.coordinator.formatting import one_line, raised_at
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.tasks import FAMILIES
 from spikeloop.tasks.base import TaskBatch, TaskFamily
-from spikeloop.workers.base import ChecksTasks, Differentiable
+from spikeloop.workers.base import ChecksTasks, Differentiable, Unavailable
 from spikeloop.workers.learners import LEARNERS
+from spikeloop.workers.space import ParameterSpace
 
 if TYPE_CHECKING:
     from spikeloop.coordinator.config.run_config import RunConfig
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def require_consistent(config: "RunConfig", source: str) -> None:
     """ConfigError, which names the source and the table, for tables that do not go together."""
     with _named(source, "learner"):
-        _ = config.space
+        _check_space(config)
     _check_tasks(config, config.family, source, "family")
     for number, family in enumerate(config.stages, start=1):
         with _named(source, stage_name(number)):
@@ -53,6 +54,22 @@ def _named(source: str, table: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ConfigError(f"{source}: [{table}] {error}") from error
+
+
+def _check_space(config: "RunConfig") -> None:
+    """Refuse a learner that gives no space; what its own code raises is named with its line."""
+    try:
+        space: Any = config.space
+    except (ValueError, Unavailable):
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"space raised {type(error).__name__}: {one_line(error)} ({raised_at(error)})"
+        ) from error
+    if not isinstance(space, ParameterSpace):
+        raise ValueError(f"space must give a ParameterSpace, got a {type(space).__name__}")
+    if not space.n_dim:
+        raise ValueError(f"{config.learner.kind} has no hyperparameters that could be searched")
 
 
 def _check_stage(config: "RunConfig", family: TaskFamily) -> None:

@@ -31,6 +31,7 @@ from spikeloop.coordinator.report.page import (
 from spikeloop.coordinator.report.run_report import versions
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.folder_kind import SWEEP_MANIFEST
+from spikeloop.coordinator.store.result_files import RESULTS
 from spikeloop.coordinator.sweep import results, session
 from spikeloop.coordinator.sweep.settings_grid import value_at
 from spikeloop.coordinator.sweep.sweep_config import SweepConfig
@@ -43,7 +44,7 @@ def sweep_page(config: SweepConfig, folder: Path) -> Page:
             f"{folder}: the sweep is not finished; continue it by: {command_line('resume', folder)}"
         )
     found = session.find(config, folder)
-    runs = results.read(folder, results.RESULTS, results.RUN_COLUMNS)
+    runs = results.read(folder, RESULTS, results.RUN_COLUMNS)
     return Page(
         title=config.name,
         about=f"A sweep by Spikeloop: {len(config.settings)} settings, {len(config.seeds)} seeds "
@@ -178,7 +179,7 @@ def _sweep(config: SweepConfig, folder: Path, runs: pd.DataFrame) -> Iterator[Bl
     yield Text("Every number above follows from the files of the folder.")
     yield reading(
         [
-            f'results = pd.read_parquet("{folder.name}/{results.RESULTS}")',
+            f'results = pd.read_parquet("{folder.name}/{RESULTS}")',
             f'measured = pd.read_parquet("{folder.name}/{results.MEASURED_SCORES}")',
         ]
     )

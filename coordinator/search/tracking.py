@@ -93,13 +93,13 @@ class Feed:
         self, kind: str, run: RunFolder, note: Callable[[str], None], lock: threading.Lock
     ) -> None:
         self._kind, self._run, self._note, self._lock = kind, run, note, lock
-        self._news, self._ending = threading.Event(), False
+        self._wakeup, self._ending = threading.Event(), False
         self._results: Numbers | None = None
         self._thread = threading.Thread(target=self._work, name=f"tracker {kind}", daemon=True)
 
     def awake(self) -> None:
         """Let the thread look for new generations."""
-        self._news.set()
+        self._wakeup.set()
         if self._thread.ident is None:
             self._thread.start()
 
@@ -122,8 +122,8 @@ class Feed:
         try:
             tracker, known = self._open()
             while True:
-                self._news.wait()
-                self._news.clear()
+                self._wakeup.wait()
+                self._wakeup.clear()
                 ending = self._ending  # read first, so that nothing is missed
                 self._catch_up(tracker, known)
                 if ending:

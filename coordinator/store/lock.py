@@ -12,6 +12,9 @@ from spikeloop.cluster.pool import PoolError
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import reading
 
+FETCH = "a fetch by "
+"""What a download writes before its process."""
+
 
 @contextmanager
 def locked(folder: Path, fetching: bool = False) -> Iterator[None]:
@@ -21,8 +24,8 @@ def locked(folder: Path, fetching: bool = False) -> Iterator[None]:
     The text in the file only names the process.
 
     Args:
-        folder: of a run or a comparison.
-        fetching: whether a run is being downloaded, which may go on elsewhere.
+        folder: of a run, a comparison or a sweep.
+        fetching: whether it is being downloaded, which may go on elsewhere.
 
     Raises:
         ConfigError: another process writes the folder; it is named. Or something in the folder is a
@@ -74,7 +77,14 @@ def refuse_links(folder: Path) -> None:
 
 def holder_text(fetching: bool = False) -> str:
     """The text of ``.lock``: the process that writes the folder, or wrote it last."""
-    return f"{'a fetch by ' if fetching else ''}process {os.getpid()} on {platform.node()}\n"
+    return f"{FETCH if fetching else ''}process {os.getpid()} on {platform.node()}\n"
+
+
+def was_fetched(folder: Path) -> bool:
+    """Tell whether the last process that wrote a folder downloaded it."""
+    with suppress(OSError):
+        return reading.read_bytes(folder / ".lock").startswith(FETCH.encode())
+    return False
 
 
 def _holder(path: Path) -> str:

@@ -1,1 +1,1 @@
-"""A run as a job of a Ray cluster."""
+"""A run, a comparison or a sweep as a job of a Ray cluster."""

@@ -1,12 +1,16 @@
-"""The folder of a run on a cluster, file by file over HTTP, also while the run goes on."""
+"""The folder of a submitted run on a cluster, file by file over HTTP, also while it goes on."""
 
+import io
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
 from spikeloop.cluster.ray_backend.job_env import location_file
+from spikeloop.coordinator.store.result_files import FINAL, RESULTS
 from spikeloop.coordinator.sync.download import StoredRun
 
 
@@ -34,8 +38,12 @@ class JobFolder:
         """Names of all files in its folders."""
         if not self._job.node:
             return set()
-        found = self._jobs.shared_files(self._job, f"{self._name}/*/*")
-        return {name.removeprefix(f"{self._name}/") for name in found}
+        return set(self.matching("**/*"))
+
+    def matching(self, pattern: str) -> list[str]:
+        """Names of the files in it that match a pattern, such as ``final/*/*.json``."""
+        found = self._jobs.shared_files(self._job, f"{self._name}/{pattern}")
+        return [name.removeprefix(f"{self._name}/") for name in found]
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a file; None if there is none."""
@@ -43,6 +51,17 @@ class JobFolder:
 
     def _bytes(self, name: str) -> bytes | None:
         return self._jobs.read(self._job, name) if self._job.node else None
+
+
+def n_scored(folder: JobFolder) -> int:
+    """How many searches of a comparison's final phase have ended."""
+    return len(folder.matching(f"{FINAL}/*/*.json"))
+
+
+def n_ended(folder: JobFolder) -> int:
+    """How many runs of a sweep have ended, those that failed included."""
+    data = folder.read(RESULTS)
+    return 0 if data is None else pq.read_metadata(io.BytesIO(data)).num_rows
 
 
 def last_rows(stored: StoredRun) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""Pack what a submitted run needs: its configuration, and the user's own classes."""
+"""Pack what is submitted: a configuration, and the user's own classes."""
 
 import hashlib
 import json
@@ -6,15 +6,15 @@ import re
 import shlex
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from spikeloop.coordinator.config.load import LARGEST_FILE
 from spikeloop.coordinator.config.run_config import TABLES, RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store.folder_kind import is_comparison, is_run
-from spikeloop.coordinator.store.run_folder import CHANGES_NOTHING
+from spikeloop.coordinator.store.folder_kind import is_comparison, is_run, is_sweep
+from spikeloop.coordinator.submit.submission import Submission
 from spikeloop.workers.fingerprint import fingerprint
 from spikeloop.workers.learners.chip.agent import ChipAgent
 
@@ -25,17 +25,18 @@ COPY = ".job-"
 """What stands between a run's name and the digest in the name of a folder that ``keep`` makes."""
 
 
-def pack(path: Path, config: RunConfig, package: Path) -> dict[str, str]:
+def pack(submission: Submission, package: Path) -> dict[str, str]:
     """Write the zip file that is unpacked on every node, and return the fingerprint of the code.
 
     With own classes it holds the folder of the configuration, without run folders and what
     ``.gitignore`` or ``.rayignore`` name; otherwise the configuration alone.
     ConfigError if the folder is too large, or a setting names a file that is not packed.
     """
-    own = config.working_dir
-    _write_package(path, own, package)
+    own = submission.own_classes
+    _write_package(submission.path, own, package)
     with zipfile.ZipFile(package) as archive:
-        _check_files(config, str(path.resolve()), archive.namelist())
+        for config in submission.configs:
+            _check_files(config, str(submission.path.resolve()), archive.namelist())
     if own is None:
         return fingerprint()
     with tempfile.TemporaryDirectory() as unpacked, zipfile.ZipFile(package) as archive:
@@ -43,14 +44,14 @@ def pack(path: Path, config: RunConfig, package: Path) -> dict[str, str]:
         return fingerprint(Path(unpacked))
 
 
-def keep(path: Path, config: RunConfig, above: Path) -> Path:
+def keep(submission: Submission, above: Path) -> Path:
     """Copy what a job needs of a configuration, so that a later change does not reach the job.
 
     The copy is a folder that is named by its contents and never changed, so that two jobs share it
     only if their contents are equal.
     Returns the configuration's file in the copy; ConfigError if the folder is too large.
     """
-    own = config.working_dir
+    path, own = submission.path, submission.own_classes
     above.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         package = Path(temporary, "package.zip")
@@ -63,7 +64,7 @@ def keep(path: Path, config: RunConfig, above: Path) -> Path:
                 for name in sorted(archive.namelist())
             ]
             digest = hashlib.sha256("\n".join(contents).encode(errors="surrogateescape"))
-            folder = above.resolve() / f"{config.run.name}{COPY}{digest.hexdigest()[:12]}"
+            folder = above.resolve() / f"{submission.name}{COPY}{digest.hexdigest()[:12]}"
             if not folder.exists():
                 with tempfile.TemporaryDirectory(dir=above, prefix=".copying-") as unfinished:
                     whole = Path(unfinished, "whole")
@@ -93,47 +94,54 @@ def _write_package(
             archive.writestr(path.name, path.read_bytes()[:LARGEST_FILE])
 
 
-def entrypoint(
-    path: Path, config: RunConfig, sets: Sequence[str], workers: int | None = None
-) -> str:
-    """The shell command that runs a packed configuration, with overrides, on the cluster."""
-    words = ["python", "-m", "spikeloop.coordinator.cli.job", f"./{path.resolve().name}"]
-    for text in (*overrides_of_job(config, sets), f'run.name="{config.run.name}"'):
-        words += ["--set", text]
+def entrypoint(submission: Submission, workers: int | None = None) -> str:
+    """The shell command that carries out what is packed, on the cluster."""
+    words = ["python", "-m", "spikeloop.coordinator.cli.job", submission.command]
+    words += [f"./{submission.path.resolve().name}", *options_of_job(submission)]
+    words += ["--set", f'{submission.kind}.name="{submission.name}"']
     words += [] if workers is None else ["--workers", str(workers)]
     return f"exec {shlex.join(words)}"
 
 
-def overrides_of_job(config: RunConfig, sets: Sequence[str]) -> list[str]:
-    """Overrides, and what a laboratory's file said, which is not packed and may change."""
-    if not isinstance(config.learner, ChipAgent) or config.learner.calibration_file is None:
-        return list(sets)
-    found = config.learner.calibration_file
-    table = ", ".join(f"{name} = {json.dumps(values)}" for name, values in found.items())
-    return [*sets, f"learner.calibration_file={{{table}}}"]
+def options_of_job(submission: Submission) -> list[str]:
+    """The options that define what is submitted, for its command on the cluster.
+
+    Among them is what a laboratory's file said, which is not packed and may change.
+
+    Raises:
+        ConfigError: the settings of a sweep read different files.
+    """
+    sets = list(submission.sets)
+    if calibration := _calibration(submission):
+        table = ", ".join(f"{name} = {json.dumps(values)}" for name, values in calibration.items())
+        sets.append(f"learner.calibration_file={{{table}}}")
+    return [*submission.options, *(word for text in sets for word in ("--set", text))]
 
 
-def config_digest(config: RunConfig) -> str:
-    """A digest of everything in a configuration that its results depend on."""
-    tables = config.tables()
-    del tables["target"]
-    for key in CHANGES_NOTHING:
-        table, _, name = key.partition(".")
-        if name:
-            tables.get(table, {}).pop(name, None)
-        else:
-            tables.pop(table, None)
-    return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()[:12]
+def _calibration(submission: Submission) -> Mapping[str, Any] | None:
+    """The calibration that all emulated chips of a submission have; None if they have none."""
+    learners = [config.learner for config in submission.configs]
+    found = [one.calibration_file for one in learners if isinstance(one, ChipAgent)]
+    if any(one != found[0] for one in found):
+        raise ConfigError(
+            f"{submission.path}: settings with different calibration files cannot be sent; submit "
+            "a sweep for each"
+        )
+    return found[0] if found else None
 
 
 def _left_out(folder: Path, without: Iterable[Path]) -> list[str]:
-    """Runs, comparisons and copies for jobs in a folder, and more, as ``.gitignore`` names them."""
+    """Results and copies for jobs in a folder, and more, as ``.gitignore`` names them."""
     paths = set(without)
     for below in (folder, *folder.glob("*/")):
-        paths |= {path for path in below.glob("*/") if is_run(path) or is_comparison(path)}
+        paths |= {path for path in below.glob("*/") if _holds_results(path)}
         paths |= set(below.glob(f"*{COPY}*/"))
     names = sorted(path.relative_to(folder).as_posix() for path in paths)
     return ["/" + re.sub(r"([\\*?\[!# ])", r"\\\1", name) for name in names]
+
+
+def _holds_results(folder: Path) -> bool:
+    return is_run(folder) or is_comparison(folder) or is_sweep(folder)
 
 
 def _check_files(config: RunConfig, source: str, packed: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
-"""Find the runs of a Ray cluster by its jobs and their metadata, and follow them.
+"""Find runs, comparisons and sweeps of a Ray cluster by its jobs and their metadata; follow them.
 
-The job has the run's name, so that a run is never submitted twice at the same time. After its end,
+In this package a run may be a comparison or a sweep too, where nothing depends on which it is. The
+job has the run's name, so that a run is never submitted twice at the same time. After its end,
 submitting the run again goes on with it in a job called ``NAME~2``, then ``NAME~3``: Ray watches
 the name of a job for some seconds after its end, and would take a new one of that name for dead.
 """
@@ -20,20 +21,27 @@ from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
 from spikeloop.cluster.signals import Interrupted
 from spikeloop.coordinator.config.setting_errors import nearest
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.submit.job_folder import JobFolder, last_rows
+from spikeloop.coordinator.store.folder_kind import Kind
+from spikeloop.coordinator.submit.job_folder import JobFolder, last_rows, n_ended, n_scored
+from spikeloop.coordinator.submit.submission import Submission
 from spikeloop.coordinator.sync.download import StoredRun
+from spikeloop.coordinator.sync.stored_runs import StoredRuns, stored_at
 
 RUN = "spikeloop.run"
 """Metadata: the run's name; jobs that have it are ours."""
 CONFIG = "spikeloop.config"
 """Metadata: digest of the configuration."""
-GENERATIONS = "spikeloop.generations"
-"""Metadata: how many the run has."""
+KIND = "spikeloop.kind"
+"""Metadata: "run", "comparison" or "sweep"."""
+SIZE = "spikeloop.size"
+"""Metadata: how many generations, searches of the final phase or runs it has."""
 CODE = "spikeloop.code"
 """Metadata: the fingerprint of the code that submitted, as JSON; "" for any."""
 OUT = "spikeloop.out"
-"""Metadata: the folder for run folders on the cluster; "" for the cluster's own."""
+"""Metadata: the folder for results on the cluster; "" for the cluster's own."""
 
+UNITS: Mapping[Kind, str] = {"run": "generations", "comparison": "searches", "sweep": "runs"}
+"""What is counted to tell how far it is."""
 FAILURES: Mapping[int, type[Exception]] = {1: RunFailed, 2: ConfigError, 3: PoolError}
 """What a failed driver's exit code means."""
 POLL_S = 0.5
@@ -54,13 +62,13 @@ def last_jobs(jobs: Jobs) -> dict[str, JobInfo]:
     return found
 
 
-def last_job(jobs: Jobs, name: str) -> JobInfo | None:
-    """The last job of a run; ConfigError if its name is taken by a job that is no run."""
+def last_job(jobs: Jobs, sent: Submission) -> JobInfo | None:
+    """The last job of what is submitted; ConfigError if its name is taken by a job of others."""
+    name = sent.name
     job = last_jobs(jobs).get(name)
     if job is None and any(other.name == name for other in jobs.all()):
         raise ConfigError(
-            f"{name}: the cluster has a job of that name that is no run; give the run another name "
-            "with --set run.name=NAME"
+            f"{name}: the cluster has a job of that name that is not ours; {sent.rename}"
         )
     return job
 
@@ -95,6 +103,12 @@ def run_of(job: JobInfo) -> str:
     return job.metadata[RUN]
 
 
+def kind_of(job: JobInfo) -> Kind:
+    """Whether a job carries a run, a comparison or a sweep."""
+    found: Kind = job.metadata.get(KIND, "run")  # type: ignore[assignment]  # submit wrote it
+    return found
+
+
 def reason(job: JobInfo) -> str:
     """Why a job has failed, in one line."""
     lines = [line for line in job.message.splitlines() if line.strip()]
@@ -106,12 +120,13 @@ def reason(job: JobInfo) -> str:
     return lines[-1] if lines else "no reason given"
 
 
-def stored_run(jobs: Jobs, job: JobInfo) -> StoredRun:
+def stored_run(jobs: Jobs, job: JobInfo) -> StoredRun | StoredRuns:
     """The run's folder on the cluster; PoolError if there is none yet, or not any more."""
-    stored = StoredRun(JobFolder(jobs, job, run_of(job)))
-    if not stored.identity:
+    stored = stored_at(JobFolder(jobs, job, run_of(job)))
+    if isinstance(stored, StoredRun) and not stored.identity:
+        kind = kind_of(job)
         raise PoolError(
-            f"{run_of(job)}: there is no run.json on the cluster (any more); the run is "
+            f"{run_of(job)}: there is no {kind}.json on the cluster (any more); the {kind} is "
             f"{job.state}, try again once it has begun"
         )
     return stored
@@ -119,24 +134,31 @@ def stored_run(jobs: Jobs, job: JobInfo) -> StoredRun:
 
 def state_of(jobs: Jobs, job: JobInfo) -> dict[str, Any]:
     """What is known of a run, as plain values; None for what is not known."""
-    folder, error_text = "", None
+    folder, error_text, kind = "", None, kind_of(job)
+    done: int | None = None
     latest: Any = {}
     known: Any = {}
     try:
         source = JobFolder(jobs, job, run_of(job))
         folder = source.path()
-        latest, known = last_rows(StoredRun(source))
+        if kind == "run":
+            latest, known = last_rows(StoredRun(source))
+            done = latest.get("generation")
+        elif folder:
+            done = n_scored(source) if kind == "comparison" else n_ended(source)
     except (PoolError, ConfigError) as error:
         error_text = None if job.state == "pending" else str(error)
-    generations = job.metadata.get(GENERATIONS, "")
+    size = job.metadata.get(SIZE, "")
     waiting = _waiting(jobs, job)
     return {
         "name": run_of(job),
+        "kind": kind,
         "job": job.name,
         "state": "waiting" if waiting else job.state,
         "reason": reason(job) if job.state == "failed" else error_text or waiting,
-        "generation": latest.get("generation"),
-        "generations": int(generations) if generations.isdigit() else None,
+        "done": done,
+        "planned": int(size) if size.isdigit() else None,
+        "unit": UNITS[kind],
         "best": latest.get("best"),
         "held_out": known.get("held_out_score"),
         "submitted": job.submitted.isoformat(timespec="seconds") if job.submitted else None,

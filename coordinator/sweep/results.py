@@ -16,6 +16,7 @@ from spikeloop.coordinator.search.measured_scores import measured_scores
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.result_files import RESULTS
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sweep.settings_grid import value_at
 from spikeloop.coordinator.sweep.sweep_config import PlannedRun, SweepConfig
@@ -62,7 +63,7 @@ MEASURED = pa.schema(
 VOLATILE = ("wall_s", "transfer_checksum")
 """Columns that may differ between equal sweeps."""
 
-RESULTS, MEASURED_SCORES = "results.parquet", "measured.parquet"
+MEASURED_SCORES = "measured.parquet"
 
 
 def finished_row(planned: PlannedRun, store: RunStore, transfer: Transfer) -> Row:

@@ -19,11 +19,11 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.comparison.findings.findings import Findings, findings
 from spikeloop.coordinator.config.own_classes import code_of
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search.worker_pool import open_shared_workers
 from spikeloop.coordinator.store import atomic_files, manifest, new_folder
 from spikeloop.coordinator.store.folder_kind import SWEEP_MANIFEST
 from spikeloop.coordinator.store.lock import locked
+from spikeloop.coordinator.store.result_files import FINDINGS, RESULTS
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sweep import SCHEMA_VERSION, results
 from spikeloop.coordinator.sweep.settings_grid import SAME_FOR_ALL
@@ -62,7 +62,7 @@ def resume(
         results.write(config, folder, rows)
         results.write_measured(config, folder)
         found = find(config, folder)
-        atomic_files.write_json(folder / "findings.json", found.as_json())
+        atomic_files.write_json(folder / FINDINGS, found.as_json())
     return found
 
 
@@ -91,16 +91,16 @@ def _run(
         run_side_by_side(to_do, folder, pool, reporter, ended)
 
 
-def require_all(folder: Path) -> None:
-    """RunFailed if some runs of a sweep that has ended failed."""
-    frame = results.read(folder, results.RESULTS, results.RUN_COLUMNS)
+def require_all(folder: Path, how: str) -> None:
+    """RunFailed if some runs of a sweep that has ended failed; ``how`` says how to try again."""
+    frame = results.read(folder, RESULTS, results.RUN_COLUMNS)
     failed = frame[frame["error"] != ""]
     if len(failed):
         first = failed.iloc[0]
         raise RunFailed(
             f"{folder}: {len(failed)} of {len(frame)} runs failed; the first "
             f"({first['setting']}, seed {first['seed']}): {first['error']}; once the cause is "
-            f"mended, try them again with: {command_line('resume', folder)}"
+            f"mended, {how}"
         )
 
 
@@ -119,20 +119,22 @@ def read_config(folder: Path, trust: bool = False) -> SweepConfig:
 def require_same_config(config: SweepConfig, folder: Path) -> None:
     """ConfigError unless the sweep in a folder has the same settings and seeds.
 
-    Target and trackers may differ, because they change no result.
+    Name, target and trackers may differ, because they change no result.
     """
     begun = read_config(folder, trust=config.first.working_dir is not None)
     if _what_counts(begun) != _what_counts(config):
         raise ConfigError(
             f"{folder}: begun with other settings or seeds; give them again, or the sweep another "
-            "name with --set sweep.name=NAME"
+            "name with --set sweep.name=NAME (in Python with out=)"
         )
 
 
 def _what_counts(config: SweepConfig) -> dict[str, Any]:
-    """Give a sweep as JSON without the tables that change no result."""
+    """Give a sweep as JSON without its name and the tables that change no result."""
     plan = config.as_json()
+    del plan["name"]
     for setting in plan["settings"]:
+        del setting["config"]["run"]["name"]  # which is the sweep's
         for table in SAME_FOR_ALL:
             del setting["config"][table]
     return plan
@@ -146,7 +148,7 @@ def has_ended(planned: PlannedRun, folder: Path) -> bool:
 
 def find(config: SweepConfig, folder: Path) -> Findings:
     """Compute the findings from the tables; resampling depends on the first seed alone."""
-    runs = results.read(folder, results.RESULTS, results.RUN_COLUMNS)
+    runs = results.read(folder, RESULTS, results.RUN_COLUMNS)
     measured = results.read(folder, results.MEASURED_SCORES, results.MEASURED)
     names = {"setting": "variant", "seed": "seed_index"}
     budget = max(1, int(runs["episodes"].max()))

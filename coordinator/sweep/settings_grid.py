@@ -62,9 +62,9 @@ def flat(tables: Mapping[str, Any], where: str) -> dict[str, Any]:
         if table in SAME_FOR_ALL:
             raise ConfigError(f"{where}: {key}: a sweep has one [{table}] for all its runs")
         if table not in TABLES or not name:
+            hint = "" if table in TABLES else nearest(table, TABLES)
             raise ConfigError(
-                f"{where}: {key}: must be table.key with a table of {', '.join(TABLES)}"
-                f"{nearest(table, TABLES)}"
+                f"{where}: {key}: must be table.key with a table of {', '.join(TABLES)}{hint}"
             )
         if key in NOT_SWEPT:
             raise ConfigError(f"{where}: {key} cannot be changed: {NOT_SWEPT[key]}")

@@ -29,7 +29,7 @@ from spikeloop.coordinator.store.commit_order import (
     ranked,
     state_of,
 )
-from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_run
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, Kind, is_run
 from spikeloop.coordinator.store.run_store import RunStore, hidden
 from spikeloop.coordinator.sync.storage import Source, Storage, open_storage
 
@@ -48,6 +48,7 @@ class StoredRun:
     """The files of a run on storage, as listed when this object was made.
 
     Attributes:
+        kind: of what is stored.
         source: where they are, or will be.
         names: of the files, those of a run only.
         generation: the last committed one; -1 if there is none.
@@ -57,6 +58,8 @@ class StoredRun:
         ConfigError: ``run.json`` is damaged, or missing beside other files.
         PoolError: the storage cannot be reached.
     """
+
+    kind: Kind = "run"
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -87,6 +90,11 @@ class StoredRun:
             for (number, _), name in ranked(self.names - {RUN_MANIFEST, REPORT})
             if number <= self.generation or number == inf
         ]
+
+    @property
+    def n_files(self) -> int:
+        """How many files there are to download, ``run.json`` too."""
+        return 1 + len(self.committed())
 
     def download(self, folder: Path, check: Check = lambda store: None) -> int:
         """Add the files that a run folder lacks, and return their number.

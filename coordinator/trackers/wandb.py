@@ -27,6 +27,7 @@ class WeightsAndBiases:
             dir=str(run.folder),
             config=dict(run.parameters),
             resume="allow",
+            reinit="create_new",  # the runs of a sweep are several in this process
             # It leaves the process as it is: no copies of code, no capture of what is printed. And
             # no link beside the runs, because nothing is written to a run folder that has links.
             settings=wandb.Settings(

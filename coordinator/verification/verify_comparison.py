@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikeloop.coordinator.comparison import (
-    FINAL,
     final,
     result_tables,
     session,
@@ -19,6 +18,7 @@ from spikeloop.coordinator.comparison.tunable_space import settings_of
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.stats.scores import frame_gain_and_span
 from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.result_files import FINAL, FINDINGS
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.trust import databases, require
 from spikeloop.coordinator.verification.run_folders import verify_runs
@@ -55,7 +55,7 @@ def _verify_studies(
     config: ComparisonConfig, folder: Path, report: Report
 ) -> list[Mapping[str, Any]] | None:
     """Compare each study with the run folders of its trials; give rows of all trials, if sound."""
-    finished = (folder / "findings.json").exists()
+    finished = (folder / FINDINGS).exists()
     sound = True
     for strategy in config.tuned:
         try:
@@ -126,7 +126,7 @@ def _verify_findings(
     report: Report,
 ) -> None:
     """Check that tables follow from studies and final phase, and the findings from the tables."""
-    path = folder / "findings.json"
+    path = folder / FINDINGS
     if not path.exists():
         report.checked.append("unfinished: there are no findings yet")
         return

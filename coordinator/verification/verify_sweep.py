@@ -10,6 +10,7 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.finished_run import read_transfer
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.folder_kind import is_run
+from spikeloop.coordinator.store.result_files import FINDINGS, RESULTS
 from spikeloop.coordinator.store.run_folder import RunFolder, require_same_config
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sweep import results, session
@@ -46,13 +47,13 @@ def _other_configurations(config: SweepConfig, folder: Path) -> Iterator[str]:
 
 def _results_problems(config: SweepConfig, folder: Path, report: Report) -> Iterator[str]:
     """Compare the results with the runs, and the findings with the results."""
-    if not (folder / results.RESULTS).exists():
+    if not (folder / RESULTS).exists():
         report.checked.append("unfinished: no run has ended yet")
         return
     try:
-        written = results.read(folder, results.RESULTS, results.RUN_COLUMNS)
+        written = results.read(folder, RESULTS, results.RUN_COLUMNS)
         yield from _other_rows(config, folder, written)
-        if not (folder / "findings.json").exists():
+        if not (folder / FINDINGS).exists():
             report.checked.append(f"unfinished: {len(written)} runs have ended")
             return
         measured = results.read(folder, results.MEASURED_SCORES, results.MEASURED)
@@ -60,8 +61,8 @@ def _results_problems(config: SweepConfig, folder: Path, report: Report) -> Iter
         if not measured.equals(follows.astype(measured.dtypes)):
             yield f"{folder / results.MEASURED_SCORES}: it does not follow from the runs"
         found = json.loads(json.dumps(session.find(config, folder).as_json()))
-        if found != atomic_files.read_json(folder / "findings.json"):
-            yield f"{folder / 'findings.json'}: the findings do not follow from the results"
+        if found != atomic_files.read_json(folder / FINDINGS):
+            yield f"{folder / FINDINGS}: the findings do not follow from the results"
     except ConfigError as error:
         yield str(error)
     report.checked.append("results and findings were compared with the runs")
@@ -83,4 +84,4 @@ def _other_rows(config: SweepConfig, folder: Path, written: pd.DataFrame) -> Ite
             rows[planned.path] = results.failed_row(planned, folder, row["error"])
     follows = results.results_table(config, rows).to_pandas()
     if not follows.equals(written):
-        yield f"{folder / results.RESULTS}: it does not follow from the runs"
+        yield f"{folder / RESULTS}: it does not follow from the runs"

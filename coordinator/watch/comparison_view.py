@@ -6,22 +6,22 @@ final phase. Optuna's database is not opened.
 
 import statistics
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.comparison import FINAL, SCHEMA_VERSION
+from spikeloop.coordinator.comparison import SCHEMA_VERSION
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.formatting import command_line, printable
+from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST, RUN_MANIFEST, is_comparison
+from spikeloop.coordinator.store.result_files import FINAL, FINDINGS
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.watch.curves import TerminalSize
-from spikeloop.coordinator.watch.durations import span
+from spikeloop.coordinator.watch.many_runs import counts_table, decimals, state_line, what_follows
 from spikeloop.coordinator.watch.run_status import finite_only
 from spikeloop.coordinator.watch.writer import Writer, find_writer
 
@@ -88,7 +88,7 @@ class ComparisonView:
     @property
     def finished(self) -> bool:
         """Whether the findings are written, which come last."""
-        return (self.folder / "findings.json").exists()
+        return (self.folder / FINDINGS).exists()
 
     @property
     def over(self) -> bool:
@@ -116,46 +116,34 @@ class ComparisonView:
             f"search, {self._seeds} seeds",
             "not bold",
         )
-        return Group(head, self._state_line(), *self._tables(), *self._notes())
-
-    def _state_line(self) -> Text:
-        writer = self._writer
-        if self.finished:
-            return Text("finished", "bold green")
-        if writer is not None and writer.alive is False:
-            return Text("interrupted", "bold red").append(f"; {writer}, which has ended")
-        where = f"; {writer}" if writer else ""
-        return Text(self._now() or "between two searches", "bold").append(where, "not bold")
+        now = self._now() or "between two searches"
+        state = state_line(self._writer, self.finished, now)
+        return Group(head, state, *self._tables(), *self._notes())
 
     def _tables(self) -> Iterator[RenderableType]:
         if self._tuned and self._tuning_episodes:
-            table = _table(
+            table = counts_table(
                 "Tuning", "strategy", "trials", "pruned", "failed", "best held-out", "episodes"
             )
             for name in self._tuned:
                 found = self._trials(name)
                 counts = (str(found[key]) for key in ("trials", "pruned", "failed"))
                 spent = f"{found['episodes']:,} of {self._tuning_episodes:,}"
-                table.add_row(printable(name), *counts, *_decimals([found["best"]]), spent)
+                table.add_row(printable(name), *counts, *decimals([found["best"]]), spent)
             yield table
-        table = _table(
+        table = counts_table(
             "Final phase", "variant", "searches", "failed", "mean held-out", "least", "most"
         )
         for name, found in self._final().items():
             searches = f"{found['searches']} of {self._seeds}"
-            numbers = _decimals(found[key] for key in ("mean", "least", "most"))
+            numbers = decimals(found[key] for key in ("mean", "least", "most"))
             table.add_row(printable(name), searches, str(found["failed"]), *numbers)
         yield table if table.row_count else Text("The final phase has not begun.", "dim")
 
     def _notes(self) -> Iterator[Text]:
         for problem in self._problems[:3]:
             yield Text(f"problem: {problem}", "red")
-        if self.finished:
-            yield Text(printable(f"report:  {command_line('report', self.folder)}"))
-        elif self._writer is not None and self._writer.alive is False:
-            yield Text(printable(f"continue: {command_line('resume', self.folder)}"))
-        elif self._writer is not None:
-            yield Text(f"begun {span(max(time.time() - self._writer.since, 0.0))} ago", "dim")
+        yield from what_follows(self.folder, self._writer, self.finished)
 
     def _trials(self, strategy: str) -> dict[str, Any]:
         found = [row for row in self._trial_rows if row["strategy"] == strategy]
@@ -210,18 +198,6 @@ def _read_trials(path: Path) -> list[dict[str, Any]]:
         raise ConfigError(f"{path}: damaged: columns missing: {', '.join(sorted(missing))}")
     rows: list[dict[str, Any]] = table.select(sorted(TRIAL_COLUMNS)).to_pylist()
     return rows
-
-
-def _table(title: str, first: str, *others: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column(first)
-    for column in others:
-        table.add_column(column, justify="right")
-    return table
-
-
-def _decimals(values: Iterable[float | None]) -> list[str]:
-    return ["-" if value is None else f"{value:.3f}" for value in values]
 
 
 def _number(digits: str) -> str:

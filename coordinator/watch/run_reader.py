@@ -10,7 +10,7 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.scores import held_out_of
 from spikeloop.coordinator.store.commit_order import due
-from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison, is_sweep
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.schemas import FAILURES
 from spikeloop.coordinator.watch.run_plan import RunPlan
@@ -46,6 +46,7 @@ class RunReader:
 
     Attributes:
         comparison: the folder of the comparison that the run is a search of; None for other runs.
+        sweep: the folder of the sweep that it is a run of; None for other runs.
         generation: the last one that was read; -1 before the state before the search.
         unread: committed generations that were not read yet.
         last: the row of the last generation with all its columns; empty before the first.
@@ -61,6 +62,7 @@ class RunReader:
         self._open()
         above = folder.resolve().parents[:4]
         self.comparison = next((f for f in above if is_comparison(f)), None)
+        self.sweep = next((f for f in above if is_sweep(f)), None)
 
     def _open(self) -> None:
         self._manifest = _signature(self.folder / RUN_MANIFEST)

@@ -34,7 +34,7 @@ class RunStatus:
     """A run at one instant. Numbers that are not known yet are None; times are in seconds.
 
     Attributes:
-        resumed: the folder to resume; for a search of a comparison, that of the comparison.
+        resumed: the folder to resume; for a run of a comparison or a sweep, theirs.
         state: what it is doing.
         state_s: how long it has been in this state, or since the writer began if that was later.
         commit_s: age of the last committed generation.
@@ -68,7 +68,7 @@ class RunStatus:
         committed_s = last["finished"].timestamp() if last else reader.began_s
 
         self.plan, self.folder = plan, reader.folder
-        self.resumed = reader.comparison or reader.folder
+        self.resumed = reader.comparison or reader.sweep or reader.folder
         self.writer = find_writer(reader.folder)
         self.generation = reader.generation
         self.planned = max(reader.generation, 0) + to_come

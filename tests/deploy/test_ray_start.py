@@ -30,7 +30,7 @@ def code_of(text: str) -> str:
 
 def commands() -> dict[str, str]:
     """Every command line that starts Ray, by where it stands."""
-    slurm = script(SlurmBatch(nodes=2, time="90"), "mdp", Path("mdp.toml"), Path("runs"))
+    slurm = script(SlurmBatch(nodes=2, time="90"), "mdp", ["run", "mdp.toml"], Path("runs"), Path())
     compose = (ROOT / "docker-compose.yml").read_text()
     texts = {
         str(page.relative_to(ROOT)): code_of(page.read_text())

@@ -13,7 +13,7 @@ from spikeloop.coordinator.sweep import session
 from spikeloop.coordinator.sweep.results import VOLATILE
 from spikeloop.coordinator.sweep.sweep_config import PlannedRun, SweepConfig, parse
 from support.paths import OWN_CLASSES
-from support.small_run import RecordingReporter, assert_same_contents, small_tables
+from support.small_run import Crash, RecordingReporter, assert_same_contents, small_tables
 
 OVER = {"strategy.population_size": [6, 12]}
 
@@ -31,6 +31,22 @@ class SweepRecorder(RecordingReporter):
 
     def run_ended(self, row: Any) -> None:
         self.rows.append(row)
+
+
+class KilledInRun(SweepRecorder):
+    """A reporter of a process that ends after the second generation of a run.
+
+    Args:
+        number: which run that begins, the first being 1.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def generation(self, report: Any) -> None:
+        if len(self.begun) == self._number and report.generation == 2:
+            raise Crash
 
 
 def small_sweep(sweep: dict[str, Any] | None = None, **changes: dict[str, Any]) -> SweepConfig:
@@ -51,6 +67,11 @@ def assert_same_sweep(one: Path, other: Path) -> None:
     assert runs == sorted(path.relative_to(other) for path in other.glob("runs/*/*"))
     for run in runs:
         assert_same_contents(one / run, other / run)
+    assert_same_results(one, other)
+
+
+def assert_same_results(one: Path, other: Path) -> None:
+    """Fail unless both sweeps have the same results and findings, bit for bit."""
     for name in ("results", "measured"):
         found, expected = (
             pd.read_parquet(folder / f"{name}.parquet").drop(columns=[*VOLATILE], errors="ignore")

@@ -6,9 +6,9 @@ keyword parameters are settings that a configuration file may change.
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, get_origin
 
-from pydantic import create_model
+from pydantic import Field, create_model
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
@@ -124,8 +124,15 @@ def learner(space: SpaceRule) -> Callable[[Callable[..., Result]], type[Function
 
 
 def as_space(given: GivenSpace) -> ParameterSpace:
-    """Return a space as it is, or made of a dictionary."""
+    """Return a space as it is, or made of a dictionary; ValueError if it is neither."""
+    if not isinstance(given, ParameterSpace | Mapping):
+        raise ValueError(f"space must be a dictionary of parameters by name, got {given!r}")
     return given if isinstance(given, ParameterSpace) else ParameterSpace.of(given)
+
+
+def _type_of(default: Any) -> Any:
+    """Return the type of values that may stand in the place of a default."""
+    return Any if default is None else type(default)
 
 
 def _settings(function: Callable[..., Any]) -> dict[str, Any]:
@@ -149,6 +156,8 @@ def _settings(function: Callable[..., Any]) -> dict[str, Any]:
         if hasattr(FunctionLearner, parameter.name):
             raise TypeError(f"{name}: a setting cannot be called {parameter.name}")
         annotated = parameter.annotation is not inspect.Parameter.empty
-        kind = parameter.annotation if annotated else type(parameter.default)
-        found[parameter.name] = (kind, parameter.default)
+        kind = parameter.annotation if annotated else _type_of(parameter.default)
+        # A table of a configuration has lists where Python has tuples.
+        strict = None if get_origin(kind) is not tuple and kind is not tuple else False
+        found[parameter.name] = (kind, Field(default=parameter.default, strict=strict))
     return found

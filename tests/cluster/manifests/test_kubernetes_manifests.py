@@ -16,6 +16,7 @@ from deploy.manifests import faults, pod_templates
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.command_line import cli
+from support.small_comparison import comparison_toml
 from support.small_run import small_toml
 
 from spikeloop.cluster.manifests.kubernetes_manifests import (
@@ -329,6 +330,36 @@ def test_the_head_reads_the_same_configuration(name: str, capsys: Capture, tmp_p
     sets = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
     parsed = load(tmp_path / "config" / f"{name}.toml", dict(map(override, sets)))
     assert parsed.tables() == load(path, {"run.seed": 9, "run.name": "1e3"}).tables()
+
+
+@pytest.mark.parametrize("kind", ["comparison", "sweep"])
+def test_comparisons_and_sweeps_become_jobs_too(kind: str, tmp_path: Path, capsys: Capture) -> None:
+    path, grid = (
+        tmp_path / "small.toml",
+        ["--over", "strategy.population_size=6,12", "--seeds", "2"],
+    )
+    if kind == "comparison":
+        path, grid = comparison_toml(path), []
+    else:
+        small_toml(path)
+    with path.open("a") as file:
+        file.write("\n[kubernetes]\nworkers = 7\n")
+    objects = made(capsys, path, *grid, *options(cpus=3), "--set", "run.tasks=3")
+    arranged(objects, tmp_path / "head")
+    spec = objects["RayJob"]["spec"]
+    words = shlex.split(spec["entrypoint"])
+    command = {"comparison": "compare", "sweep": "sweep"}[kind]
+    assert words[words.index("spikeloop.coordinator.cli.job") + 1] == command
+    assert [words[i + 1] for i, word in enumerate(words) if word == "--set"] == [
+        "run.tasks=3",
+        f'{kind}.name="small"',
+    ]
+    assert (tmp_path / "head" / "config" / "small.toml").read_bytes() == path.read_bytes()
+    assert spec["metadata"]["spikeloop.kind"] == kind
+    (workers,) = spec["rayClusterSpec"]["workerGroupSpecs"]
+    assert (workers["replicas"], workers["rayStartParams"]["num-cpus"]) == (7, "3")
+    assert cli("kubernetes", path, *grid, *options(claim="none")) == 2
+    assert f"a {kind} is not uploaded" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ def changed(**values: Any) -> SlurmBatch:
     return SlurmBatch.model_validate({"nodes": 2, "time": "01:00:00", **values})
 
 
+COMMAND = ["run", "mdp.toml"]
 PLAIN = changed()
 MARK = "PWNED"
 HOSTILE = (
@@ -54,7 +55,7 @@ def bash(text: str, *options: str) -> str:
     ],
 )
 def test_bash_reads_the_script_and_slurm_all_its_lines(batch: SlurmBatch) -> None:
-    text = script(batch, "mdp", Path("mdp.toml"), Path("runs"))
+    text = script(batch, "mdp", COMMAND, Path("runs"), Path())
     bash(text, "-n")
     head, _, body = text.partition("\n\n")
     assert "#SBATCH" not in body  # SLURM reads no line below the first that is no comment
@@ -69,9 +70,10 @@ def test_bash_reads_the_script_and_slurm_all_its_lines(batch: SlurmBatch) -> Non
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_names_of_files_and_values_are_only_words(tmp_path: Path, hostile: str) -> None:
     """The line that runs the search is run by bash, with a program that prints its arguments."""
-    folder, sets = tmp_path / hostile, [f"run.x={hostile}"]
+    folder = tmp_path / hostile
     folder.mkdir()
-    text = script(PLAIN, "mdp", folder / f"{hostile}.toml", folder, sets)
+    own = ["run", str(folder / f"{hostile}.toml"), "--set", f"run.x={hostile}"]
+    text = script(PLAIN, "mdp", own, folder, folder)
     bash(text, "-n")
     assert str(folder) not in text.partition("\n\n")[0]
     start = text.index("\nspikeloop run ") + 1
@@ -80,14 +82,14 @@ def test_names_of_files_and_values_are_only_words(tmp_path: Path, hostile: str) 
     shown = bash(f'spikeloop() {{ printf \'%s\\0\' "$PWD" "$@"; }}\n{place}\n{command}\n')
     assert shown.split("\0")[:-1] == [
         str(folder),
-        *("run", str(folder / f"{hostile}.toml"), "--resume"),
-        *("--out", str(folder), "--set", sets[0]),
+        *own,
+        *("--resume", "--out", str(folder)),
     ]
     assert not list(tmp_path.rglob(MARK))
 
 
 def test_the_token_is_in_no_command_and_only_its_owner_reads_it(tmp_path: Path) -> None:
-    text = script(PLAIN, "mdp", Path("mdp.toml"), tmp_path)
+    text = script(PLAIN, "mdp", COMMAND, tmp_path, tmp_path)
     start = text.index("export RAY_AUTH_MODE")
     lines = text[start : text.index("# shellcheck disable=SC2329")]
     bash(f"SLURM_JOB_ID=7 folder=/x out={shlex.quote(str(tmp_path))}\n{lines}")
@@ -110,7 +112,7 @@ def test_each_program_that_the_job_needs_is_looked_for(tmp_path: Path, missing: 
     for name in {"spikeloop", "ray", "python"} - {missing}:
         (tmp_path / name).write_text("")
         (tmp_path / name).chmod(0o755)
-    text = script(PLAIN, "mdp", Path("mdp.toml"), tmp_path)
+    text = script(PLAIN, "mdp", COMMAND, tmp_path, tmp_path)
     start, stop = text.index("if ! hash"), text.index("\nfi\n")
     before = f"PATH={shlex.quote(str(tmp_path))}\nSLURMD_NODENAME=n1\nsay() {{ echo said; }}\n"
     done = subprocess.run(["bash", "-c", f"{before}{text[start:stop]}\nfi\n"], check=False)
@@ -157,7 +159,7 @@ def test_errors_are_one_line(
 def test_out_of_memory_is_recognised_in_the_log_of_this_start(
     tmp_path: Path, before: str, since: str, starved: bool
 ) -> None:
-    text = script(changed(mem="2G"), "mdp", Path("mdp.toml"), Path("runs"))
+    text = script(changed(mem="2G"), "mdp", COMMAND, Path("runs"), Path())
     start = text.index("out_of_memory() {")
     lines = text[start : text.index("interrupted() {")]
     log = text[text.index("log=$(readlink") : text.index("patience=5\n")]
@@ -228,7 +230,7 @@ def test_a_run_of_a_kept_configuration_resumes_and_verifies(
 
 def test_options_that_are_refused_as_set_are_in_the_script() -> None:
     batch = changed(cpus_per_task=4, mem="4G", partition="a", account="lab")
-    text = script(batch, "mdp", Path("mdp.toml"), Path("runs"))
+    text = script(batch, "mdp", COMMAND, Path("runs"), Path())
     has = {line.split("=")[0].removeprefix("#SBATCH --") for line in text.splitlines()}
     assert {*SET_BY, *ALREADY} <= has
     assert not BREAKING.keys() & has

@@ -1,5 +1,6 @@
 """A comparison opened in Python."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -60,6 +61,15 @@ def test_a_comparison_that_is_going_on_has_the_rows_of_searches_that_ended(
     assert "not finished" in HtmlPage(going_on._repr_html_()).text
     with pytest.raises(sl.ConfigError, match="not finished"):
         _ = going_on.findings
+
+
+def test_a_damaged_comparison_can_be_shown_and_says_so(made: sl.Comparison, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(made.folder, folder)
+    (folder / "results.parquet").write_bytes(b"not Parquet")
+    found = opened(folder)
+    assert repr(found).endswith("results damaged)")
+    assert "damaged" in found._repr_html_()
 
 
 def test_its_searches_are_runs(made: sl.Comparison, tmp_path: Path) -> None:

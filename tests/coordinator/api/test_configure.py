@@ -79,7 +79,11 @@ def test_evolution_searches_if_nothing_else_is_said() -> None:
         ({"inline": True, "workers": 2}, "inline and workers or address exclude each other"),
         ({"workers": 0}, "[target] workers must be >= 1, <= 4096, got 0"),
         ({"family": None}, "table [family] is missing"),
+        ({"learner": small_toml}, "[learner] small_toml is a function; to be a learner it needs"),
+        ({"learner": sl.learner(small_toml)}, "is a function; to be a learner it needs"),  # type: ignore[arg-type]
         ({"family": 3}, "family must be a table [family], got 3"),
+        ({"config": {"run": 3}}, "run must be a table [run], got 3"),
+        ({"config": sl.RandomMdp()}, "must begin with a path, a dictionary or a configuration"),
         ({"config": {"familly": {}}}, "unknown table [familly]; did you mean 'family'?"),
     ],
 )
@@ -87,6 +91,13 @@ def test_a_wrong_keyword_is_named_with_what_is_allowed(changes: dict[str, Any], 
     message = refusal(**{**OBJECTS, **changes})
     assert message.startswith("sl.run(...): ")
     assert words in message
+
+
+def test_trackers_are_named_one_or_several_and_must_exist() -> None:
+    assert configure(**OBJECTS, track="mlflow").tracking.kinds == ("mlflow",)
+    assert configure(**OBJECTS, track=["wandb", "mlflow"]).tracking.kinds == ("wandb", "mlflow")
+    words = "[tracking] kinds.0 must be one of tensorboard, wandb, mlflow, got 'mlfow'"
+    assert refusal(**OBJECTS, track=["mlfow"]).endswith(words)
 
 
 def test_a_run_is_called_by_its_name_its_file_its_folder_or_its_settings(tmp_path: Path) -> None:

@@ -32,3 +32,11 @@ def test_an_unknown_table_or_kind_is_named_with_the_nearest() -> None:
         sl.list("learner")
     with pytest.raises(sl.ConfigError, match="did you mean 'chip'"):
         sl.list("learners", "chop")
+    with pytest.raises(sl.ConfigError, match="list chip: must be one of families"):
+        sl.list(kind="chip")
+
+
+def test_compatibility_has_a_row_for_each_learner_and_family() -> None:
+    listed = sl.list("compatibility").set_index(["learner", "family"])
+    assert bool(listed.loc[("tabular_td", "random_mdp"), "runs"])
+    assert "tables" in str(listed.loc[("tabular_td", "bandit"), "reason"])

@@ -21,7 +21,8 @@ FOUND: dict[str, Any] = {"inline": True, "progress": False}
 
 
 def test_the_minimum_is_found_in_its_units() -> None:
-    found = sl.minimize(loss, SPACE, sl.CmaEs(population_size=16), episodes=600, **FOUND)
+    episodes: Any = np.int64(600)
+    found = sl.minimize(loss, SPACE, sl.CmaEs(population_size=16), episodes=episodes, **FOUND)
     assert found.best_theta.tau == pytest.approx(30, rel=0.3)
     assert (found.best_theta.n, found.best_theta.rule) == (3, "good")
     assert found.best_value == loss(found.best_theta, np.random.default_rng()) < 0.1
@@ -100,11 +101,16 @@ def test_too_many_failures_end_the_search_and_quote_the_first() -> None:
         ({"episodes": 1e3}, "episodes must be a whole number"),
         ({"seed": -1}, r"\[run\] seed"),
         ({"workers": 2}, "exclude each other"),
+        ({"strategy": "evolution"}, r"strategy must be an object .*, got 'evolution'"),
+        ({"strategy": sl.Evolution}, "strategy must be an object"),
+        ({"space": {}}, "space must have a hyperparameter"),
+        ({"space": {"tau": 3}}, "tau must be a Real, an Integer, a Choice or Weights, got 3"),
+        ({"space": ["tau"]}, "space must be a dictionary"),
     ],
 )
 def test_wrong_arguments_are_one_line(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(sl.ConfigError, match=words) as error:
-        sl.minimize(loss, SPACE, **arguments, **FOUND)
+        sl.minimize(loss, **{"space": SPACE, **arguments}, **FOUND)
     assert "\n" not in str(error.value)
 
 

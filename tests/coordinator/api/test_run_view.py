@@ -254,6 +254,29 @@ def test_a_notebook_shows_scores_theta_and_figures(run: sl.Run) -> None:
     assert run._repr_html_().count("data:image/png;base64,") == 2
 
 
+def test_a_run_can_be_read_from_another_folder(
+    copied_run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.chdir(copied_run.parent)
+    run = opened(Path(copied_run.name))
+    assert repr(run).startswith(f"Run('{copied_run.name}', ")
+    learned = run.theta
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert run.folder == copied_run
+    assert dict(run.theta) == dict(learned)
+    assert repr(run).startswith(f"Run('{copied_run}', ")
+
+
+def test_a_damaged_run_says_so_wherever_it_is_shown(copied_run: Path) -> None:
+    for part in (copied_run / "transfer").iterdir():
+        part.write_bytes(b"not Parquet")
+    run = opened(copied_run)
+    assert repr(run).endswith(", damaged)")
+    assert "damaged" in HtmlPage(run._repr_html_()).text
+    with pytest.raises(sl.ConfigError, match="damaged"):
+        run.score()
+
+
 def test_a_notebook_shows_a_damaged_run_as_one_line(copied_run: Path) -> None:
     path = next(copied_run.glob("generations/*.parquet"))
     path.write_bytes(b"")

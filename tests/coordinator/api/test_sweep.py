@@ -1,14 +1,20 @@
 """``sl.sweep`` and the sweep that it gives: the numbers of the command line, and what they say."""
 
+import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from failing_learner import Echo
 from support.command_line import cli
+from support.paths import OWN_CLASSES
 from support.small_run import TABLES, assert_same_contents, small_toml
 from support.small_sweep import assert_same_sweep
 
 import spikeloop as sl
+from spikeloop.coordinator.api.configure_sweep import configure_sweep
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -60,6 +66,77 @@ def test_the_same_call_returns_what_is_there_and_another_is_refused(swept: sl.Sw
     pd.testing.assert_frame_equal(again.results, swept.results)
     with pytest.raises(sl.ConfigError, match="other settings or seeds"):
         sl.sweep(TABLES, over=OVER, seeds=3, out=swept.folder, progress=False)
+
+
+def test_a_sweep_that_was_moved_goes_on_where_it_is(swept: sl.Sweep, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(swept.folder, tmp_path / "moved"))
+    again = sl.sweep(TABLES, over=OVER, seeds=2, out=moved, progress=False)
+    pd.testing.assert_frame_equal(again.results, swept.results)
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(sl.ConfigError, match=r"file: exists already; choose another .* with out="):
+        sl.sweep(TABLES, over=OVER, out=tmp_path / "file", progress=False)
+
+
+def test_values_are_any_sequence_of_plain_or_numpy_numbers() -> None:
+    listed = configure_sweep(TABLES, over={"strategy.sigma": [0.1, 0.2], "run.tasks": [2, 3]})
+    over: Any = {"strategy.sigma": np.array([0.1, 0.2]), "run.tasks": range(2, 4)}
+    assert configure_sweep(TABLES, over=over) == listed
+    over = {"strategy.sigma": (0.1, 0.2), "run.tasks": [np.int64(2), np.int64(3)]}
+    assert configure_sweep(TABLES, over=over) == listed
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"over": {"strategy.sigma": 0.1}}, "strategy.sigma must be a list of values, got 0.1"),
+        ({"over": {"run.name": "ab"}}, "run.name cannot be changed"),
+        ({"over": {"strategy": [sl.CmaEs()]}}, "strategy: must be table.key with a table of"),
+        ({"settings": ["usual"]}, "settings must be dictionaries, got 'usual'"),
+        ({"config": {**TABLES, "sweep": 3}}, "sweep must be a table [sweep], got 3"),
+        ({"track": ["mlflow"]}, "there is no keyword 'track'"),
+    ],
+)
+def test_what_is_no_sweep_is_refused_in_one_line(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(sl.ConfigError) as error:
+        configure_sweep(**{"config": TABLES, **given})
+    assert words in str(error.value)
+    assert "did you mean 'strategy'" not in str(error.value)
+    assert "did you mean 'track'" not in str(error.value)
+
+
+def test_settings_bring_the_folders_of_their_own_classes_beside_a_file(tmp_path: Path) -> None:
+    path = small_toml(tmp_path / "small.toml")
+    settings: list[dict[str, Any]] = [{"name": "usual"}, {"name": "own", "learner": Echo()}]
+    usual, own = configure_sweep(path, settings=settings).settings
+    assert (usual.config.working_dir, own.config.working_dir) == (None, OWN_CLASSES)
+    text = "from failing_learner import Echo\nclass Beside(Echo): pass\n"
+    (tmp_path / "beside_a_sweep.py").write_text(text)
+    settings = [{"learner": Echo()}, {"learner": {"kind": "beside_a_sweep:Beside"}}]
+    with pytest.raises(sl.ConfigError, match="own classes must be in one folder"):
+        configure_sweep(path, settings=settings)
+
+
+def test_a_name_follows_from_what_counts_and_not_from_workers_or_trackers() -> None:
+    tables = {**TABLES, "run": {**TABLES["run"], "name": ""}}
+    name = configure_sweep(tables, over=OVER).name
+    tracked = configure_sweep(tables, over=OVER, tracking={"kinds": ["mlflow"]}, workers=3)
+    assert tracked.name == name
+    assert configure_sweep(tables, over=OVER, seeds=3).name != name
+
+
+def test_a_damaged_sweep_can_be_shown_and_says_so(swept: sl.Sweep, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    shutil.copytree(swept.folder, folder)
+    (folder / "results.parquet").write_bytes(b"not Parquet")
+    opened = sl.open(folder)
+    assert isinstance(opened, sl.Sweep)
+    assert repr(opened).endswith("4 runs, results damaged)")
+    assert "damaged" in opened._repr_html_()
+    with pytest.raises(sl.ConfigError, match="results"):
+        opened.results  # noqa: B018
 
 
 def test_settings_may_be_objects_with_names(tmp_path: Path) -> None:

@@ -150,6 +150,21 @@ class Plain:
     pass
 
 number = 3
+
+from spikeloop.workers.learners.tabular.learner import TabularTd
+from spikeloop.workers.own_learner.step_learner import StepLearner
+
+class Steps(StepLearner):
+    def act(self, observation):
+        return 0
+
+class Table(TabularTd):
+    def space(self, interface):
+        return {}
+
+class Lost(TabularTd):
+    def space(self, interface):
+        return {}["eta"]
 """
 
 
@@ -167,6 +182,9 @@ number = 3
         ("family", "Raising", "sample raised KeyError: 'tasks' (FOLDER/incomplete.py:23)"),
         ("family", "Plain", "Plain (FOLDER/incomplete.py:25), which is not derived from Settings"),
         ("family", "Rasing", "got no Rasing in incomplete; did you mean 'Raising'?"),
+        ("learner", "Steps", "incomplete.py:33) lacks space, begin, observe, which every learner"),
+        ("learner", "Table", "[learner] space must give a ParameterSpace, got a dict"),
+        ("learner", "Lost", "space raised KeyError: 'eta' (FOLDER/incomplete.py:43)"),
         ("family", "number", "must name a settings class with kind, interface, sample, got a int"),
     ],
 )

@@ -26,7 +26,7 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session, tracking
 from spikeloop.coordinator.store.run_folder import read_run, require_same_config
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.submit.package import config_digest
+from spikeloop.coordinator.submit.submission import config_digest
 from spikeloop.coordinator.trackers import TRACKERS
 from spikeloop.coordinator.trackers.base import TrackedRun
 from spikeloop.workers.base import Unavailable

@@ -13,7 +13,9 @@ import pytest
 from support.child_processes import LIMIT_S
 from support.command_line import cli as run_here
 from support.ray_head import TOKEN, Head, free_ports, ray_head
+from support.small_comparison import assert_same_comparison, comparison_toml
 from support.small_run import assert_same_contents, small_toml
+from support.small_sweep import assert_same_results
 from support.submitted_folder import N, folder_to_submit
 
 from spikeloop.cluster.ray_backend.job_client import Jobs
@@ -84,11 +86,11 @@ def test_submitted_run_is_stopped_resumed_and_fetched_with_identical_tables(
     assert said.output.startswith(f"own submitted to {cluster.url}\n")
 
     deadline = time.monotonic() + LIMIT_S
-    while not ((state := cli.state("own"))["generation"] or 0) >= 2:
+    while not ((state := cli.state("own"))["done"] or 0) >= 2:
         assert state["state"] in ("pending", "running"), (state, cli("logs", "own"))
         assert time.monotonic() < deadline, state
         time.sleep(0.1)  # leaves the cores to the run
-    assert state["generations"] == N
+    assert (state["planned"], state["unit"]) == (N, "generations")
     assert state["folder"] == str(cluster.runs / "own")
     assert isinstance(state["best"], float)
     assert isinstance(state["held_out"], float)
@@ -129,7 +131,7 @@ def test_submitted_run_is_stopped_resumed_and_fetched_with_identical_tables(
     assert cli("logs", "own~2").output == cli("logs", "own").output
     assert "no attempt 'own~3' at" in cli("status", "own~3").errors
     table = cli("status").output
-    assert f"own  succeeded  {N} of {N}" in table
+    assert re.search(rf"own +succeeded +{N} of {N} generations", table)
 
     with monkeypatch.context() as elsewhere:  # a process that has not imported these classes
         elsewhere.delitem(sys.modules, "own_echo")
@@ -154,6 +156,58 @@ def test_submitted_run_is_stopped_resumed_and_fetched_with_identical_tables(
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("without_figures_here")
+def test_submitted_sweep_is_stopped_resumed_and_fetched_with_identical_tables(
+    cli: Cli, cluster: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = folder_to_submit(tmp_path, "swept_echo")
+    sets = ("--set", "run.generations=3", "--set", "sweep.name=swept")
+    grid = ("--over", "strategy.population_size=6,12", *sets)
+    two, three = (*grid, "--seeds", 2), (*grid, "--seeds", 3)
+    assert "swept submitted to" in cli("submit", config, *two).output
+
+    deadline = time.monotonic() + LIMIT_S
+    while not ((state := cli.state("swept"))["done"] or 0) >= 1:
+        assert state["state"] in ("pending", "running"), (state, cli("logs", "swept"))
+        assert time.monotonic() < deadline, state
+        time.sleep(0.1)
+    assert (state["kind"], state["planned"], state["unit"]) == ("sweep", 4, "runs")
+    partly = json.loads(cli("fetch", "swept", "--json").output)  # while it goes on
+    assert 1 <= partly["n_runs"] <= 4
+    assert "goes on" in partly["note"]
+    assert "swept has stopped; go on with it" in cli("stop", "swept", "--wait").output
+    assert "everything committed; submit it again" in cli("logs", "swept").output
+    refused = cli("submit", config, *three)
+    assert "another configuration; give the sweep another name" in refused.errors
+
+    again = cli("submit", config, *two, "--follow")
+    assert (again.code, again.errors) == (0, ""), again
+    assert "4 of 4 runs" in cli("status").output
+    assert cli("fetch", "swept").code == 0
+    at_once = ("--set", "learner.work_s=0.0")
+    here = ("--inline", "--out", tmp_path / "here")
+    assert run_here("sweep", config, *two, *at_once, *here) == 0
+    assert_same_results(tmp_path / "sweeps" / "swept", tmp_path / "here" / "swept")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.ray
+def test_submitted_comparison_is_fetched_with_identical_tables(
+    cli: Cli, cluster: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = comparison_toml(tmp_path / "small.toml", seeds="seeds = 1")
+    done = cli("submit", config, "--wait")
+    assert (done.code, done.errors) == (0, ""), (done, cli("logs", "small"))
+    assert "3 of 3 searches" in cli("status").output
+    fetched = json.loads(cli("fetch", "small", "--json").output)
+    assert (fetched["kind"], fetched["note"]) == ("comparison", "")
+    assert run_here("compare", config, "--inline", "--out", tmp_path / "here") == 0
+    assert_same_comparison(tmp_path / "comparisons" / "small", tmp_path / "here" / "small")
+
+
+@pytest.mark.ray
 def test_other_code_on_the_cluster_ends_the_run_before_it_begins(
     cli: Cli, cluster: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,7 +222,7 @@ def test_other_code_on_the_cluster_ends_the_run_before_it_begins(
     assert "0123456789ab there); install the same" in said.errors
     assert not (cluster.runs / "other").exists()
     state = cli.state("other")
-    assert (state["state"], state["generation"]) == ("failed", None)
+    assert (state["state"], state["done"]) == ("failed", None)
     assert "has other code" in state["reason"]
     nothing = cli("fetch", "other", "--out", tmp_path / "runs")
     assert nothing.code == 3

@@ -3,6 +3,7 @@
 import json
 import shlex
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,16 +12,17 @@ from support.small_run import small_toml
 from support.submitted_folder import folder_to_submit
 
 from spikeloop.cluster.pool import PoolError
+from spikeloop.coordinator.api.configure_any import submission
 from spikeloop.coordinator.cli import job
 from spikeloop.coordinator.config.load import load, overrides
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.submit import package as packages
 from spikeloop.coordinator.submit.package import (
-    config_digest,
     entrypoint,
-    overrides_of_job,
+    options_of_job,
     pack,
 )
+from spikeloop.coordinator.submit.submission import config_digest
 from spikeloop.workers.chip.calibration.published import CELLS
 from spikeloop.workers.fingerprint import fingerprint
 
@@ -33,25 +35,25 @@ def contents(package: Path) -> set[str]:
 def test_package_holds_own_classes_without_ignored_files_and_runs(tmp_path: Path) -> None:
     config = folder_to_submit(tmp_path, "packed_echo")
     package = tmp_path.parent / "own.zip"
-    code = pack(config, load(config), package)
+    code = pack(submission(config), package)
     assert contents(package) == {".gitignore", ".rayignore", "packed_echo.py", "own run.toml"}
     assert code.keys() == {*fingerprint(), "own classes"}
     (tmp_path / "secret.py").write_text("never seen there")
-    assert pack(config, load(config), tmp_path.parent / "again.zip") == code
+    assert pack(submission(config), tmp_path.parent / "again.zip") == code
     (tmp_path / "packed_echo.py").write_text("changed = 1")
-    assert pack(config, load(config), tmp_path.parent / "other.zip") != code
+    assert pack(submission(config), tmp_path.parent / "other.zip") != code
 
 
 def test_package_without_own_classes_holds_the_configuration_alone(tmp_path: Path) -> None:
     (tmp_path / "data.bin").touch()
     config = small_toml(tmp_path / "it's $HOME.toml")
     package = tmp_path.parent / "alone.zip"
-    assert pack(config, load(config), package) == fingerprint()
+    assert pack(submission(config), package) == fingerprint()
     assert contents(package) == {"it's $HOME.toml"}
-    command = entrypoint(config, load(config), ["strategy.sigma=0.1; rm -rf /"])
+    command = entrypoint(replace(submission(config), sets=("strategy.sigma=0.1; rm -rf /",)))
     assert "'./it'\"'\"'s $HOME.toml' --set 'strategy.sigma=0.1; rm -rf /'" in command
     assert "--workers" not in command
-    assert entrypoint(config, load(config), [], 3).endswith(" --workers 3")
+    assert entrypoint(submission(config), 3).endswith(" --workers 3")
 
 
 def test_a_job_needs_no_calibration_file_and_sees_no_change_of_it(tmp_path: Path) -> None:
@@ -62,15 +64,15 @@ def test_a_job_needs_no_calibration_file_and_sees_no_change_of_it(tmp_path: Path
     path = small_toml(
         tmp_path / "chip.toml", learner={"kind": "chip", "calibration_file": "lab.json"}
     )
-    config = load(path)
+    config, sent = load(path), submission(path)
     file.rename(moved)
-    for sets in ([], ['learner.calibration_file="lab.json"', "run.seed=7"]):
-        words = shlex.split(entrypoint(path, config, sets))
+    for sets in ((), ('learner.calibration_file="lab.json"', "run.seed=7")):
+        words = shlex.split(entrypoint(replace(sent, sets=sets)))
         assert load(path, overrides(words[words.index("--set") + 1 :: 2])) == config
     renamed = 'learner.calibration_file="moved.json"'
     options = "--nodes=1", "--time=60", "--print", "--out", tmp_path
     script = printed("slurm", path, *options, "--set", renamed)
-    assert shlex.quote(overrides_of_job(config, [])[0]) in script
+    assert shlex.join(options_of_job(sent)) in script
     assert config_digest(load(path, overrides([renamed]))) == config_digest(config)
 
 
@@ -80,7 +82,7 @@ def test_folder_that_is_too_large_is_refused(
     monkeypatch.setattr(packages, "LARGEST_PACKAGE", 1000)
     config = folder_to_submit(tmp_path, "large_echo")
     with pytest.raises(ConfigError, match=r"at most 0 are sent.*\.rayignore there"):
-        pack(config, load(config), tmp_path.parent / "large.zip")
+        pack(submission(config), tmp_path.parent / "large.zip")
 
 
 def test_digest_ignores_what_changes_no_result(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from support.small_sweep import SweepRecorder, assert_same_sweep, run_sweep, sma
 
 from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.cluster.targets.inline import InlinePool
+from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search.worker_pool import warm_up_jobs
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
@@ -162,8 +163,8 @@ def test_a_run_that_fails_leaves_the_others_alone(undisturbed: Path, tmp_path: P
     assert failed["score"].isna().all()
     assert failed["error"].str.contains("generation 1: 24 of 24 episodes failed").all()
     assert [variant.n_failed for variant in found.variants] == [0, 2]
-    with pytest.raises(Exception, match="2 of 4 runs failed"):
-        session.require_all(folder)
+    with pytest.raises(RunFailed, match=r"2 of 4 runs failed; .*; once the cause is mended, call"):
+        session.require_all(folder, "call")
     for seed in ("7", "8"):
         run = Path("runs", "population_size-6", seed)
         assert_same_contents(folder / run, undisturbed / run)

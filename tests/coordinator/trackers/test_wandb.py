@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from support.small_run import (
 
 from spikeloop.coordinator.search import tracking
 from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.trackers.base import TrackedRun
+from spikeloop.coordinator.trackers.wandb import WeightsAndBiases
 
 wandb = pytest.importorskip("wandb")
 
@@ -105,6 +108,25 @@ def test_an_interrupted_run_goes_on_under_the_same_id(tmp_path: Path) -> None:
     assert not [note for note in reporter.notes if "tracker" in note]
     ((_, rows),) = history(folder).items()
     assert [row["_step"] for row in rows] == [1, 2, 3]
+
+
+def test_runs_side_by_side_in_one_process_stay_apart(tmp_path: Path) -> None:
+    runs = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        runs.append(
+            WeightsAndBiases(TrackedRun(name, tmp_path / name, f"{name}-0", "sweep", {}), -1)
+        )
+    now = datetime.now(UTC)
+    for generation in (1, 2):
+        for factor, run in enumerate(runs, start=1):
+            run.log(generation, {"fitness/mean": float(factor * generation)}, now)
+    for run in runs:
+        run.close()
+    for factor, name in enumerate(("one", "other"), start=1):
+        ((identity, rows),) = history(tmp_path / name).items()
+        assert identity == f"{name}-0"
+        assert [row["fitness/mean"] for row in rows] == [factor, 2.0 * factor]
 
 
 def test_without_a_key_the_run_does_not_begin(

@@ -4,8 +4,9 @@ import pyarrow as pa
 import pytest
 from support.watched_frames import NARROW, WIDE, frame_text
 
-from spikeloop.coordinator.comparison import FINAL, SCHEMA_VERSION
+from spikeloop.coordinator.comparison import SCHEMA_VERSION
 from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.result_files import FINAL
 from spikeloop.coordinator.watch.comparison_view import ComparisonView
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from chaos import stretched
 from support.other_account import successes, within
 from support.small_run import assert_same_contents, small_toml
+from support.small_sweep import assert_same_results
 
 from deploy.slurm.site import NODES, ROOT, Site, enter, missing
 from spikeloop.coordinator.store.run_store import RunStore
@@ -187,6 +188,26 @@ def again(test: Test) -> str:
     return ""
 
 
+def swept(test: Test) -> str:
+    """a sweep, cut by the time limit, queued again, finished, identical:"""
+    grid = ["--over", "strategy.population_size=6,12", "--seeds", "2"]
+    said = test.spikeloop(
+        *("slurm", test.config("swept", 20), "--out", "my runs", *grid),
+        *("--nodes", "1", "--cpus-per-task", "2", "--time", "3", "--notice", "60"),
+    )
+    job = said.split()[1]
+    starts = int(test.wait_for(job, "COMPLETED", 1200)["Restarts"]) + 1
+    check(starts >= 2, "it was never cut")
+    log = test.log("swept", job)
+    check(log.count("queued again, to go on") == starts - 1, log)
+    config = test.config("swept", 20, 0.0)
+    test.spikeloop("sweep", config, *grid, "--inline", "--out", "inline")
+    assert_same_results(test.runs / "swept", test.home / "inline" / "swept")
+    test.spikeloop("verify", "my runs/swept", "--trust")
+    test.nothing_left(job)
+    return f"{starts} starts"
+
+
 def together(test: Test) -> str:
     """two jobs on the same two nodes do not disturb each other"""
     jobs = {name: test.submit(test.config(name, 12), TWO) for name in ("one", "two")}
@@ -291,7 +312,7 @@ OWN = {"srun", "slurmd", "slurmstepd"}
 TWO = "--nodes 2 --cpus-per-task 1 --time 10"
 CUT = "--nodes 2 --cpus-per-task 1 --time 3 --notice 60"
 STEPS: tuple[Callable[[Test], str], ...] = (
-    *(refused, cut, again, together, whole, no_ray, cancelled, preempted, stuck),
+    *(refused, cut, again, swept, together, whole, no_ray, cancelled, preempted, stuck),
     starved,
 )
 

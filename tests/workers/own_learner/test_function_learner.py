@@ -66,6 +66,22 @@ def test_keyword_parameters_are_settings_that_tables_set_and_check() -> None:
     assert parse(tables, "here", None).learner == DeltaRule(prior=0.5)
 
 
+def test_a_setting_may_be_a_tuple_or_without_a_value() -> None:
+    @learner(space=SPACE)
+    def layered(
+        theta: Theta, task: Task, rng: Rng, *, sizes: tuple[int, ...] = (3, 2), limit: Any = None
+    ) -> float:
+        return 0.0
+
+    def untyped(theta, task, rng, *, sizes=(3, 2), limit=None):  # type: ignore[no-untyped-def]
+        return 0.0
+
+    for made in (layered, learner(space=SPACE)(untyped)):
+        given = made(sizes=(5, 4), limit=3)
+        assert made.model_validate(given.model_dump(mode="json")) == given
+        assert made.model_validate({"limit": "none"}).model_dump()["sizes"] == (3, 2)
+
+
 def test_a_function_of_interface_and_settings_gives_the_space() -> None:
     @learner(space=lambda interface, n: {"w": Weights((n, interface.n_actions), 1.0)})
     def sized(theta: Theta, task: Task, rng: Rng, *, n: int = 3) -> float:
