@@ -5,13 +5,10 @@ from dataclasses import replace
 import numpy as np
 from pydantic import Field
 
-from spikeloop.tasks.base import Interface
-from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.tasks.settings import Settings
-from spikeloop.tasks.tabular import TabularTasks
+import spikeloop as sl
 
 
-class SparseMdp(Settings):
+class SparseMdp(sl.Settings):
     """Random MDPs in which a share of the transitions pays nothing."""
 
     unpaid: float = Field(
@@ -25,12 +22,12 @@ class SparseMdp(Settings):
         return "sparse_mdp"
 
     @property
-    def interface(self) -> Interface:
+    def interface(self) -> sl.Interface:
         """Observe and act as in random MDPs."""
-        return RandomMdp(n_steps=self.n_steps).interface
+        return sl.RandomMdp(n_steps=self.n_steps).interface
 
-    def sample(self, n_tasks: int, rng: np.random.Generator) -> TabularTasks:
+    def sample(self, n_tasks: int, rng: np.random.Generator) -> sl.TabularTasks:
         """Draw random MDPs, then which of their transitions pay."""
-        tasks = RandomMdp(n_steps=self.n_steps).sample(n_tasks, rng)
+        tasks = sl.RandomMdp(n_steps=self.n_steps).sample(n_tasks, rng)
         paid = rng.random(tasks.reward.shape) >= self.unpaid
         return replace(tasks, reward=np.where(paid, tasks.reward, 0.0))

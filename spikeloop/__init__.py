@@ -71,6 +71,8 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.tasks.quadratic import Quadratic as Quadratic
     from spikeloop.tasks.restless_bandit import RestlessBandit as RestlessBandit
     from spikeloop.tasks.reversal_bandit import ReversalBandit as ReversalBandit
+    from spikeloop.tasks.settings import Settings as Settings
+    from spikeloop.tasks.tabular import TabularTasks as TabularTasks
     from spikeloop.tasks.two_step import TwoStep as TwoStep
     from spikeloop.workers.base import Unavailable as Unavailable
     from spikeloop.workers.learners.brian_model.learner import BrianModel as BrianModel
@@ -152,7 +154,9 @@ _HOMES = {
     "RunFailed": "coordinator.errors",
     "Sweep": "coordinator.api.sweep_view",
     "Score": "coordinator.api.held_out",
+    "Settings": "tasks.settings",
     "StepLearner": "workers.own_learner.step_learner",
+    "TabularTasks": "tasks.tabular",
     "TabularTd": "workers.learners.tabular.learner",
     "Task": "workers.own_learner.task",
     "Theta": "workers.own_learner.theta",

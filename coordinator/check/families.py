@@ -9,7 +9,11 @@ import numpy as np
 from spikeloop.coordinator.check.playing import Script, Trace, trace
 from spikeloop.coordinator.check.promises import Promises, difference
 from spikeloop.coordinator.check.references import ReferenceCase, agreement, dominance
-from spikeloop.coordinator.config.members import BATCH_MEMBERS, missing_members
+from spikeloop.coordinator.config.members import (
+    BATCH_MEMBERS,
+    interface_differences,
+    missing_members,
+)
 from spikeloop.tasks.base import Interface, TaskBatch, TaskFamily
 from spikeloop.tasks.program import ProgrammedTasks
 
@@ -66,14 +70,7 @@ def complete(case: FamilyCase) -> Iterator[str]:
         return
     if case.tasks.n_tasks != N_TASKS:
         yield f"sample({N_TASKS}, rng) gave a batch with n_tasks = {case.tasks.n_tasks}"
-    # A batch of tables does not know what its family says of them beyond their sizes.
-    own, family = case.tasks.interface, case.family.interface
-    for name in ("n_observations", "n_actions", "actions", "observations", "n_steps", "feedback"):
-        if getattr(own, name) != getattr(family, name):
-            yield (
-                f"interface.{name} is {getattr(family, name)!r} of the family and "
-                f"{getattr(own, name)!r} of its batch"
-            )
+    yield from interface_differences(case.family.interface, case.tasks.interface)
 
 
 def seeded(case: FamilyCase) -> Iterator[str]:

@@ -47,7 +47,10 @@ def calibrate(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Find the codes that bring a chip's neurons and sensors to common targets, by measuring it."""
+    """Find by measuring the codes that bring a chip to its targets.
+
+    Its neurons and sensors then behave alike.
+    """
     from spikeloop.coordinator.api import progress
     from spikeloop.coordinator.cli.chip_tables import (
         calibration_table,
@@ -121,7 +124,7 @@ def inspect(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Measure a chip and draw its neurons, synapses and correlation sensors."""
+    """Measure a chip; draw its neurons, synapses and sensors."""
     from spikeloop.coordinator.api import progress
     from spikeloop.coordinator.cli.chip_tables import known_lines, measurement_table, summary
     from spikeloop.coordinator.report import chip_figures, figures

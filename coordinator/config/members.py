@@ -1,8 +1,10 @@
-"""Which methods and attributes a user's own class lacks, in one line with its file and line."""
+"""What a user's own class lacks, with its file and line, and what does not fit in its interface."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from spikeloop.tasks.base import Interface
 
 BATCH_MEMBERS = ("n_tasks", "interface", "__getitem__", "references", "play")
 """What a run needs of a batch of tasks."""
@@ -32,3 +34,16 @@ def defined_at(cls: type[Any]) -> str:
     except (OSError, TypeError):
         return f"in {cls.__module__}"
     return f"{file}:{line}"
+
+
+def interface_differences(family: Interface, batch: Interface) -> Iterator[str]:
+    """Say in what a batch of tasks has another interface than its family.
+
+    A batch of tables does not know what its family says of them beyond these sizes and kinds.
+    """
+    for name in ("n_observations", "n_actions", "actions", "observations", "n_steps", "feedback"):
+        if getattr(batch, name) != getattr(family, name):
+            yield (
+                f"interface.{name} is {getattr(family, name)!r} of the family and "
+                f"{getattr(batch, name)!r} of its batch"
+            )

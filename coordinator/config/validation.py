@@ -9,7 +9,11 @@ from pydantic import ValidationError
 
 from spikeloop.coordinator.config.curriculum import stage_name
 from spikeloop.coordinator.config.limits import MAX_COUNT, MAX_STORED_DIM, refuse_too_many
-from spikeloop.coordinator.config.members import BATCH_MEMBERS, missing_members
+from spikeloop.coordinator.config.members import (
+    BATCH_MEMBERS,
+    interface_differences,
+    missing_members,
+)
 from spikeloop.coordinator.config.setting_errors import allowed, describe
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import one_line, raised_at
@@ -92,6 +96,8 @@ def _check_tasks(config: "RunConfig", family: TaskFamily, source: str, table: st
         tasks = _one_task(family)
         if missing := missing_members(type(tasks), BATCH_MEMBERS, tasks):
             raise ValueError(f"sample gives a batch that is not complete: {missing}")
+        if difference := next(interface_differences(family.interface, tasks.interface), ""):
+            raise ValueError(f"sample gives tasks of another interface: {difference}")
     if isinstance(config.learner, ChecksTasks):
         with _named(source, "learner"):
             config.learner.check_tasks(tasks)

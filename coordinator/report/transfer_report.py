@@ -10,7 +10,7 @@ from spikeloop.coordinator.report.page import Block, Drawing, Table, Text
 from spikeloop.coordinator.report.transfer_table import COLUMNS, describe_difference, theta_rows
 from spikeloop.coordinator.search import baselines
 from spikeloop.coordinator.search.baselines import OtherTasks
-from spikeloop.coordinator.search.transfer import impossible_scores, transfer_scores
+from spikeloop.coordinator.search.transfer import score_warnings, transfer_scores
 from spikeloop.coordinator.stats.regret import CAPTION
 from spikeloop.coordinator.stats.scores import ends
 
@@ -54,7 +54,7 @@ def transfer_blocks(
                 )
         except OtherTasks as error:
             note = f"Policies for comparison cannot be shown: {error}."
-        for line in impossible_scores(found, config.family.interface):
+        for line in score_warnings(found, config.family.interface):
             yield Text(f"Warning: {line}.", "lead")
         for name, difference in differences.items():
             yield Text(f"{name}: {describe_difference(difference)}", "lead")

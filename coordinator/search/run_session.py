@@ -16,7 +16,7 @@ from spikeloop.coordinator.search.learned_theta import has_theta, write_theta
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import SessionReporter
 from spikeloop.coordinator.search.search_size import max_generations
-from spikeloop.coordinator.search.transfer import Transfer, warn_of_impossible_scores
+from spikeloop.coordinator.search.transfer import Transfer, warn_of_scores
 from spikeloop.coordinator.search.transfer_session import score_and_write
 from spikeloop.coordinator.search.worker_pool import own_workers
 from spikeloop.coordinator.store import atomic_files, manifest
@@ -164,7 +164,7 @@ def _continue(
         _note_deployed(run, reporter)
         if not has_theta(run):  # a run of an earlier version
             write_theta(run, deployed(run))
-        warn_of_impossible_scores(run.config, transfer)
+        warn_of_scores(run.config, transfer)
     trackers.finished(transfer)
     on_end(run)  # while it is locked, because a resumed run removes unfinished files
     return transfer

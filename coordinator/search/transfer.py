@@ -80,19 +80,40 @@ class Transfer:
         }
 
 
-def warn_of_impossible_scores(config: RunConfig, transfer: Transfer) -> None:
-    """Warn of each Θ whose score is wholly above that of the optimal policy."""
-    for line in impossible_scores(transfer, config.family.interface):
+def warn_of_scores(config: RunConfig, transfer: Transfer) -> None:
+    """Warn of scores that say more about the references of the family than about the learner."""
+    for line in score_warnings(transfer, config.family.interface):
         logger.warning("%s", line)
 
 
-def impossible_scores(transfer: Transfer, interface: Interface) -> list[str]:
-    """Give a line for each Θ whose score is wholly above that of the optimal policy."""
-    lines = (
+def score_warnings(transfer: Transfer, interface: Interface) -> list[str]:
+    """Give a line for each Θ that scores wholly above 1, and one if many tasks have no scale."""
+    lines = [
         impossible_score(f"the score of the {theta} Θ on held-out tasks", score, interface)
         for theta, score in transfer.scores.items()
-    )
+    ]
+    lines.append(tasks_without_scale(transfer.episodes))
     return [line for line in lines if line]
+
+
+MANY_WITHOUT_SCALE = 0.1
+"""Share of the tasks from which on it is said that they have no scale. A family may draw a task
+now and then in which all policies earn the same; more often it is a fault of the family."""
+
+
+def tasks_without_scale(episodes: pd.DataFrame) -> str:
+    """Say in one line that the optimal policy earns no more than the random one in many tasks.
+
+    The line is empty where these are fewer than ``MANY_WITHOUT_SCALE``.
+    """
+    references = episodes.drop_duplicates("task")
+    n_equal = int((references["optimal"] <= references["random"]).sum())
+    if n_equal < MANY_WITHOUT_SCALE * len(references):
+        return ""
+    return (
+        f"in {n_equal} of {len(references)} held-out tasks the optimal reference is not above the "
+        "random one, so these tasks carry no weight in scores: is the family drawn as it is meant?"
+    )
 
 
 def estimate_json(estimate: Interval) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from spikeloop.coordinator.search.evaluation import evaluate_grid
 from spikeloop.coordinator.search.reporter import Reporter, SessionReporter
 from spikeloop.coordinator.search.transfer import (
     Transfer,
-    warn_of_impossible_scores,
+    warn_of_scores,
     with_baselines,
 )
 from spikeloop.coordinator.search.transfer_design import (
@@ -122,5 +122,5 @@ def _score(
         )
     with pool.stop.raising():
         transfer = with_baselines(config, tables.without_curves(table))
-    warn_of_impossible_scores(config, transfer)
+    warn_of_scores(config, transfer)
     return transfer

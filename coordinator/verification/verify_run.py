@@ -9,7 +9,7 @@ import pandas as pd
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.learned_theta import follows
-from spikeloop.coordinator.search.transfer import impossible_scores, transfer_scores
+from spikeloop.coordinator.search.transfer import score_warnings, transfer_scores
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.scores import held_out_of, impossible_score
 from spikeloop.coordinator.store import schemas
@@ -83,7 +83,7 @@ def verify_opened(run: RunFolder) -> Report:
     if sound:
         _verify_theta(run, report)
     finished = _verify_numbers(run, frames, report)
-    report.warnings += _impossible(run.config, frames)
+    report.warnings += _score_warnings(run.config, frames)
     if not finished:
         report.checked.append(
             f"unfinished: {max(last, 0)} of {run.config.run.generations} generations"
@@ -143,8 +143,8 @@ def _read(run: RunFolder, name: str, report: Report) -> pd.DataFrame | None:
     return frame
 
 
-def _impossible(config: RunConfig, frames: dict[str, pd.DataFrame | None]) -> Iterator[str]:
-    """Name scores that lie wholly above that of the optimal policy: the last held-out, transfer."""
+def _score_warnings(config: RunConfig, frames: dict[str, pd.DataFrame | None]) -> Iterator[str]:
+    """Name what is wrong with scores: of the last held-out tasks, and of the transfer."""
     interface, generations = config.family.interface, frames["generations"]
     measured = None if generations is None else generations.dropna(subset="held_out_score")
     if measured is not None and len(measured):
@@ -156,7 +156,7 @@ def _impossible(config: RunConfig, frames: dict[str, pd.DataFrame | None]) -> It
             yield line
     if (transfer := frames["transfer"]) is not None:
         for _, own in transfer.groupby("transfer_seed"):
-            yield from impossible_scores(transfer_scores(own, config.run.seed), interface)
+            yield from score_warnings(transfer_scores(own, config.run.seed), interface)
 
 
 def _verify_numbers(run: RunFolder, frames: dict[str, pd.DataFrame | None], report: Report) -> bool:

@@ -74,7 +74,7 @@ def test_without_a_folder_equal_settings_find_the_same_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folder = run_small(None, name="").folder  # type: ignore[arg-type]
-    assert folder.parent == Path("runs")
+    assert folder.parent == tmp_path / "runs"
     assert run_small(None, name="").folder == folder  # type: ignore[arg-type]
     monkeypatch.setenv("SPIKELOOP_RUNS", str(tmp_path / "elsewhere"))
     assert run_small(None).folder == tmp_path / "elsewhere" / "small"  # type: ignore[arg-type]

@@ -218,3 +218,31 @@ def test_deployment_among_generations_that_are_not_written_is_refused(
     assert f"[deploy] {key} = {n} needs the states of all generations" in message
     assert message.endswith("run.commit_every must be 1, got 10")
     assert small_config(deploy=deploy).run.commit_every == 1
+
+
+OTHER_SHAPE = """
+import numpy as np
+import spikeloop as sl
+
+class Swapped(sl.Settings):
+    \"\"\"Tables with the axes of states and actions exchanged.\"\"\"
+
+    @property
+    def kind(self):
+        return "swapped"
+
+    @property
+    def interface(self):
+        return sl.Interface(4, 2, "discrete", 50)
+
+    def sample(self, n_tasks, rng):
+        tables = np.full((n_tasks, 4, 2, 4), 0.25)
+        return sl.TabularTasks(tables, tables, np.zeros(n_tasks, dtype=np.int64), 50)
+"""
+
+
+def test_tables_of_another_shape_than_the_interface_says_are_refused(own_modules: Path) -> None:
+    (own_modules / "other_shape.py").write_text(OTHER_SHAPE)
+    tables = {**small_tables(), "family": {"kind": "other_shape:Swapped"}}
+    with pytest.raises(ConfigError, match=r"n_observations is 4 of the family and 2 of its batch"):
+        parse(tables, "small.toml", own_modules)

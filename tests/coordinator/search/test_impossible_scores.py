@@ -1,12 +1,14 @@
-"""Scores wholly above that of the optimal policy are said in a run, in its report and by verify."""
+"""What is wrong with scores is said in a run, in its report and by verify."""
 
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from support.command_line import answer, cli, printed, run_command
 from support.small_run import TABLES
 
+from spikeloop.coordinator.search.transfer import tasks_without_scale
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.scores import impossible_score
 from spikeloop.tasks.base import Interface
@@ -73,3 +75,12 @@ def test_a_score_is_impossible_if_its_interval_lies_wholly_above_an_exact_optimu
 ) -> None:
     interface = Interface(1, 2, "discrete", 10, optimum=optimum)
     assert bool(impossible_score("it", Interval(2.0, low, 3.0, n_tasks), interface)) == warned
+
+
+@pytest.mark.parametrize(("n_equal", "warned"), [(0, False), (1, False), (2, True), (20, True)])
+def test_many_tasks_in_which_optimal_is_random_are_warned_of(n_equal: int, warned: bool) -> None:
+    optimal = [0.0] * n_equal + [1.0] * (20 - n_equal)
+    episodes = pd.DataFrame({"task": range(20), "random": 0.0, "optimal": optimal})
+    line = tasks_without_scale(pd.concat([episodes, episodes]))  # two points on the same tasks
+    assert bool(line) == warned
+    assert not warned or f"in {n_equal} of 20 held-out tasks" in line
