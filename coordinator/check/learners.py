@@ -15,11 +15,9 @@ from spikeloop.workers.space import Parameters, Weights
 
 N_CANDIDATES, N_TASKS = 3, 4
 PARTS = (
-    ("the first episode alone", slice(0, 1), slice(0, 1)),
     ("an episode in the middle alone", slice(1, 2), slice(N_TASKS - 1, N_TASKS)),
     ("an episode of the last candidate alone", slice(N_CANDIDATES - 1, None), slice(1, 2)),
     ("a tile of the last tasks", slice(None), slice(1, None)),
-    ("a tile of the first candidates", slice(0, 2), slice(None)),
     ("the tile with its candidates in reverse order", slice(None, None, -1), slice(None)),
 )
 """Candidates and tasks that are run apart from the others."""

@@ -81,6 +81,7 @@ def assert_as_undisturbed(config: Path, name: str) -> None:
     assert_same_contents(config.parent / "runs" / name, config.parent / "alone" / name)
 
 
+@pytest.mark.exhaustive
 def test_a_run_waits_for_another_runs_cores_and_both_give_identical_tables(
     cluster: Head, tmp_path: Path
 ) -> None:

@@ -156,6 +156,7 @@ def test_submitted_run_is_stopped_resumed_and_fetched_with_identical_tables(
 
 
 @pytest.mark.ray
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("without_figures_here")
 def test_submitted_sweep_is_stopped_resumed_and_fetched_with_identical_tables(
     cli: Cli, cluster: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

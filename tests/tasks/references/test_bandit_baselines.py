@@ -180,7 +180,7 @@ def test_baselines_of_gaussian_and_of_many_arms_learn(
     """Of the random policy's regret a share is left, which falls with the number of pulls."""
     monkeypatch.setattr(simulation, "MAX_EPISODES", 20)
     left: list[FloatArray] = []
-    for n_steps in (50, 200):
+    for n_steps in (25, 100):
         family = Bandit.model_validate({**settings, "n_steps": n_steps})
         tasks = family.sample(40, np.random.default_rng(3))
         random, optimal = tasks.references().random, tasks.references().optimal
@@ -189,7 +189,7 @@ def test_baselines_of_gaussian_and_of_many_arms_learn(
         assert returns.keys() == {"UCB1", "Thompson", "greedy posterior mean"} | gittins
         shares = [(optimal - each).sum() / (optimal - random).sum() for each in returns.values()]
         left.append(np.array(shares))
-    assert (left[0] < 0.7).all()
+    assert (left[0] < 0.85).all()
     assert (left[1] < 0.85 * left[0]).all()
 
 

@@ -159,6 +159,7 @@ def test_whole_arrays_of_weights_are_searched() -> None:
     np.testing.assert_allclose(diary.values["plastic", "w"][0], points * 300e-12, rtol=1e-12)
 
 
+@pytest.mark.exhaustive
 def test_the_first_spike_or_the_largest_value_chooses_the_action() -> None:
     """The neuron of the stronger weights is the first, fires most, and has the largest current."""
     for by in ("first", "count", "i_syn/amp"):

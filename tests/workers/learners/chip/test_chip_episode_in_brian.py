@@ -54,10 +54,8 @@ SETUPS = {
         seed=13,
     ),
 }
-COUNTS = "calibrated chip, td_lambda by counts"
-NAMES = [
-    pytest.param(name, marks=[pytest.mark.exhaustive] if name == COUNTS else []) for name in SETUPS
-]
+SAMPLED = "chip as made, td_lambda"
+NAMES = [pytest.param(name, marks=[pytest.mark.exhaustive] * (name != SAMPLED)) for name in SETUPS]
 
 
 @cache
