@@ -43,7 +43,7 @@ class Bandit(Settings):
     {.25, .75} (medium), {.4, .6} (hard) with equal chances. Every observation is 0.
 
     With ``counts = "expected"`` a pull adds its expected reward to the return, as in the fitness of
-    the chip experiment, which takes the luck of the payouts out of it; what the learner gets to
+    the chip experiment, so that the payouts add no noise to it; what the learner gets to
     know is the drawn reward in any case.
     """
 

@@ -55,6 +55,12 @@ def changes(run: RunFolder, paid: bool) -> FloatArray:
     return np.array(found).T
 
 
+def program(run: RunFolder) -> str:
+    """Name the rule of a run."""
+    assert isinstance(run.config.learner, ChipAgent)
+    return run.config.learner.program.kind
+
+
 def draw(runs: list[RunFolder], path: Path) -> None:
     """Draw a row of two panels for each run: after a reward, and after none."""
     from matplotlib.figure import Figure
@@ -62,13 +68,12 @@ def draw(runs: list[RunFolder], path: Path) -> None:
     figure = Figure(figsize=(6.4, 2.1 * len(runs) + 0.4), layout="constrained")
     grid = figure.subplots(len(runs), 2, sharex=True, sharey=True, squeeze=False)
     for row, run in zip(grid, runs, strict=True):
-        kind = run.config.tables()["learner"]["program"]["kind"]
         for axes, paid in zip(row, (True, False), strict=True):
             chosen, other = changes(run, paid)
             axes.plot(VALUES, chosen, color="#0072b2", label="chosen arm")
             axes.plot(VALUES, other, color="#d55e00", label="other arm, value 0.5")
             axes.axhline(0, color="0.8", lw=0.8, zorder=0)
-            axes.set_title(f"{kind}, {'reward' if paid else 'no reward'}", fontsize=9)
+            axes.set_title(f"{program(run)}, {'reward' if paid else 'no reward'}", fontsize=9)
     grid[0, 0].legend(fontsize=8, frameon=False)
     figure.supxlabel("value of the chosen arm before", fontsize=9)
     figure.supylabel("change of the value", fontsize=9)
@@ -83,10 +88,10 @@ def main() -> None:
     runs = [read_run(RunStore.open(folder)) for folder in arguments.runs]
     print("| rule | chosen, reward | chosen, none | other, reward | other, none |")
     print("| --- | --- | --- | --- | --- |")
-    for folder, run in zip(arguments.runs, runs, strict=True):
+    for run in runs:
         middle = len(VALUES) // 2
         (c1, o1), (c0, o0) = (changes(run, paid)[:, middle] for paid in (True, False))
-        print(f"| {folder.name} | {c1:+.3f} | {c0:+.3f} | {o1:+.3f} | {o0:+.3f} |")
+        print(f"| {program(run)} | {c1:+.3f} | {c0:+.3f} | {o1:+.3f} | {o0:+.3f} |")
     draw(runs, arguments.figure)
 
 

@@ -129,8 +129,8 @@ def pure(case: StrategyCase) -> Iterator[str]:
         return
     evaluation = case.evaluate(population)
     fitness = evaluation.fitness.copy()
-    told = [case.tell(state, population, evaluation, 3) for _ in range(2)]
-    if found := states_differ(*told):
+    after = [case.tell(state, population, evaluation, 3) for _ in range(2)]
+    if found := states_differ(*after):
         yield f"tell gave another state the second time: {found}"
     for name, array in to_arrays(state).items():
         if found := difference(before[name], array):
@@ -148,9 +148,9 @@ def unordered(case: StrategyCase) -> Iterator[str]:
     population = case.ask(state, 2)
     evaluation = case.evaluate(population)
     order = list(reversed(range(n_groups(population))))
-    told = case.tell(state, population, evaluation, 2)
+    after = case.tell(state, population, evaluation, 2)
     shuffled = case.tell(state, *reorder(population, evaluation.fitness, order), 2)
-    if found := states_differ(told, shuffled, ROUNDING):
+    if found := states_differ(after, shuffled, ROUNDING):
         yield f"the same candidates and fitness in another order give another state: {found}"
 
 
@@ -168,9 +168,9 @@ def weightless(case: StrategyCase) -> Iterator[str]:
         rest = [other for other in range(n_groups(population)) if other != group]
         if not rest:
             raise CannotCheck("asks for a single candidate")
-        told = case.tell(state, population, Evaluation(fitness), 0)
+        after = case.tell(state, population, Evaluation(fitness), 0)
         without = case.tell(state, *reorder(population, fitness, rest), 0)
-        if found := states_differ(told, without, ROUNDING):
+        if found := states_differ(after, without, ROUNDING):
             yield (
                 f"a candidate without fitness (nan) moves the state, compared with a generation "
                 f"without it: {found}"
@@ -213,11 +213,11 @@ def scaled(case: StrategyCase) -> Iterator[str]:
     state = case.begin()
     population = case.ask(state, 0)
     evaluation = case.evaluate(population)
-    told = case.tell(state, population, evaluation, 0)
+    after = case.tell(state, population, evaluation, 0)
     rtol = 0.0 if invariance == "monotone" else 1e-9  # a f + b rounds
     for name, increasing in MAPS[invariance].items():
         mapped = Evaluation(increasing(evaluation.fitness), evaluation.gradient)
-        if found := states_differ(told, case.tell(state, population, mapped, 0), rtol):
+        if found := states_differ(after, case.tell(state, population, mapped, 0), rtol):
             yield f"fitness f and {name} lead to other states, in spite of {invariance=}: {found}"
             return
 

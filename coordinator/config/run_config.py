@@ -196,12 +196,15 @@ class RunConfig:
 
     @cached_property
     def held_out_learner(self) -> Learner:
-        """The learner of held-out episodes: that of the search with ``transfer.learner``."""
+        """The learner of held-out episodes: that of the search with ``transfer.learner``.
+
+        A setting there names no file, because a record of a run must not make anybody read one.
+        """
         if not self.transfer.learner:
             return self.learner
         settings: Any = self.learner
         changed: Learner = type(settings).model_validate(
-            {**settings.model_dump(), **self.transfer.learner}
+            {**settings.model_dump(), **self.transfer.learner}, context={"folder": None}
         )
         return changed
 

@@ -85,7 +85,7 @@ def run_in_mazes(learned: Learned, n_steps: int, n_tasks: int, seed: int) -> Pol
     episode_seeds = seeds(config.run.seed, Purpose.EPISODES, TaskSet.TRANSFER, seed, n=n_tasks)
     # In the run's own space: some physical values have bounds that depend on its episodes' length.
     parameters = config.space.decode(np.stack([config.space.default_point(), learned.point]))
-    episodes = config.learner.run_episodes(
+    episodes = config.held_out_learner.run_episodes(
         parameters, tasks, np.broadcast_to(episode_seeds, (2, n_tasks))
     )
     if episodes.action_values is None:

@@ -147,8 +147,8 @@ class Feed:
         identity = f"{store.identity[:16]}-{known['past']}"
         config = self._run.config
         name, project = config.run.name or store.folder.name, config.tracking.project
-        told = TrackedRun(name, store.folder, identity, project, parameters(config))
-        tracker = TRACKERS[self._kind](told, known["generation"])
+        tracked = TrackedRun(name, store.folder, identity, project, parameters(config))
+        tracker = TRACKERS[self._kind](tracked, known["generation"])
         return tracker, known | {"generation": tracker.last}
 
     def _catch_up(self, tracker: Tracker, known: dict[str, Any]) -> None:

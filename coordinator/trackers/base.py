@@ -1,4 +1,4 @@
-"""The protocol of trackers, and what each is told of a run."""
+"""The protocol of trackers, and what each gets to know of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from spikeloop.workers.base import Unavailable
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """What a tracker is told of a run.
+    """What a tracker gets to know of a run.
 
     Attributes:
         name: the run's own.

@@ -98,3 +98,10 @@ def test_settings_of_held_out_episodes_that_make_no_sense_are_refused(
     message = refusal(tables([1, 2], held_out))
     assert "[transfer.learner]" in message
     assert words in message
+
+
+def test_settings_of_held_out_episodes_name_no_file() -> None:
+    """A record of a run could otherwise make its reader's machine read one."""
+    message = refusal(tables([1, 2], {"chip": 5, "calibration_file": "calibration.json"}))
+    assert "[transfer.learner]" in message
+    assert "calibration.json" in message
