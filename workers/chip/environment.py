@@ -18,15 +18,13 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.tabular import TabularTasks
+from spikeloop.workers.chip.limits import REWARD_ONE_Q7
 from spikeloop.workers.chip.mailbox import HEADER_BYTES, MAILBOX_BYTES, Mailbox
 from spikeloop.workers.chip.ppu.scalar_unit import draw_by_word
 from spikeloop.workers.kernels import part
 
 FULL = 65535
 """Transition probabilities are scaled to this integer."""
-
-REWARD_ONE_Q7 = 127
-"""A reward of 1 in Q7."""
 
 SIGNAL_RANGE_Q7 = (-256, 255)
 """Range of the feedback in Q7, about -2 to 2, which is one bit more than a byte."""
@@ -55,6 +53,7 @@ class Environment(NamedTuple):
         bump_q7: feedback · 127 at a wall or the border.
         goal_q7: feedback · 127 at the goal, where the reward is 1.
         n_restarts: free fields other than the goal.
+        first_random: word at which the processor's generator begins; 0: from the episode's seed.
     """
 
     n_actions: int
@@ -70,6 +69,7 @@ class Environment(NamedTuple):
     bump_q7: int
     goal_q7: int
     n_restarts: int
+    first_random: int
 
 
 def environments(
@@ -90,7 +90,10 @@ def environments(
     for task in range(tasks.n_tasks):
         mailbox.write(HEADER_BYTES, message(tasks, task))
         mailbox.receive(HEADER_BYTES)
-        received.append(receive(mailbox, tasks.interface, tasks.reward[task].copy()))
+        environment = receive(mailbox, tasks.interface, tasks.reward[task].copy())
+        if tasks.first_random is not None:
+            environment = environment._replace(first_random=int(tasks.first_random[task]))
+        received.append(environment)
     return received
 
 
@@ -183,6 +186,7 @@ def receive(mailbox: Mailbox, interface: Interface, reward: FloatArray) -> Envir
         bump_q7=bump_q7,
         goal_q7=goal_q7,
         n_restarts=int((map_u8 == FREE).sum()),
+        first_random=0,
     )
 
 
