@@ -74,7 +74,8 @@ class OnChip(SearchSettings):
             momentum: (n_dim,) m of evolution, 0 elsewhere.
             rates: (2,) σ in 256 / 147.8 coordinates, and α or the temperature.
             bounded: (n_dim,) which coordinates have bounds.
-            trace: sum of the last generation's fitness, which the processor records, in Q7.
+            trace: (2,) sum and largest of the last generation's fitness in Q7, which the processor
+                keeps of every generation.
         """
 
         generation: int
@@ -83,7 +84,7 @@ class OnChip(SearchSettings):
         momentum: IntArray
         rates: IntArray
         bounded: NDArray[np.bool_]
-        trace: int
+        trace: IntArray
 
         @property
         def memory(self) -> SearchMemory:
@@ -109,7 +110,7 @@ class OnChip(SearchSettings):
         bounded = space.bounded()
         x = coordinates_of(starting_point(space, start), bounded)
         run = int(rng.integers(1 << 32))
-        return self.State(0, run, *self.memory(x), bounded=bounded, trace=0)
+        return self.State(0, run, *self.memory(x), bounded, trace=np.zeros(2, dtype=np.int64))
 
     def n_candidates(self, state: State) -> int:
         """Number of candidates of the next generation."""
@@ -141,7 +142,7 @@ class OnChip(SearchSettings):
             x=memory.x_u16,
             momentum=memory.m_i32,
             rates=memory.rates_u16,
-            trace=int(fitness.sum()),
+            trace=np.array([fitness.sum(), fitness.max()]),
         )
 
     def recommend(self, state: State) -> FloatArray:
@@ -154,7 +155,8 @@ class OnChip(SearchSettings):
         return {
             "sigma": sigma * NOISE_DEVIATION / 256 / PER_UNIT,
             "rate": rate,
-            "trace": state.trace / REWARD_ONE_Q7,
+            "recorded_sum": float(state.trace[0]),
+            "recorded_best": float(state.trace[1]),
         }
 
     def _words(self, slots: NDArray[np.int64], evaluation: Evaluation) -> IntArray:

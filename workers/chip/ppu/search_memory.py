@@ -68,6 +68,15 @@ def max_step(population_size: int) -> int:
     return min((1 << 31) // (momentum // 16 + 1), MAX_RATE)
 
 
+def mailbox_bytes(n_dim: int, n_generations: int, rule_bytes: int) -> int:
+    """Return the bytes of the mailbox that a search takes, as ``struct search`` of its C has them.
+
+    Ten words (seed, sizes, constants, state), a word and a halfword for each coordinate, two words
+    for each generation, of the sum and the largest of its fitness, and the constants of the rule.
+    """
+    return 10 * 4 + 6 * n_dim + 8 * n_generations + rule_bytes
+
+
 def n_candidates(constants: SearchConstants) -> int:
     """Return the candidates of a generation."""
     return 2 * constants.n_pairs_u8
