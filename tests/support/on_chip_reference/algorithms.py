@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tests.support.on_chip_reference.words import ACCEPT, NOISE, Xorshift, i32, u32, word
+from support.on_chip_reference.words import ACCEPT, NOISE, Xorshift, i32, u32, word
 
 Algorithm = Literal["evolution", "one_plus_one", "spsa", "annealing"]
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.on_chip_reference import algorithms as reference
 
 from spikeloop.workers.chip.ppu.coordinates import coordinates_of, points_of, unwritable
 from spikeloop.workers.chip.ppu.search import after, candidates
@@ -16,7 +17,6 @@ from spikeloop.workers.chip.ppu.search_memory import (
 )
 from spikeloop.workers.chip.ppu.search_settings import SearchSettings
 from spikeloop.workers.space import Integer, ParameterSpace, Real, Weights
-from tests.support.on_chip_reference import algorithms as reference
 
 SETTINGS = {
     "evolution": SearchSettings(population_size=12, halve_every=9),

@@ -6,6 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from support.on_chip_reference import tasks as reference
+from support.on_chip_reference.words import (
+    EPISODE,
+    HELD_OUT_EPISODE,
+    HELD_OUT_TASK,
+    TASK,
+    word,
+)
 
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import TaskFamily
@@ -14,14 +22,6 @@ from spikeloop.tasks.reversal_bandit import ReversalBandit
 from spikeloop.tasks.tabular import TabularTasks, tables_of
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.ppu.task_maker import makes, task_words, tasks_from_words
-from tests.support.on_chip_reference import tasks as reference
-from tests.support.on_chip_reference.words import (
-    EPISODE,
-    HELD_OUT_EPISODE,
-    HELD_OUT_TASK,
-    TASK,
-    word,
-)
 
 Make = Callable[[int], reference.Task]
 CASES: list[tuple[TaskFamily, Make]] = [
