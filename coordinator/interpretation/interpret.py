@@ -9,13 +9,13 @@ import numpy as np
 from spikeloop.coordinator.config.run_config import FAMILY
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export.weights import Learned
-from spikeloop.coordinator.interpretation.bandits import interpret_bandits
-from spikeloop.coordinator.interpretation.functions import example, interpret_functions
+from spikeloop.coordinator.interpretation.behaviour.bandits import interpret_bandits
+from spikeloop.coordinator.interpretation.behaviour.functions import example, interpret_functions
+from spikeloop.coordinator.interpretation.behaviour.maze_policies import MOST_MAZES, interpret_mazes
+from spikeloop.coordinator.interpretation.behaviour.pulls import Bandits
+from spikeloop.coordinator.interpretation.behaviour.spike_figures import episode_figure
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
-from spikeloop.coordinator.interpretation.maze_policies import MOST_MAZES, interpret_mazes
-from spikeloop.coordinator.interpretation.pulls import Bandits
 from spikeloop.coordinator.interpretation.results import Results
-from spikeloop.coordinator.interpretation.spike_figures import episode_figure
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.tasks.base import FloatArray

@@ -2,10 +2,13 @@
 
 from rich.table import Table
 
-from spikeloop.coordinator.interpretation import pulls
+from spikeloop.coordinator.interpretation.behaviour import pulls
+from spikeloop.coordinator.interpretation.behaviour.pull_figures import (
+    choices_figure,
+    regret_figure,
+)
+from spikeloop.coordinator.interpretation.behaviour.pulls import Bandits, Pulls
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
-from spikeloop.coordinator.interpretation.pull_figures import choices_figure, regret_figure
-from spikeloop.coordinator.interpretation.pulls import Bandits, Pulls
 from spikeloop.coordinator.interpretation.results import Results, bounds, milestones, percent
 from spikeloop.coordinator.report.result_table import result_table
 from spikeloop.tasks.base import IntArray

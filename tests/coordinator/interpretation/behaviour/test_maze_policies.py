@@ -11,7 +11,7 @@ from support.small_run import small_tables, start_config
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.export.weights import Learned
-from spikeloop.coordinator.interpretation.maze_policies import run_in_mazes
+from spikeloop.coordinator.interpretation.behaviour.maze_policies import run_in_mazes
 
 
 def maze_config(learner: str, folder: Path | None = None) -> RunConfig:

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from rich.table import Table
 
-from spikeloop.coordinator.interpretation import prediction_errors
+from spikeloop.coordinator.interpretation.behaviour import prediction_errors
+from spikeloop.coordinator.interpretation.behaviour.prediction_errors import LINE, NETWORK, Errors
+from spikeloop.coordinator.interpretation.behaviour.prediction_figures import (
+    errors_figure,
+    stages_figure,
+)
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
-from spikeloop.coordinator.interpretation.prediction_errors import LINE, NETWORK, Errors
-from spikeloop.coordinator.interpretation.prediction_figures import errors_figure, stages_figure
 from spikeloop.coordinator.interpretation.results import Results, bounds, milestones
 from spikeloop.coordinator.report.result_table import result_table
 from spikeloop.coordinator.store.run_folder import RunFolder

@@ -8,7 +8,7 @@ import numpy as np
 from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export.weights import Learned
-from spikeloop.coordinator.interpretation.maze_figures import policies_figure
+from spikeloop.coordinator.interpretation.behaviour.maze_figures import policies_figure
 from spikeloop.coordinator.interpretation.results import Results
 from spikeloop.coordinator.report.result_table import result_table
 from spikeloop.tasks.base import FloatArray, References
