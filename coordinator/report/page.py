@@ -39,12 +39,14 @@ class Table:
     Attributes:
         caption: what the numbers are, with units.
         align: a letter for each column, "l" or "r"; the first left and all others right if empty.
+        note: what the intervals are, and what else one must know to read it; stands below.
     """
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     align: str = ""
+    note: str = ""
 
     def side(self, column: int) -> str:
         """Return "l" or "r" for a column."""
