@@ -42,7 +42,7 @@ class Interpretation:
         }
 
     def write(self, folder: str | PathLike[str]) -> list[Path]:
-        """Write all figures as PNG into a folder, which is made if it is missing."""
+        """Write each section as JSON and its figures as PNG; give the files of the figures."""
         return write(self._found, Path(folder))
 
     def __repr__(self) -> str:

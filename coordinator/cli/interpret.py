@@ -38,20 +38,17 @@ def interpret(
     """
     from spikeloop.coordinator.api import progress
     from spikeloop.coordinator.export.weights import open_learned
-    from spikeloop.coordinator.interpretation.interpret import interpret as run_sections
     from spikeloop.coordinator.interpretation.subject import Subject
-    from spikeloop.coordinator.interpretation.write import write
+    from spikeloop.coordinator.interpretation.write import interpret_and_write
     from spikeloop.coordinator.report.result_table import terminal_table
-    from spikeloop.coordinator.store.lock import refuse_links
 
     learned = open_learned(run, trust)
-    if run.is_dir():
-        refuse_links(run)
     console = progress.stream(stderr=as_json)
     seed = learned.config.transfer.seed if seed is None else seed
     names = [name for part in only.split(",") if (name := part.strip())]
-    found = run_sections(Subject(learned, seed, episodes, steps), names, console.out)
-    figures = [str(path) for path in write(found, out)]
+    subject = Subject(learned, seed, episodes, steps)
+    found, written = interpret_and_write(subject, names, console.out, out)
+    figures = [str(path) for path in written]
     if as_json:
         typer.echo(json.dumps({**found.as_json(), "figures": figures}))
         return

@@ -4,6 +4,7 @@ One template renders all blocks and escapes every text. Drawings are matplotlib 
 within the page, whose text stays text, so that it can be searched and read at any size.
 """
 
+import base64
 import io
 import math
 import re
@@ -63,6 +64,15 @@ class Drawing:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A figure that was drawn earlier, as the bytes of a PNG file; ``about`` as of a drawing."""
+
+    png: bytes
+    caption: str
+    about: str
+
+
+@dataclass(frozen=True)
 class Code:
     """Text to be copied."""
 
@@ -77,7 +87,7 @@ class Folded:
     blocks: "Sequence[Block]"
 
 
-Block: TypeAlias = Text | Table | Drawing | Code | Folded
+Block: TypeAlias = Text | Table | Drawing | Picture | Code | Folded
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,7 @@ def render(page: Page) -> str:
     environment.globals["svg"] = lambda drawing: Markup(
         svg(drawing.figure, drawing.about, f"f{next(numbers)}-")
     )
+    environment.globals["base64"] = lambda data: base64.b64encode(data).decode()
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     sections = [section for section in page.sections if section.blocks]
     return template.render(page=page, sections=sections) + "\n"

@@ -2,12 +2,13 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.command_line import answer, cli, printed, refused
+from support.command_line import answer, cli, printed, refused, run_command
 from support.random_networks import BANDIT, QUADRATIC, random_network_file
 from support.small_run import small_tables, start_config
 
@@ -164,6 +165,34 @@ def test_what_does_not_fit_is_refused_in_one_line(
 ) -> None:
     file = random_network_file(tmp_path / "own.npz", BANDIT, **learner)
     assert words in refused("interpret", file, *options)
+
+
+def test_the_report_of_a_run_shows_what_was_interpreted_and_verify_checks_it(
+    run: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "small"
+    shutil.copytree(run, folder)
+    cli("interpret", folder, *ONLY, "--episodes", 7)
+    section = folder / "interpretation" / "behaviour.json"
+    assert json.loads(section.read_text())["numbers"]["episodes"] == 7
+    page = Path(printed("report", folder).split()[-1]).read_text()
+    assert "Mean squared error on 7 new functions" in page
+    assert "95 % intervals: bootstrap over functions" in page
+    assert page.count("data:image/png;base64,") == len(FIGURES["quadratic"])
+    assert cli("verify", folder) == 0
+    (folder / "interpretation" / "behaviour-spikes.png").write_bytes(b"no image")
+    assert "behaviour-spikes.png: damaged" in refused("report", folder)
+    section.write_text(section.read_text().replace("Mean squared", "Mean cubed"))
+    assert "behaviour.json" in run_command("verify", folder).output
+
+
+def test_a_section_of_another_run_is_refused(run: Path, tmp_path: Path) -> None:
+    cli("interpret", run, *ONLY, "--episodes", 7, "--out", tmp_path)
+    folder = tmp_path / "small"
+    shutil.copytree(run, folder)
+    (folder / "interpretation").mkdir(exist_ok=True)
+    shutil.copy(tmp_path / "behaviour.json", folder / "interpretation")
+    assert "it was written by another run" in refused("report", folder)
 
 
 def test_nothing_is_written_through_a_link_of_a_run(run: Path, tmp_path: Path) -> None:
