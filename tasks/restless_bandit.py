@@ -12,7 +12,14 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.bandit import COUNTS, LEAST_UNIFORM, Counts
+from spikeloop.tasks.bandit import (
+    COUNTS,
+    FEEDBACK,
+    LEAST_UNIFORM,
+    Counts,
+    Feedback,
+    require_expected,
+)
 from spikeloop.tasks.base import Chooser, FloatArray, Interface, References
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
@@ -38,6 +45,10 @@ class RestlessBandit(Settings):
     Wang et al. 2016. Its text gives neither their sizes nor what happens at 0 and 1: these are our
     choice. A walk forgets its position in about 0.2 / volatility² pulls, which is 500 pulls at the
     low volatility and 20 at the high one.
+
+    With ``feedback = "unrelated"`` a learner gets to know a reward that is drawn with the mean
+    chance of all arms whichever arm it pulled, while the return counts the chance of that arm: a
+    negative control.
     """
 
     kind: Literal["restless_bandit"] = "restless_bandit"
@@ -52,9 +63,11 @@ class RestlessBandit(Settings):
         default=0.1, gt=0, le=1, description="standard deviation of a step of a quick walk"
     )
     counts: Counts = Field(default="drawn", description=COUNTS)
+    feedback: Feedback = Field(default="own", description=FEEDBACK)
 
     @model_validator(mode="after")
     def _has_a_law(self) -> Self:
+        require_expected(self.feedback, self.counts)
         if self.arms == "dependent" and self.n_arms != 2:
             raise ValueError(f'n_arms must be 2 where arms is "dependent", got {self.n_arms}')
         if self.low_volatility >= self.high_volatility:
@@ -134,7 +147,7 @@ class RestlessTasks(FamilyBatch[RestlessBandit]):
 
     def program(self) -> "RestlessProgram":
         """Return the rules."""
-        return RestlessProgram(self.family.counts)
+        return RestlessProgram(self.family.counts, self.family.feedback)
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Estimate (n_tasks,) expected returns of policies that know the family but not the task.
@@ -147,8 +160,11 @@ class RestlessTasks(FamilyBatch[RestlessBandit]):
         exploration gains nothing, and no policy has a higher mean return over the family. With
         independent arms it is the "greedy posterior mean", and the optimum is not known.
 
-        All are estimated from episodes with ``rng``; ties are broken at random.
+        All are estimated from episodes with ``rng``; ties are broken at random. With unrelated
+        feedback no policy earns more than uniform pulls on average, and that is the only baseline.
         """
+        if self.family.feedback == "unrelated":
+            return {"Bayes optimum": self.references().random}
         # Scores need no baselines, so that neither the command line nor a worker waits for them.
         from spikeloop.tasks.references import restless_policies as policies
         from spikeloop.tasks.references.bandit_indices import bernoulli_policies
@@ -174,9 +190,11 @@ class RestlessProgram(TaskProgram):
 
     Attributes:
         counts: what the return is a sum of.
+        feedback: what learners get to know.
     """
 
     counts: Counts = "drawn"
+    feedback: Feedback = "own"
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
         """Return the state before the first pull."""
@@ -185,8 +203,10 @@ class RestlessProgram(TaskProgram):
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Return what counts of the rewards of the pulled arms, and the rewards."""
-        mean = arrays["mean"][state["task"], state["done"], actions]
-        reward = (noise < mean).astype(mean.dtype)
+        """Return what counts of the rewards of the pulled arms, and the feedback."""
+        arms, now = arrays["mean"], (state["task"], state["done"])
+        mean = arms[*now, actions]
+        seen = mean if self.feedback == "own" else arms[now].mean(axis=-1)
+        reward = (noise < seen).astype(mean.dtype)
         counted = mean if self.counts == "expected" else reward
         return {**state, "done": state["done"] + 1}, counted, reward
