@@ -12,8 +12,8 @@ from support.program_hooks import family_for
 from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip import memory as memory_module
-from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.memory import MemoryMap, constant_bytes, data_bytes, memory_map
+from spikeloop.workers.chip.task_message import environments
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.plasticity import PROGRAMS, RewardStdp, TdLambda, TdPublished
 from spikeloop.workers.space import ParameterSpace

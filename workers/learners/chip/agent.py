@@ -19,12 +19,13 @@ from spikeloop.workers.chip.calibration.calibrate import calibrated_codes
 from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, new_sensors
-from spikeloop.workers.chip.environment import Environment, environment_bytes, environments
+from spikeloop.workers.chip.environment import Environment
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.mailbox import MAILBOX_BYTES
 from spikeloop.workers.chip.memory import MemoryMap, memory_map
 from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
+from spikeloop.workers.chip.task_message import environment_bytes, environments
 from spikeloop.workers.learners.chip.chip_numbers import ChipNumbers, chip_list
 from spikeloop.workers.learners.chip.coding import CODINGS
 from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, episode_kernel
