@@ -21,6 +21,7 @@ from spikeloop.tasks.bandit import (
     require_expected,
 )
 from spikeloop.tasks.base import Chooser, FloatArray, Interface, References
+from spikeloop.tasks.listed_chances import ListedChances
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
@@ -86,8 +87,19 @@ class RestlessBandit(Settings):
     def interface(self) -> Interface:
         """Return an interface with one observation, one action per arm, and rewards 0 and 1."""
         return Interface(
-            1, self.n_arms, "discrete", self.n_steps, feedback_values=(0.0, 1.0), tables=False
+            n_observations=1,
+            n_actions=self.n_arms,
+            actions="discrete",
+            n_steps=self.n_steps,
+            feedback_values=(0.0, 1.0),
+            tables=False,
+            n_listed=self.n_walks,
         )
+
+    @property
+    def n_walks(self) -> int:
+        """Return the number of walks, which two dependent arms share."""
+        return 1 if self.arms == "dependent" else self.n_arms
 
     @property
     def volatilities(self) -> tuple[float, ...]:
@@ -104,7 +116,7 @@ class RestlessBandit(Settings):
         from scipy.special import ndtri
 
         possible = self.volatilities
-        n_walks = 1 if self.arms == "dependent" else self.n_arms
+        n_walks = self.n_walks
         drawn = rng.random((n_tasks, 1 + self.n_steps * n_walks))  # a row is a task
         volatility = np.array(possible)[(drawn[:, 0] * len(possible)).astype(np.int64)]
         walk = drawn[:, 1:].reshape(n_tasks, self.n_steps, n_walks)
@@ -145,6 +157,14 @@ class RestlessTasks(FamilyBatch[RestlessBandit]):
         """Return the policy that pulls the best arm of each step."""
         return lambda step, task, observed: self.mean[task, step].argmax(axis=1)
 
+    def listed_chances(self) -> ListedChances:
+        """Return the chances of each step, of two dependent arms those of the first one."""
+        family, seen = self.family, self.mean
+        if family.feedback == "unrelated":
+            seen = np.broadcast_to(seen.mean(axis=2, keepdims=True), seen.shape)
+        expected = self.mean if family.counts == "expected" else None
+        return ListedChances(self.interface, seen[:, :, : family.n_walks], expected)
+
     def program(self) -> "RestlessProgram":
         """Return the rules."""
         return RestlessProgram(self.family.counts, self.family.feedback)
@@ -171,7 +191,7 @@ class RestlessTasks(FamilyBatch[RestlessBandit]):
         from spikeloop.tasks.references.simulation import IndexPolicy, Policy, simulated_return
 
         n_arms, dependent = self.family.n_arms, self.family.arms == "dependent"
-        law = (1 if dependent else n_arms, dependent, self.family.volatilities)
+        law = (self.family.n_walks, dependent, self.family.volatilities)
         of_name: dict[str, Policy] = {
             "UCB1": IndexPolicy(bernoulli_policies()["UCB1"], n_arms),
             "Rescorla-Wagner": policies.RescorlaWagner(n_arms),

@@ -19,7 +19,7 @@ PROGRAMS = (
     *("td_published", "td_lambda", "td_advantage", "reward_stdp"),
     *("incremental", "posterior_mean", "plasticity_network", "plasticity_network_published"),
 )
-ENVIRONMENTS = ("mdp", "maze")
+ENVIRONMENTS = ("mdp", "maze", "chances")
 LEVELS = ("-O0", "-Os", "-O2")
 TARGET_FLAGS = ("-mcpu=405", "-msoft-float", "-ffreestanding", "-std=gnu11", "-msdata=none", "-G0")
 FLAGS = (

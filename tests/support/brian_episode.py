@@ -224,7 +224,7 @@ class BrianEpisode:
             for _ in range(N_SILENCE):
                 self._send(list(range(S, S + A)))
                 yield INTERVAL
-            step = transition(environment, self.core.random, state, action)
+            step = transition(environment, self.core.random, decision, state, action)
             hooks.rewarded(self.core, self.memory, state, action, int(step[1]))
             self.states.append(state)
             self.actions.append(action)

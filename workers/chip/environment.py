@@ -5,7 +5,9 @@ published program (Neuromorphic_Hardware_learns_to_learn, hardware/mdp/PPU/MDP.c
 cumulative probability, where the published one has the probability itself, and a byte with the
 feedback, or a halfword where the feedback is not in [0, 1]. Where several states look the same, as
 those of a bandit do, a byte for each state says what is observed there. A maze is a map of its
-walls, a byte for each field (PPU/Maze.c at 812b9ee).
+walls, a byte for each field (PPU/Maze.c at 812b9ee). Of a bandit whose chances change it is the
+chances of each step, halfwords; nothing comes from outside during an episode, and the host keeps
+the very walk that it drew, so that references belong to each task.
 
 ``task_message`` brings them there.
 """
@@ -30,7 +32,7 @@ FREE, WALL, GOAL = 0, 1, 2
 
 
 class Environment(NamedTuple):
-    """One task: tables, or the map of a maze. What belongs to the other kind is empty or 0.
+    """One task: tables, the map of a maze, or chances. What belongs to other kinds is empty or 0.
 
     Attributes:
         n_actions: actions.
@@ -41,12 +43,14 @@ class Environment(NamedTuple):
         cumulative_u32: (n_actions, n_states, n_states) cumulative probabilities · 65535.
         signal_q7: (n_actions, n_states, n_states) int16 feedback · 127.
         reward: (n_actions, n_states, n_states) rewards of which the return is the sum; the
-            host keeps them.
+            host keeps them; of chances (n_actions, n_steps, 2), by the feedback.
         map_u8: (n_states,) uint8 ``FREE``, ``WALL`` or ``GOAL``, row by row.
         width: fields of a row.
         bump_q7: feedback · 127 at a wall or the border.
         goal_q7: feedback · 127 at the goal, where the reward is 1.
         n_restarts: free fields other than the goal.
+        chance_u16: (n_steps, n_listed) uint16 chances · 65535 that arms have a feedback of 1, see
+            ``tasks.listed_chances``.
     """
 
     n_actions: int
@@ -62,14 +66,17 @@ class Environment(NamedTuple):
     bump_q7: int
     goal_q7: int
     n_restarts: int
+    chance_u16: NDArray[np.uint16]
 
 
 @part
 def transition(
-    environment: Environment, random: NDArray[np.int64], state: int, action: int
+    environment: Environment, random: NDArray[np.int64], step: int, state: int, action: int
 ) -> tuple[int, int, float]:
-    """Take a step: return the successor, the feedback · 127 and the reward."""
+    """Take a step, counted from 0: return the successor, the feedback · 127 and the reward."""
     number = draw_by_word(random, FULL)
+    if environment.chance_u16.size > 0:
+        return pull(environment, number, step, action)
     if environment.map_u8.size > 0:
         return maze_step(environment, number, state, action)
     successor = 0
@@ -77,6 +84,17 @@ def transition(
         successor += 1
     signal_q7 = int(environment.signal_q7[action, state, successor])
     return successor, signal_q7, environment.reward[action, state, successor]
+
+
+@part
+def pull(environment: Environment, number: int, step: int, action: int) -> tuple[int, int, float]:
+    """Pull an arm with the chances of a step, from a random number below ``FULL``."""
+    n_listed = environment.chance_u16.shape[1]
+    chance = int(environment.chance_u16[step, action % n_listed])
+    if action >= n_listed:
+        chance = FULL - chance
+    paid = 1 if number + chance >= FULL else 0
+    return 0, paid * REWARD_ONE_Q7, environment.reward[action, step, paid]
 
 
 @part

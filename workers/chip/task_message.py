@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, Interface
+from spikeloop.tasks.listed_chances import ListedChances
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.environment import FREE, FULL, REWARD_ONE_Q7, Environment
 from spikeloop.workers.chip.mailbox import HEADER_BYTES, MAILBOX_BYTES, Mailbox
@@ -16,11 +17,13 @@ from spikeloop.workers.chip.mailbox import HEADER_BYTES, MAILBOX_BYTES, Mailbox
 SIGNAL_RANGE_Q7 = (-256, 255)
 """Range of the feedback in Q7, about -2 to 2, which is one bit more than a byte."""
 
+CHANCE = np.dtype(">u2")
+
 MAP_CONSTANTS = np.dtype([("width", "u1"), ("bump_q7", ">i2"), ("goal_q7", ">i2")])
 
 
 def environments(
-    tasks: TabularTasks, mailbox_bytes: int | None = MAILBOX_BYTES
+    tasks: TabularTasks | ListedChances, mailbox_bytes: int | None = MAILBOX_BYTES
 ) -> list[Environment]:
     """Send the tasks of a batch through the mailbox, one by one, and return what arrives.
 
@@ -33,11 +36,12 @@ def environments(
     """
     size = environment_bytes(tasks.interface)
     mailbox = Mailbox(HEADER_BYTES + size if mailbox_bytes is None else mailbox_bytes)
+    rewards = tasks.rewards if isinstance(tasks, ListedChances) else tasks.reward
     received = []
     for task in range(tasks.n_tasks):
         mailbox.write(HEADER_BYTES, message(tasks, task))
         mailbox.receive(HEADER_BYTES)
-        received.append(receive(mailbox, tasks.interface, tasks.reward[task].copy()))
+        received.append(receive(mailbox, tasks.interface, rewards[task].copy()))
     return received
 
 
@@ -46,6 +50,8 @@ def environment_bytes(interface: Interface) -> int:
 
     The rewards of which the return is the sum are not in the processor.
     """
+    if interface.n_listed:
+        return interface.n_steps * interface.n_listed * CHANCE.itemsize
     if interface.grid is not None:
         return 1 + MAP_CONSTANTS.itemsize + interface.n_observations
     n_states = interface.n_states or interface.n_observations
@@ -59,8 +65,10 @@ def signal_type(interface: Interface) -> np.dtype:
     return np.dtype("u1" if least >= 0 and most <= 1 else ">i2")
 
 
-def message(tasks: TabularTasks, task: int) -> bytes:
+def message(tasks: TabularTasks | ListedChances, task: int) -> bytes:
     """Return what the host writes for a task. Successors of probability 0 stay impossible."""
+    if isinstance(tasks, ListedChances):
+        return np.rint(tasks.chance[task] * FULL).astype(CHANCE).tobytes()
     parts = [np.uint8(tasks.start_state[task]).tobytes()]
     if tasks.map_u8 is not None:
         bump_q7, goal_q7 = to_q7(np.array(tasks.map_feedback), MAP_CONSTANTS["goal_q7"]).tolist()
@@ -98,8 +106,11 @@ def to_q7(feedback: FloatArray, number_format: np.dtype) -> NDArray[Any]:
 def receive(mailbox: Mailbox, interface: Interface, reward: FloatArray) -> Environment:
     """Copy a task from the mailbox into the processor's memory."""
     n_actions, n_observations = interface.n_actions, interface.n_observations
+    listed = (interface.n_steps if interface.n_listed else 0, interface.n_listed)
+    n_bytes = int(np.prod(listed)) * CHANCE.itemsize
+    chance = np.frombuffer(mailbox.receive(n_bytes), dtype=CHANCE).reshape(listed)
     n_states = interface.n_states or n_observations
-    (start_state,) = mailbox.receive(1)
+    (start_state,) = (0,) if interface.n_listed else mailbox.receive(1)
     observation = np.arange(n_states, dtype=np.uint8)
     shape = (0, 0, 0)
     map_u8, width, bump_q7, goal_q7 = np.zeros(0, dtype=np.uint8), 0, 0, 0
@@ -108,7 +119,7 @@ def receive(mailbox: Mailbox, interface: Interface, reward: FloatArray) -> Envir
         width, bump_q7, goal_q7 = constants[0].item()
         map_u8 = np.frombuffer(mailbox.receive(n_states), dtype=np.uint8).copy()
         reward = np.zeros(shape)
-    else:
+    elif not interface.n_listed:
         if interface.n_states is not None:
             observation = np.frombuffer(mailbox.receive(n_states), dtype=np.uint8).copy()
         shape = (n_actions, n_states, n_states)
@@ -130,4 +141,5 @@ def receive(mailbox: Mailbox, interface: Interface, reward: FloatArray) -> Envir
         bump_q7=bump_q7,
         goal_q7=goal_q7,
         n_restarts=int((map_u8 == FREE).sum()),
+        chance_u16=chance.astype(np.uint16),
     )

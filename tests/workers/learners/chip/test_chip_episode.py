@@ -209,7 +209,7 @@ def test_successors_follow_the_transition_probabilities() -> None:
             law = tasks.transition[0, action, state]
             counts = np.zeros(4, dtype=np.int64)
             for _ in range(3000):
-                counts[transition(environment, random, state, action)[0]] += 1
+                counts[transition(environment, random, 0, state, action)[0]] += 1
             possible = law > 0
             assert counts[~possible].sum() == 0
             if possible.sum() > 1:
