@@ -68,7 +68,8 @@ def signal_type(interface: Interface) -> np.dtype:
 def message(tasks: TabularTasks | ListedChances, task: int) -> bytes:
     """Return what the host writes for a task. Successors of probability 0 stay impossible."""
     if isinstance(tasks, ListedChances):
-        return np.rint(tasks.chance[task] * FULL).astype(CHANCE).tobytes()
+        chance: NDArray[np.uint16] = np.rint(tasks.chance[task] * FULL).astype(CHANCE)
+        return chance.tobytes()
     parts = [np.uint8(tasks.start_state[task]).tobytes()]
     if tasks.map_u8 is not None:
         bump_q7, goal_q7 = to_q7(np.array(tasks.map_feedback), MAP_CONSTANTS["goal_q7"]).tolist()

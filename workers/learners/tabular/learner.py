@@ -28,6 +28,7 @@ class Rules(NamedTuple):
         signal: of the same shape, feedback.
         observation: (n_successors,) what is observed in each state.
         start_state: (n_tasks,) state in which an episode starts.
+        by_step: whether rows are steps.
     """
 
     cumulative: FloatArray
@@ -35,25 +36,23 @@ class Rules(NamedTuple):
     signal: FloatArray
     observation: IntArray
     start_state: IntArray
+    by_step: bool
 
 
-def rules_of_tables(tables: TabularTasks) -> Rules:
-    """Return the rules of Markov decision processes."""
+def rules_of(tables: TabularTasks | ListedChances) -> Rules:
+    """Return the rules; of listed chances the state is 1 if the last pull paid, else 0."""
+    if isinstance(tables, ListedChances):
+        unpaid = 1.0 - tables.chance_of_arms
+        cumulative = np.stack([unpaid, np.ones_like(unpaid)], axis=-1)
+        signal = np.broadcast_to(np.array([0.0, 1.0]), cumulative.shape).copy()
+        observation, start = np.zeros(2, dtype=np.int64), np.zeros(tables.n_tasks, dtype=np.int64)
+        return Rules(cumulative, tables.rewards.copy(), signal, observation, start, True)
     cumulative = np.cumsum(tables.transition, axis=-1)
     # Dividing makes the last possible successor's entry exactly 1, above every draw.
     cumulative /= cumulative[..., -1:]
     # Kernels are compiled for arrays of their own.
     reward, signal = tables.reward.copy(), tables.feedback.copy()
-    return Rules(cumulative, reward, signal, tables.observations(), tables.start_state)
-
-
-def rules_of_chances(tasks: ListedChances) -> Rules:
-    """Return the rules of bandits whose state is 1 if the last pull paid, else 0."""
-    unpaid = 1.0 - tasks.chance_of_arms
-    cumulative = np.stack([unpaid, np.ones_like(unpaid)], axis=-1)
-    signal = np.broadcast_to(np.array([0.0, 1.0]), cumulative.shape).copy()
-    observation, start = np.zeros(2, dtype=np.int64), np.zeros(tasks.n_tasks, dtype=np.int64)
-    return Rules(cumulative, tasks.rewards.copy(), signal, observation, start)
+    return Rules(cumulative, reward, signal, tables.observations(), tables.start_state, False)
 
 
 class TabularTd(Settings):
@@ -108,8 +107,7 @@ class TabularTd(Settings):
         from spikeloop.workers.learners.tabular.episode import Rule, run_episode
 
         tables = tables_or_chances_of(tasks, self.kind)
-        by_step = isinstance(tables, ListedChances)
-        rules = rules_of_chances(tables) if by_step else rules_of_tables(tables)
+        rules = rules_of(tables)
         interface = tables.interface
         n_states, n_actions = interface.n_observations, interface.n_actions
         n_steps = interface.n_steps
@@ -141,7 +139,7 @@ class TabularTd(Settings):
                     rules.signal[task],
                     rules.observation,
                     rules.start_state[task],
-                    by_step,
+                    rules.by_step,
                     seeds[candidate, task],
                     n_steps,
                     curve[candidate, task],
