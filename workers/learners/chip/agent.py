@@ -35,6 +35,7 @@ from spikeloop.workers.learners.chip.routine import calibration_of, sensor_bits_
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity import (
     Fictive,
+    Formula,
     Incremental,
     PlasticityNetwork,
     PlasticityNetworkPublished,
@@ -106,6 +107,7 @@ class ChipAgent(Settings):
     )
     program: Annotated[
         Fictive
+        | Formula
         | Incremental
         | PlasticityNetwork
         | PlasticityNetworkPublished
