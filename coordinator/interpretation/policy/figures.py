@@ -7,9 +7,12 @@ import numpy as np
 
 from spikeloop.coordinator.interpretation.policy.curves import Curves
 from spikeloop.coordinator.interpretation.policy.recovery import Recovery
+from spikeloop.coordinator.interpretation.policy.simple_models import Random
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.coordinator.stats.bootstrap import Interval
+
+CHANCE = Random().name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,10 +24,23 @@ def likelihood_figure(
 ) -> "Figure":
     """Draw nats per held-out choice of each model, the best on top, and the ceilings as lines."""
     order = sorted(held_out, key=lambda name: held_out[name].value)
-    figure = figures.new(0.9 + 0.27 * len(order))
+    figure = figures.new(1.1 + 0.24 * len(order))
     axes = figure.subplots()
+    least = min(held_out[name].low for name in order if name != CHANCE)
+    most = max(one.high for one in (*held_out.values(), *ceiling.values()))
+    margin = 0.06 * (most - least)
     for row, name in enumerate(order):
         one = held_out[name]
+        if name == CHANCE:  # so far away that nothing else could be seen
+            axes.annotate(
+                f"← {one.value:.3f}",
+                (0.01, row),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize="small",
+                color=COLOURS["reference"],
+            )
+            continue
         colour = COLOURS["learned"] if name == best else COLOURS["reference"]
         axes.plot([one.low, one.high], [row, row], color=colour, lw=2)
         axes.plot(one.value, row, "o", color=colour, ms=5)
@@ -33,11 +49,11 @@ def likelihood_figure(
         axes.axvline(one.value, color=COLOURS["default"], ls=styles[units], lw=1.2, zorder=0)
         label = f"{units} gated unit{'s' if units > 1 else ''}"
         axes.plot([], [], color=COLOURS["default"], ls=styles[units], lw=1.2, label=label)
-    axes.axvline(-np.log(2.0), color=COLOURS["random"], lw=1.2, zorder=0, label="chance, −ln 2")
     axes.set_yticks(range(len(order)), order, fontsize="small")
     axes.set(xlabel="log likelihood of a held-out choice (nats)", ylim=(-0.6, len(order) - 0.4))
-    figures.legend_above(axes, ncols=4, columnspacing=1.2)
+    axes.set_xlim(least - margin, most + margin)
     figures.open_frame(axes)
+    _legend(figure, axes)
     return figure
 
 
@@ -50,7 +66,7 @@ def recovery_figure(recovery: Recovery) -> "Figure":
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for row, column in zip(*np.nonzero(recovery.best), strict=True):
         colour = "white" if share[row, column] > 0.5 else "black"
-        text = f"{share[row, column]:.2f}".removeprefix("0")
+        text = "1" if share[row, column] == 1 else f"{share[row, column]:.2f}".removeprefix("0")
         axes.text(column, row, text, color=colour, ha="center", va="center", fontsize="xx-small")
     names = [f"{name} ({recovery.best[row].sum()})" for row, name in enumerate(recovery.names)]
     axes.set_yticks(range(n), names, fontsize="x-small")

@@ -31,8 +31,8 @@ def shown(study: Study) -> Results:
                 likelihood_figure(study.held_out, study.ceiling, verdict.best),
                 f"Log likelihood of held-out choices, {n} episodes of one learned point, "
                 f"cross-validated by episode in two halves; {INTERVALS}. Lines: gated units fitted "
-                f"to the same choices (the ceiling), and chance. Not excluded: {left}.",
-                "A dot with its interval for each model, vertical lines for ceiling and chance.",
+                f"to the same choices (the ceiling). Not excluded: {left}.",
+                "A dot with its interval for each model, vertical lines for the ceiling.",
             ),
             "recovery": Drawing(
                 recovery_figure(study.recovery),
@@ -129,8 +129,8 @@ def _models(study: Study) -> Table:
         f"Models of the choices in {study.n_episodes} held-out episodes",
         ("model", "k", "nats of a held-out choice", "best minus it", "BIC", "recovered"),
         rows,
-        note=f"{INTERVALS}; k: parameters; recovered: of data sets that the fitted model simulated, "
-        "those on which it has the least BIC",
+        note=f"{INTERVALS}; k: parameters; recovered: on how many of the data sets that it "
+        "simulated itself a model has the least BIC",
     )
 
 

@@ -93,8 +93,8 @@ def _best(verdict: Verdict, n_episodes: int, n_models: int) -> str:
     of_own = f"recognised on {right} of {n} data sets that it simulated itself"
     if verdict.claimed:
         return (
-            f"The choices of {n_episodes} held-out episodes are consistent with {verdict.best}, the "
-            f"best of {n_models} models tried, {of_own}."
+            f"The choices of {n_episodes} held-out episodes are consistent with {verdict.best}, "
+            f"the best of {n_models} models tried, {of_own}."
         )
     reason = (
         f"{verdict.by_bic} has the least BIC"
