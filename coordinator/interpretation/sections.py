@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 from spikeloop.coordinator.interpretation.behaviour.section import BEHAVIOUR
 from spikeloop.coordinator.interpretation.carrier.section import CARRIER
+from spikeloop.coordinator.interpretation.memory.section import MEMORY
 from spikeloop.coordinator.interpretation.section import Section
 
 SECTIONS: Mapping[str, Section] = {
     "behaviour": BEHAVIOUR,
     "carrier": CARRIER,
+    "memory": MEMORY,
 }

@@ -1,9 +1,6 @@
 """The section ``carrier``: what a network loses with the times of its recurrent spikes."""
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from spikeloop.coordinator.interpretation.carrier import conditions as of
 from spikeloop.coordinator.interpretation.carrier.conditions import Condition
@@ -20,7 +17,7 @@ from spikeloop.coordinator.interpretation.carrier.losses import (
     verdict,
 )
 from spikeloop.coordinator.interpretation.closed_loop.simulation import ClosedLoop
-from spikeloop.coordinator.interpretation.closed_loop.subject import closed_loop
+from spikeloop.coordinator.interpretation.closed_loop.subject import closed_loop, default_episodes
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes, why_no_network
 from spikeloop.coordinator.interpretation.packages import one_thread
 from spikeloop.coordinator.interpretation.results import Results, percent
@@ -30,11 +27,6 @@ from spikeloop.coordinator.report.page import Drawing, Table
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
-EPISODES = 500
-LEAST = 150
-"""Episodes by default of tasks with few decisions, and of those with many."""
-TIME_STEPS = 200_000
-"""Of all episodes together, about which the default number of episodes is chosen."""
 REPEATED = "repeated"
 """The intact network in the same tasks with other random numbers: the negative control."""
 
@@ -92,8 +84,7 @@ def measure(loop: ClosedLoop, seed: int, note: Note) -> Measured:
     tested = of.strengths(step_ms)
     chosen = of.conditions(tested)
     intact = loop.run()
-    other = ClosedLoop(loop.net, loop.tasks, loop.seeds ^ np.uint64(1 << 40))
-    lesioned = {(REPEATED, 0.0): other.run().returns}
+    lesioned = {(REPEATED, 0.0): loop.with_other_random_numbers().run().returns}
     moved = 0.0
     for number, condition in enumerate(chosen):
         note(f"carrier: lesion {number + 1} of {len(chosen)}")
@@ -103,7 +94,7 @@ def measure(loop: ClosedLoop, seed: int, note: Note) -> Measured:
         lesioned[condition.lesion, condition.steps] = loop.run(carrier, exchange).returns
         if exchange is not None and condition.lesion == of.EQUAL_COUNTS:
             moved = exchange.n_moved / max(1, exchange.n_trains)
-    random = loop.tasks.references().random  # type: ignore[attr-defined]
+    random = loop.tasks.references().random
     bootstrap = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, len(chosen))
     return Measured(
         Returns(intact.returns, random, lesioned, bootstrap),
@@ -113,14 +104,6 @@ def measure(loop: ClosedLoop, seed: int, note: Note) -> Measured:
         moved,
         intact.mean_rate_hz,
     )
-
-
-def default_episodes(subject: Subject) -> int:
-    """Give the number of episodes that were asked for, or one that takes a minute or two."""
-    config: Any = subject.learned.config
-    interface = config.family.interface
-    time_steps = interface.n_steps * config.learner.circuit(interface).n_steps
-    return subject.episodes(int(np.clip(TIME_STEPS // time_steps, LEAST, EPISODES)))
 
 
 def interpret(subject: Subject, note: Note) -> Results:
