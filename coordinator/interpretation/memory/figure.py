@@ -13,7 +13,7 @@ from spikeloop.coordinator.stats.bootstrap import Interval
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from spikeloop.coordinator.interpretation.memory.section import Memory
+    from spikeloop.coordinator.interpretation.memory.measurement import Memory
 
 OF_PART = dict(
     zip(PARTS, (COLOURS["default"], COLOURS["learned"], COLOURS["reference"]), strict=True)

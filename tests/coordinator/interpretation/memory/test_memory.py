@@ -4,7 +4,8 @@ from support.remembering_networks import adapting_network, recalling_loop, rever
 
 from spikeloop.coordinator.export.frozen_network import FrozenNetwork
 from spikeloop.coordinator.interpretation.memory.lesions import cycle, lesions
-from spikeloop.coordinator.interpretation.memory.section import Memory, measure, results
+from spikeloop.coordinator.interpretation.memory.measurement import Memory, measure
+from spikeloop.coordinator.interpretation.memory.section import results
 
 
 def test_every_episode_gets_the_state_of_another() -> None:
