@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from spikeloop.coordinator.interpretation.behaviour.section import BEHAVIOUR
 from spikeloop.coordinator.interpretation.carrier.section import CARRIER
+from spikeloop.coordinator.interpretation.memory.section import MEMORY
 from spikeloop.coordinator.interpretation.policy.section import POLICY
 from spikeloop.coordinator.interpretation.section import Section
 
@@ -11,4 +12,5 @@ SECTIONS: Mapping[str, Section] = {
     "behaviour": BEHAVIOUR,
     "carrier": CARRIER,
     "policy": POLICY,
+    "memory": MEMORY,
 }
