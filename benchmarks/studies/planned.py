@@ -12,6 +12,7 @@ from scipy import stats
 
 from spikeloop.coordinator.stats.bootstrap import CONFIDENCE, Interval
 from spikeloop.coordinator.stats.significance import holm, paired_differences
+from spikeloop.tasks.base import FloatArray
 
 
 def over_searches(values: Sequence[float]) -> Interval:
@@ -22,6 +23,13 @@ def over_searches(values: Sequence[float]) -> Interval:
         return Interval(mean, np.nan, np.nan, x.size)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, x.size - 1) * stats.sem(x))
     return Interval(mean, mean - half, mean + half, x.size)
+
+
+def p_of(differences: FloatArray) -> float:
+    """Two-sided p of the t-test that (n,) differences have the mean 0; 1 if they all are 0."""
+    if differences.size < 2:
+        return float("nan")
+    return float(stats.ttest_1samp(differences, 0.0).pvalue) if differences.any() else 1.0
 
 
 def against(
@@ -40,9 +48,7 @@ def against(
         for name, values in found.items()
         if name != baseline and len(values) == len(base)
     }
-    p = holm(
-        [stats.ttest_1samp(d, 0.0).pvalue if d.size > 1 else np.nan for d in differences.values()]
-    )
+    p = holm([p_of(d) for d in differences.values()])
     return {
         name: (over_searches(d.tolist()), float(corrected))
         for (name, d), corrected in zip(differences.items(), p, strict=True)
