@@ -10,7 +10,7 @@ of a TOML file::
 
     [[theta]]
     name = "network"
-    runs = "reversal_rules/runs/network"   # below FOLDER, a run for each seed
+    runs = "reversal_rules/runs/network/*"   # below FOLDER, a run for each seed
 
     [[condition]]
     name = "as searched"
@@ -109,7 +109,7 @@ def measured(plan: Mapping[str, Any], sweeps: Path) -> pd.DataFrame:
     """Play every Θ under every condition: a row of theta, condition, seed and regret for each."""
     rows: list[tuple[str, str, int, float]] = []
     for theta in plan["theta"]:
-        folders = sorted((sweeps / theta["runs"]).iterdir(), key=lambda run: int(run.name))
+        folders = sorted(sweeps.glob(theta["runs"]), key=lambda run: int(run.name))
         for run in (read_run(RunStore.open(folder)) for folder in folders):
             seed = run.config.run.seed
             for condition in plan["condition"]:

@@ -31,14 +31,14 @@ def regrets(folder: Path) -> dict[str, float]:
     return {str(theta): float(x) for theta, x in missed.groupby(episodes["theta"]).mean().items()}
 
 
-def settings(sweep: Path) -> dict[str, list[Path]]:
-    """Run folders of the settings of a sweep, by seed, with those that are finished."""
+def settings(sweeps: list[Path]) -> dict[str, list[Path]]:
+    """Finished runs of each setting of the sweeps, by seed."""
+    found: dict[str, list[Path]] = {}
+    for setting in (folder for sweep in sweeps for folder in sorted((sweep / "runs").iterdir())):
+        finished = [run for run in setting.iterdir() if any((run / "transfer").glob("*.parquet"))]
+        found.setdefault(setting.name, []).extend(finished)
     return {
-        setting.name: sorted(
-            (run for run in setting.iterdir() if any((run / "transfer").glob("*.parquet"))),
-            key=lambda run: int(run.name),
-        )
-        for setting in sorted((sweep / "runs").iterdir())
+        name: sorted(runs, key=lambda run: int(run.name)) for name, runs in found.items() if runs
     }
 
 
@@ -62,9 +62,7 @@ def main() -> None:
     parser.add_argument("--against", help="the setting that is subtracted")
     parser.add_argument("--policies", action="store_true", help="add policies without a chip")
     arguments = parser.parse_args()
-    folders = {
-        name: runs for sweep in arguments.sweeps for name, runs in settings(sweep).items() if runs
-    }
+    folders = settings(arguments.sweeps)
     rows = {name: [regrets(run) for run in runs] for name, runs in folders.items()}
     learned = {name: [row["learned"] for row in found] for name, found in rows.items()}
     baseline = arguments.against or next(iter(learned))
