@@ -18,8 +18,9 @@ SOURCES = Path(__file__).parent / "ppu"
 PROGRAMS = (
     *("td_published", "td_lambda", "td_advantage", "reward_stdp"),
     *("incremental", "posterior_mean", "plasticity_network", "plasticity_network_published"),
+    "formula",
 )
-ENVIRONMENTS = ("mdp", "maze")
+ENVIRONMENTS = ("mdp", "maze", "chances")
 LEVELS = ("-O0", "-Os", "-O2")
 TARGET_FLAGS = ("-mcpu=405", "-msoft-float", "-ffreestanding", "-std=gnu11", "-msdata=none", "-G0")
 FLAGS = (
@@ -37,6 +38,7 @@ DEEPEST = {
     "posterior_mean": ("start", "rewarded", "write_row", "read_weights"),
     "plasticity_network": ("start", "rewarded", "evaluate", "activation_q12", "clip"),
     "plasticity_network_published": ("start", "rewarded", "change", "saturated"),
+    "formula": ("start", "rewarded", "change_q16"),
 }
 """The chain of calls with the largest frames, by program."""
 

@@ -19,6 +19,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "plasticity_network": ("-DN_INPUTS=5",),
     "plasticity_network extended": ("-DN_INPUTS=7",),
     "plasticity_network_published": (),
+    "formula": (),
     "td_advantage": (),
 }
 LEVELS = ("-O0", "-Os", "-O2")
