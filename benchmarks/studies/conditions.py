@@ -6,7 +6,7 @@ of a TOML file::
 
     tasks = 2000             # held-out tasks of each search under each condition
     compare = true           # differences to the first condition, else a table of Θ × conditions
-    policies = false         # add what policies without a chip lose
+    policies = ["Thompson"]  # what policies without a chip lose on the tasks of the first search
 
     [[theta]]
     name = "network"
@@ -115,9 +115,12 @@ def measured(plan: Mapping[str, Any], sweeps: Path) -> pd.DataFrame:
             for condition in plan["condition"]:
                 grid = grid_under(run, condition, plan["tasks"])
                 rows.append((theta["name"], condition["name"], seed, regret(grid)))
-                if plan.get("policies", False) and theta is plan["theta"][0]:
-                    found = policies(grid.tasks(), seed).items()
-                    rows += [(name, condition["name"], seed, lost) for name, lost in found]
+    run = read_run(RunStore.open(next(sweeps.glob(plan["theta"][0]["runs"]))))
+    for condition in plan["condition"] if "policies" in plan else ():
+        tasks, seed = grid_under(run, condition, plan["tasks"]).tasks(), run.config.run.seed
+        found = policies(tasks, seed)
+        named = [name for name in plan["policies"] if name in found]
+        rows += [(name, condition["name"], seed, found[name]) for name in named]
     return pd.DataFrame(rows, columns=["theta", "condition", "seed", "regret"])
 
 
