@@ -5,15 +5,16 @@ hardware/mdp). The initial law of every published hyperparameter is the publishe
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.listed_chances import ListedChances, tables_or_chances_of
 from spikeloop.tasks.settings import Settings
-from spikeloop.tasks.tabular import TabularTasks, require_tables
+from spikeloop.tasks.tabular import TabularTasks, require_tables, tables_of
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.chip.cadc import AdcSettings, new_adc
 from spikeloop.workers.chip.calibration.calibrate import calibrated_codes
@@ -169,7 +170,12 @@ class ChipAgent(Settings):
         return chip_list(self.chip)
 
     def check_held_out(self, held_out: Self) -> None:
-        """Raise ValueError if the agent of held-out episodes has some of the chips of this one."""
+        """Raise ValueError if the agent of held-out episodes has some of the chips of this one.
+
+        A chip in another state, such as uncalibrated, is another one; an ideal one has no number.
+        """
+        if held_out.mismatch != self.mismatch or self.mismatch == "off":
+            return
         if shared := sorted({*self.chips} & {*held_out.chips}):
             raise ValueError(f"chip must name other chips than those of the search, got {shared}")
 
@@ -187,14 +193,53 @@ class ChipAgent(Settings):
         ``td_advantage`` hold advantages: they order the actions of a state, and no more.
         """
         tables = tables_or_chances_of(tasks, self.kind)
+        n_steps = tables.interface.n_steps
+        lengths = bin_lengths(n_steps)
+        curve, values = self._run(parameters, tables, seeds, lengths.size)
+        return Episodes(
+            returns=curve.sum(axis=2),
+            curve=curve / lengths,
+            n_simulated_steps=seeds.size * n_steps,
+            action_values=values * 128 / VALUE_ONE,
+        )
+
+    def choices(
+        self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
+    ) -> tuple[IntArray, FloatArray]:
+        """Run the same episodes, and return what was done and what came of it.
+
+        The learner does not see what counts as return, so here a step returns the number of its
+        transition, which says both.
+
+        Returns:
+            (n_candidates, n_tasks, n_steps) actions, and the feedback for each.
+        """
+        tables = tables_of(tasks, self.kind)
+        feedback = tables.feedback
+        numbers = np.arange(feedback[0].size, dtype=np.float64).reshape(feedback[0].shape)
+        numbered = np.broadcast_to(numbers, feedback.shape).copy()
+        told = replace(tables, reward=numbered, signal=feedback, map_u8=None)
+        steps, _ = self._run(parameters, told, seeds, tables.n_steps)
+        transition = steps.astype(np.int64)
+        actions = transition // (tables.n_states * tables.n_states)
+        flat = feedback.reshape(tables.n_tasks, -1)
+        return actions, flat[np.arange(tables.n_tasks)[:, None], transition]
+
+    def _run(
+        self,
+        parameters: Parameters,
+        tables: TabularTasks | ListedChances,
+        seeds: SeedArray,
+        n_bins: int,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Run the episodes; return sums of rewards in ``n_bins`` parts, and weights at the end."""
         interface = tables.interface
         n_states, n_actions = interface.n_observations, interface.n_actions
-        n_steps, coding = interface.n_steps, CODINGS.index(self.coding)
+        n_steps = interface.n_steps
+        coding = CODINGS.index(self.coding)
         problems = self._environments(tables)
-
-        lengths = bin_lengths(n_steps)
-        shape = (parameters.n_candidates, tasks.n_tasks)
-        curve = np.zeros((*shape, lengths.size))
+        shape = (parameters.n_candidates, tables.n_tasks)
+        curve = np.zeros((*shape, n_bins))
         values = np.zeros((*shape, n_states, n_actions))
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
@@ -213,12 +258,7 @@ class ChipAgent(Settings):
                 run_episode(core, memory, problem, protocol, coding, seed, n_steps, sums)
                 weights_u6 = core.weight_u6.reshape(-1, N_NEURONS)
                 values[candidate, task] = weights_u6[:n_states, n_states : n_states + n_actions]
-        return Episodes(
-            returns=curve.sum(axis=2),
-            curve=curve / lengths,
-            n_simulated_steps=seeds.size * n_steps,
-            action_values=values * 128 / VALUE_ONE,
-        )
+        return curve, values
 
     def _hardware_parameters(self) -> list[Integer]:
         """Return the searched hardware hyperparameters, whose defaults are this circuit's codes."""
