@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from spikeloop.coordinator.interpretation.behaviour.section import BEHAVIOUR
+from spikeloop.coordinator.interpretation.rule.section import RULE
 from spikeloop.coordinator.interpretation.section import Section
 
 SECTIONS: Mapping[str, Section] = {
     "behaviour": BEHAVIOUR,
+    "rule": RULE,
 }
