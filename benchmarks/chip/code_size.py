@@ -20,7 +20,7 @@ PROGRAMS = (
     *("incremental", "posterior_mean", "plasticity_network", "plasticity_network_published"),
     "formula",
 )
-ENVIRONMENTS = ("mdp", "maze")
+ENVIRONMENTS = ("mdp", "maze", "chances")
 LEVELS = ("-O0", "-Os", "-O2")
 TARGET_FLAGS = ("-mcpu=405", "-msoft-float", "-ffreestanding", "-std=gnu11", "-msdata=none", "-G0")
 FLAGS = (

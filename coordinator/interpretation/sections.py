@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 from spikeloop.coordinator.interpretation.behaviour.section import BEHAVIOUR
+from spikeloop.coordinator.interpretation.carrier.section import CARRIER
 from spikeloop.coordinator.interpretation.rule.section import RULE
 from spikeloop.coordinator.interpretation.section import Section
 
 SECTIONS: Mapping[str, Section] = {
     "behaviour": BEHAVIOUR,
+    "carrier": CARRIER,
     "rule": RULE,
 }

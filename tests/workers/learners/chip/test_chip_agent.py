@@ -277,7 +277,7 @@ from spikeloop.tasks.reversal_bandit import ReversalBandit
 from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import new_core
-from spikeloop.workers.chip.environment import environments
+from spikeloop.workers.chip.task_message import environments
 from spikeloop.workers.learners.chip.episode import decision_protocol, episode_kernel
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.plasticity import TdPublished
