@@ -6,6 +6,7 @@ from spikeloop.coordinator.interpretation.behaviour.section import BEHAVIOUR
 from spikeloop.coordinator.interpretation.carrier.section import CARRIER
 from spikeloop.coordinator.interpretation.memory.section import MEMORY
 from spikeloop.coordinator.interpretation.policy.section import POLICY
+from spikeloop.coordinator.interpretation.rule.section import RULE
 from spikeloop.coordinator.interpretation.section import Section
 
 SECTIONS: Mapping[str, Section] = {
@@ -13,4 +14,5 @@ SECTIONS: Mapping[str, Section] = {
     "carrier": CARRIER,
     "policy": POLICY,
     "memory": MEMORY,
+    "rule": RULE,
 }
