@@ -8,7 +8,7 @@ How long the published program is, library included, is known from one note only
 (Neuromorphic_Hardware_learns_to_learn, hardware/mdp/HW_Limitations.txt): "3k8 left for environment
 10x5, 17x2", states by actions, at 5 · actions · states² bytes. Other programs are taken to be
 longer or shorter by as much as our C for them is, compiled as libnux compiled the published one,
-without optimisation. ``benchmarks/chip/ppu`` has that C, and ``benchmarks/chip/code_size.py``
+without optimisation. ``workers/chip/ppu/c`` has that C, and ``benchmarks/chip/code_size.py``
 measures it.
 """
 
@@ -33,7 +33,7 @@ COMPILED_MAZE_BYTES = 788
 """How much longer our C is with a map of walls than with tables."""
 
 STACK_BYTES = 768
-"""An allowance for the stack, of which our C needs up to 240 bytes. With 646 to 834, the published
+"""An allowance for the stack, of which our C needs up to 336 bytes. With 646 to 834, the published
 program's largest environments are those of the note."""
 
 WORD_BYTES = 4

@@ -6,6 +6,7 @@ import code_size
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from processor_programs import SOURCES
 from support.external_tools import run_tool
 from support.program_hooks import family_for
 
@@ -198,7 +199,7 @@ def test_the_programs_lengths_are_those_that_a_compiler_gives(kind: str) -> None
 
     A few per cent of 4.8 kB would change which environments fit, so no error hides there.
     """
-    version = run_tool("powerpc-linux-gnu-gcc", "-dumpversion", cwd=code_size.SOURCES)
+    version = run_tool("powerpc-linux-gnu-gcc", "-dumpversion", cwd=SOURCES)
     share = 0.0 if version.startswith("14") else 0.05
     source = "incremental" if kind == "fictive" else kind
     compiled = {

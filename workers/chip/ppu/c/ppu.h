@@ -7,6 +7,11 @@
 #pragma once
 #include <stdint.h>
 
+/* C leaves the shift of a negative number to the right, and a number too large for a signed type,
+ * to the compiler. The programs need what every known one does: round down, and wrap. */
+_Static_assert(-3 >> 1 == -2, "a signed shift must round down");
+_Static_assert((int16_t)0xfffe == -2, "a conversion to a signed type must wrap");
+
 #ifndef N_STATES
 #define N_STATES 6
 #endif
