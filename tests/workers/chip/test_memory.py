@@ -133,7 +133,7 @@ def test_the_largest_environments_of_the_published_program_are_the_published_one
     ("constant", "value", "found"),
     [
         ("STACK_BYTES", 240, {5: 11, 2: 18}),  # what our C needs of it
-        ("PUBLISHED_CODE_BYTES", 4784, {5: 16, 2: 25}),  # what our C has
+        ("PUBLISHED_CODE_BYTES", 4780, {5: 16, 2: 25}),  # what our C has
         ("STACK_BYTES", 900, {5: 10, 2: 16}),
     ],
 )

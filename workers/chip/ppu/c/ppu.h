@@ -30,17 +30,21 @@ extern uint8_t mailbox_base[];
 #define COUNTERS ((volatile uint32_t *)0xf8000000)
 #define SPIKES ((volatile uint32_t *)0xf0000100)
 
-/* chip.c */
+/* arithmetic.c */
 extern uint32_t random_state;
 uint32_t draw_by_byte(uint32_t n);
 uint32_t draw_by_word(uint32_t n);
 uint32_t udiv(uint32_t n, uint32_t d);
+int32_t clip(int32_t x, int32_t low, int32_t high);
+
+/* chip.c */
 void wait_cycles(uint32_t cycles);
 void read_weights(uint32_t row, int8_t *weights);
 void write_weights(uint32_t row, const int8_t *weights);
-int32_t clip(int32_t x, int32_t low, int32_t high);
 uint32_t mailbox_u32(void);
 uint8_t mailbox_u8(void);
+uint8_t decide(uint8_t state);
+void send(uint32_t rows, uint32_t address, uint32_t n_spikes);
 
 /* environment: mdp.c or maze.c */
 void load_environment(void);
