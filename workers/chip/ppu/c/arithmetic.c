@@ -1,4 +1,4 @@
-/* Random numbers of an episode, division, and limits. */
+/* Random numbers of an episode, division, limits, and words of the mailbox. */
 #include "ppu.h"
 
 uint32_t random_state;
@@ -30,4 +30,13 @@ int32_t clip(int32_t x, int32_t low, int32_t high)
 	if (x < low)
 		return low;
 	return x > high ? high : x;
+}
+
+/* The processor is big endian, and so is the mailbox. */
+uint32_t mailbox_u32(void)
+{
+	uint32_t value = 0;
+	for (int i = 0; i < 4; i++)
+		value = value << 8 | mailbox_u8();
+	return value;
 }

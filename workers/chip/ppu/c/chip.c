@@ -1,7 +1,7 @@
-/* The chip: time, synapses, mailbox, spikes and counters, and a decision of the network. */
+/* The chip: time, synapses, spikes and counters, and a decision of the network. */
 #include "ppu.h"
 
-static uint32_t read_offset, spike_counts[N_ACTIONS];
+static uint32_t spike_counts[N_ACTIONS];
 
 static uint32_t clock(void)
 {
@@ -36,22 +36,6 @@ void write_weights(uint32_t row, const int8_t *weights)
 	}
 }
 
-/* What is read is cleared, so that the mailbox can take the record of the episode. */
-uint8_t mailbox_u8(void)
-{
-	uint8_t value = mailbox_base[read_offset];
-	mailbox_base[read_offset++] = 0;
-	return value;
-}
-
-uint32_t mailbox_u32(void)
-{
-	uint32_t value = 0;
-	for (int i = 0; i < 4; i++)
-		value = value << 8 | mailbox_u8();
-	return value;
-}
-
 static uint32_t read_counters(void)
 {
 	uint32_t n_fired = 0;
@@ -75,8 +59,8 @@ uint8_t decide(uint8_t state)
 	uint32_t next = state + 1 == N_STATES ? 0 : state + 1, n_fired, rank;
 	uint8_t action;
 	read_counters();
-	send(1u << next, N_STATES == 1 ? 50 : state, 3); /* a single one as if it had fired */
-	wait_cycles(2000);
+	send(1u << next, N_STATES == 1 ? ROUTER_ADDRESS : state, 3); /* a single one as if it had fired */
+	wait_cycles(SETTLE_CYCLES);
 	n_fired = read_counters();
 	if (n_fired == 0) {
 		draw_by_byte(1); /* as published: the number is drawn first */

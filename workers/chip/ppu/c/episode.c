@@ -22,11 +22,11 @@ void start(void)
 	for (uint32_t step = 0; step < n_steps; step++) {
 		action = decide(state);
 		decided(step, state, action);
-		send(((1u << N_ACTIONS) - 1) << N_STATES, 50, 10);
+		send(INHIBITORY_ROWS, ROUTER_ADDRESS, N_SILENCE_SPIKES);
 		successor = environment_step(state, action, &signal_q7);
 		rewarded(state, action, signal_q7);
 		record(step, state, action);
 		state = successor;
-		wait_cycles(2000);
+		wait_cycles(SETTLE_CYCLES);
 	}
 }
