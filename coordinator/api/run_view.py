@@ -1,6 +1,6 @@
 """A run as Python sees it: its tables, its scores and the Θ that it learned."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -33,7 +33,8 @@ from spikeloop.coordinator.api.view import choose_view
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export.weights import open_learned
-from spikeloop.coordinator.interpretation import interpret as interpretation
+from spikeloop.coordinator.interpretation.interpret import interpret
+from spikeloop.coordinator.interpretation.subject import Subject
 from spikeloop.coordinator.report.page import Text
 from spikeloop.coordinator.report.run_report import run_page
 from spikeloop.coordinator.report.write_report import write_page
@@ -211,22 +212,36 @@ class Run:
 
     @brief_errors
     def interpret(
-        self, *, tasks: int | None = None, steps: int | None = None, seed: int | None = None
+        self,
+        *,
+        only: Sequence[str] = (),
+        episodes: int | None = None,
+        steps: int | None = None,
+        seed: int | None = None,
+        progress: bool = True,
     ) -> Interpretation:
-        """Show what a learned spiking network (lsnn), or an agent in mazes, does in new tasks.
+        """Show what was learned and how it works, in sections such as "behaviour" and "policy".
+
+            run.interpret(only=["policy"], episodes=300)
 
         It is what ``spikeloop interpret`` does, but writes nothing.
 
         Args:
-            tasks: new tasks; by default 1000, or 3 mazes.
+            only: names of sections; all that apply if empty.
+            episodes: in new tasks; by default 1000, or 3 mazes.
             steps: of each episode in a maze; by default 1000.
             seed: which tasks; by default those of the run's transfer.
+            progress: print a line for each step of a long section.
 
         Raises:
-            ConfigError: the run is of another kind, or an option is for the other kind.
+            ConfigError: no section applies, or one that is named does not, or an option does not
+                fit.
         """
         learned = open_learned(self.folder, self._trust)
-        return Interpretation(interpretation.interpret(learned, tasks, seed, steps))
+        seed = self.config.transfer.seed if seed is None else seed
+        subject = Subject(learned, seed, episodes, steps)
+        note = choose_view(progress).note
+        return Interpretation(interpret(subject, only, note))
 
     def report(self, out: str | PathLike[str] | None = None) -> Path:
         """Write the report, one HTML file with all figures, and give its path.

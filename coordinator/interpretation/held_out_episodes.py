@@ -31,6 +31,16 @@ LONGEST = 1000
 """Time steps of an episode that a figure shows."""
 
 
+def why_no_network(learned: Learned) -> str | None:
+    """Say why a learned point is no spiking network of kind ``lsnn``; None if it is one."""
+    learner: object = learned.config.learner
+    if not isinstance(learner, Lsnn):
+        return f"[learner] kind must be lsnn, got {learned.config.learner.kind}"
+    if learner.smooth:
+        return f"its neurons must spike, but learner.smooth is {learner.smooth}, not 0"
+    return None
+
+
 @dataclass(frozen=True)
 class HeldOutEpisodes:
     """Held-out tasks for a learned network of kind ``lsnn``."""
@@ -40,17 +50,8 @@ class HeldOutEpisodes:
     seed: int
 
     def __post_init__(self) -> None:
-        learner = self.learner
-        if not isinstance(learner, Lsnn):
-            raise ConfigError(
-                f"{self.learned.source}: [learner] kind must be lsnn to draw what it does, got "
-                f"{learner.kind}"
-            )
-        if learner.smooth:
-            raise ConfigError(
-                f"{self.learned.source}: drawing needs neurons that spike, but learner.smooth is "
-                f"{learner.smooth}, not 0"
-            )
+        if (reason := why_no_network(self.learned)) is not None:
+            raise ConfigError(f"{self.learned.source}: {reason}")
 
     @property
     def learner(self) -> Lsnn:

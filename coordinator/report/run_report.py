@@ -25,9 +25,10 @@ from spikeloop.coordinator.report.page import (
     records,
     table_of,
 )
+from spikeloop.coordinator.report.section_file import section_blocks
 from spikeloop.coordinator.report.theta_table import ThetaRow, theta_rows
 from spikeloop.coordinator.report.transfer_report import OtherTransfers, transfer_blocks
-from spikeloop.coordinator.search.deployment import deployed
+from spikeloop.coordinator.search.deployment import deployed, deployed_generation
 from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
@@ -54,6 +55,11 @@ def run_page(run: RunFolder) -> Page:
                 "transfer",
                 "Transfer to new tasks",
                 list(transfer_blocks(config, frames["transfer"], over, others)),
+            ),
+            Section(
+                "interpretation",
+                "What was learned",
+                list(section_blocks(store, deployed_generation(run))) if done else [],
             ),
             Section("search", "The search", list(_search(config, frames))),
             Section("where", "Where the distribution went", list(_where(run, frames))),

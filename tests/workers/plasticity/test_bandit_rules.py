@@ -28,6 +28,7 @@ from spikeloop.workers.plasticity.plasticity_network_published import (
     sigmoid_i32,
 )
 from spikeloop.workers.space import ParameterSpace
+from tests.support.on_chip_reference import episode as reference
 
 S, A = 2, 3
 FACE = Interface(S, A, "discrete", 100)
@@ -66,33 +67,23 @@ def synapses(core: Core) -> list[int]:
     return core.weight_u6.reshape(-1, N_NEURONS)[:S, S : S + A].ravel().tolist()
 
 
-def rounded(numerator: int, bits: int) -> int:
-    """A quotient by a power of two, halves up."""
-    return (numerator + (1 << bits >> 1)) // (1 << bits)
-
-
-def reward_of(signal_q7: int) -> int:
-    return min(max(signal_q7 * 517, 0), 65535)
-
-
-def moved(value: int, target: int, rate_q15: int) -> int:
-    return value + rounded(rate_q15 * (target - value), 15)
-
-
 def incremental(memory: Any) -> Callable[[int, int, int], list[int]]:
-    values, rates = memory.values.value_u16.tolist(), memory.rate_q15.tolist()
+    constants = {
+        "rate_q15": int(memory.rate_q15[0]),
+        "decay_q15": memory.decay_q15,
+        "initial_u16": int(memory.values.value_u16[0]),
+        "low_u6": memory.values.low_u6,
+        "fictive_q15": memory.fictive_q15,
+    }
+    return learning(reference.Incremental(constants, S, A))
+
+
+def learning(rule: reference.ActionValues) -> Callable[[int, int, int], list[int]]:
+    """Let a rule of the reference learn; returns its values."""
 
     def learn(state: int, action: int, signal_q7: int) -> list[int]:
-        pair, reward = state * A + action, reward_of(signal_q7)
-        rate = rates[pair]
-        for other in range(state * A, state * A + A):
-            if other == pair:
-                values[other] = moved(values[other], reward, rate)
-            else:
-                fictive = rounded(rate * memory.fictive_q15, 15)
-                values[other] = moved(values[other], 65535 - reward, fictive)
-        rates[pair] = rounded(rate * memory.decay_q15, 15)
-        return [int(value) for value in values]
+        rule.rewarded(state, action, signal_q7)
+        return list(rule.values)
 
     return learn
 
@@ -103,7 +94,7 @@ def posterior_mean(memory: Any) -> Callable[[int, int, int], list[int]]:
 
     def learn(state: int, action: int, signal_q7: int) -> list[int]:
         pair = state * A + action
-        won[pair] += rounded(reward_of(signal_q7), 8)
+        won[pair] += reference.rounded(reference.reward_u16(signal_q7), 8)
         tried[pair] += 256
         values[pair] = min(won[pair] * 65536 // tried[pair], 65535)
         return [int(value) for value in values]
@@ -112,53 +103,15 @@ def posterior_mean(memory: Any) -> Callable[[int, int, int], list[int]]:
 
 
 def network(memory: NetworkMemory) -> Callable[[int, int, int], list[int]]:
-    """The network in Python's integers; also asserts that no sum leaves 32 bits."""
-    values, second = memory.values.value_u16.tolist(), memory.second_q15.tolist()
-    pulls, time = memory.pulls_u32.tolist(), 0
-    hidden_q12 = memory.hidden_q12.reshape(memory.n_hidden_u8, -1).tolist()
-    bias, table = memory.bias_q12.tolist(), memory.sigmoid_q15.tolist()
-    outputs = memory.output_q12.tolist(), memory.second_output_q12.tolist()
-
-    def fits(x: int) -> int:
-        assert -(2**31) <= x < 2**31
-        return x
-
-    def sigmoid(a: int) -> int:
-        above = min(max(a, -32768), 32767) + 32768
-        point, rest = divmod(above, 256)
-        low, high = int(table[point]), int(table[point + 1])
-        return (low + rounded((high - low) * rest, 8)) // 8
-
-    def learn(state: int, action: int, signal_q7: int) -> list[int]:
-        nonlocal time
-        first, share = state * A, memory.share_q24
-        pulls[first + action] = min(pulls[first + action] + share, 2**24)
-        changes = []
-        for pair in range(first, first + A):
-            others = sum(values[first : first + A]) - values[pair]
-            x = [
-                time // 2**12,
-                reward_of(signal_q7) // 8 - 4096,
-                4096 if pair == first + action else -4096,
-                values[pair] // 16,
-                others * memory.others_q16 // 2**16 // 16,
-                pulls[pair] // 2**12,
-                second[pair] // 8,
-            ]
-            assert others * memory.others_q16 < 2**32
-            hidden = [
-                sigmoid(rounded(fits(4096 * b + sum(map(lambda p, q: p * q, x, row))), 12))
-                for b, row in zip(bias, hidden_q12, strict=True)
-            ]
-            sums = [sum(h * v for h, v in zip(hidden, out, strict=True)) for out in outputs]
-            changes.append((rounded(fits(sums[0]), 14), rounded(fits(sums[1]), 15)))
-        for pair, (change, second_change) in zip(range(first, first + A), changes, strict=True):
-            values[pair] = min(max(values[pair] + change, 0), 65535)
-            second[pair] = min(max(second[pair] + second_change, -32768), 32767)
-        time = min(time + share, 2**24)
-        return [int(value) for value in values]
-
-    return learn
+    """The network in Python's integers, which also asserts that no sum leaves 32 bits."""
+    constants = {"initial_u16": int(memory.values.value_u16[0]), "low_u6": memory.values.low_u6}
+    for name in ("hidden_q12", "bias_q12", "output_q12", "second_output_q12"):
+        numbered = enumerate(getattr(memory, name).tolist())
+        constants |= {f"{name}_{i}": weight for i, weight in numbered}
+    table = memory.sigmoid_q15.tolist()
+    return learning(
+        reference.PlasticityNetwork(constants, S, A, memory.n_inputs_u8, table, memory.share_q24)
+    )
 
 
 def published(memory: PublishedNetworkMemory) -> Callable[[int, int], list[int]]:
@@ -209,7 +162,7 @@ def assert_exact(program: Any, seed: int, n_updates: int, n_parts: int) -> None:
             expected = learn(*experienced)
         assert memory.values.value_u16.tolist() == expected
         low = memory.values.low_u6
-        assert synapses(core) == [low + rounded(v * (63 - low), 16) for v in expected]
+        assert synapses(core) == [low + reference.rounded(v * (63 - low), 16) for v in expected]
 
 
 @pytest.mark.parametrize("program", RULES, ids=lambda program: program.kind)

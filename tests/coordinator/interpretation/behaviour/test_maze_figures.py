@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.quiver import Quiver
 
-from spikeloop.coordinator.interpretation.maze_figures import (
+from spikeloop.coordinator.interpretation.behaviour.maze_figures import (
     ASTRAY,
     WALL,
     draw_policy,

@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spikeloop.coordinator.interpretation.prediction_errors import LINE, NETWORK, PRIOR, Errors
+from spikeloop.coordinator.interpretation.behaviour.prediction_errors import (
+    LINE,
+    NETWORK,
+    PRIOR,
+    Errors,
+)
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.base import FloatArray

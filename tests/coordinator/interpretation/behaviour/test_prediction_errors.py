@@ -1,7 +1,7 @@
 import numpy as np
 
-from spikeloop.coordinator.interpretation import functions, prediction_errors
-from spikeloop.coordinator.interpretation.prediction_errors import (
+from spikeloop.coordinator.interpretation.behaviour import functions, prediction_errors
+from spikeloop.coordinator.interpretation.behaviour.prediction_errors import (
     LINE,
     NETWORK,
     PRIOR,

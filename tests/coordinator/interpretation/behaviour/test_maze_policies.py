@@ -11,7 +11,7 @@ from support.small_run import small_tables, start_config
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.export.weights import Learned
-from spikeloop.coordinator.interpretation.maze_policies import run_in_mazes
+from spikeloop.coordinator.interpretation.behaviour.maze_policies import run_in_mazes
 
 
 def maze_config(learner: str, folder: Path | None = None) -> RunConfig:
@@ -27,8 +27,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_hits_are_tabulated_and_policies_drawn(finished: Path) -> None:
-    output = printed("interpret", finished, "--steps", 200, "--tasks", 2)
-    figure = finished / "figures" / "policies.png"
+    output = printed("interpret", finished, "--steps", 200, "--episodes", 2)
+    figure = finished / "interpretation" / "behaviour-policies.png"
     assert figure.stat().st_size > 10_000
     assert "Goal hits in 200 steps of new mazes" in output
     assert output.endswith(f"figure:  {figure}\n")
@@ -40,10 +40,11 @@ def test_the_seed_chooses_the_mazes_and_out_the_folder(finished: Path, tmp_path:
     for seed in (1, 1, 2):
         out = tmp_path / str(seed)
         said.append(answer("interpret", finished, "--seed", seed, "--out", out))
-        assert said[-1]["figures"] == [str(out / "policies.png")]
+        assert said[-1]["figures"] == [str(out / "behaviour-policies.png")]
     assert said[0] == said[1]
-    assert said[0]["hits"] != said[2]["hits"]
-    assert (said[0]["tasks"], said[0]["steps"], len(said[0]["hits"]["learned"])) == (3, 1000, 3)
+    first, _, last = (one["sections"]["behaviour"] for one in said)
+    assert first["hits"] != last["hits"]
+    assert (first["episodes"], first["steps"], len(first["hits"]["learned"])) == (3, 1000, 3)
 
 
 VALUELESS = """
@@ -60,10 +61,10 @@ def test_a_learner_without_action_values_is_refused_in_one_line(tmp_path: Path) 
     (tmp_path / "valueless.py").write_text(VALUELESS)
     start_config(maze_config("valueless:Valueless", tmp_path), tmp_path / "small")
     assert "[learner] kind" in refused("interpret", tmp_path / "small", "--trust")
-    assert not (tmp_path / "small" / "figures" / "policies.png").exists()
+    assert not (tmp_path / "small" / "interpretation" / "behaviour-policies.png").exists()
 
 
-@pytest.mark.parametrize(("option", "value"), [("--tasks", 21), ("--steps", 1_000_001)])
+@pytest.mark.parametrize(("option", "value"), [("--episodes", 21), ("--steps", 1_000_001)])
 def test_options_out_of_range_are_refused_in_one_line(
     finished: Path, option: str, value: int
 ) -> None:

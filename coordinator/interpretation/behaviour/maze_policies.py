@@ -8,9 +8,9 @@ import numpy as np
 from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export.weights import Learned
-from spikeloop.coordinator.interpretation.maze_figures import policies_figure
+from spikeloop.coordinator.interpretation.behaviour.maze_figures import policies_figure
 from spikeloop.coordinator.interpretation.results import Results
-from spikeloop.coordinator.report.result_table import result_table
+from spikeloop.coordinator.report.page import Drawing, Table
 from spikeloop.tasks.base import FloatArray, References
 from spikeloop.tasks.maze import Maze, MazeLayouts
 from spikeloop.workers.seeding import Purpose, TaskSet, seeds, stream
@@ -43,10 +43,11 @@ def interpret_mazes(learned: Learned, n_steps: int, n_tasks: int, seed: int) -> 
     found = run_in_mazes(learned, n_steps, n_tasks, seed)
     optimal, random = found.references.optimal, found.references.random
     columns = ("maze", "default Θ", "learned Θ", "optimal", "random")
-    table = result_table(f"Goal hits in {n_steps} steps of new mazes", *columns)
+    rows = []
     for maze, hits in enumerate(found.hits.T):
         expected = (optimal[maze], random[maze])
-        table.add_row(str(maze), *(f"{h:.0f}" for h in hits), *(f"{e:.1f}" for e in expected))
+        rows.append([str(maze), *(f"{h:.0f}" for h in hits), *(f"{e:.1f}" for e in expected)])
+    table = Table(f"Goal hits in {n_steps} steps of new mazes", columns, rows, "r" * len(columns))
     titles = [
         [
             f"hits: {hit:.0f}, optimal policy: {best:.0f}"
@@ -55,8 +56,14 @@ def interpret_mazes(learned: Learned, n_steps: int, n_tasks: int, seed: int) -> 
         for row in found.hits
     ]
     title = f"Policies after {n_steps} steps in new mazes"
-    figure = policies_figure(found.layouts, found.values, titles, title)
+    drawing = Drawing(
+        policies_figure(found.layouts, found.values, titles, title),
+        f"Best actions after {n_steps} steps in each of {n_tasks} new mazes, of the default and of "
+        "the learned Θ.",
+        "Mazes with an arrow in each state.",
+    )
     numbers = {
+        "episodes": n_tasks,
         "steps": n_steps,
         "hits": {
             "default": found.hits[0].tolist(),
@@ -65,7 +72,7 @@ def interpret_mazes(learned: Learned, n_steps: int, n_tasks: int, seed: int) -> 
             "random": random.tolist(),
         },
     }
-    return Results(numbers, [table], figures={"policies": figure})
+    return Results(numbers, [table], figures={"policies": drawing})
 
 
 def run_in_mazes(learned: Learned, n_steps: int, n_tasks: int, seed: int) -> Policies:

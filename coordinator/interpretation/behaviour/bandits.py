@@ -1,13 +1,14 @@
 """Bandits: which arms are pulled when, whether the informative arm is used, and the regret."""
 
-from rich.table import Table
-
-from spikeloop.coordinator.interpretation import pulls
+from spikeloop.coordinator.interpretation.behaviour import pulls
+from spikeloop.coordinator.interpretation.behaviour.pull_figures import (
+    choices_figure,
+    regret_figure,
+)
+from spikeloop.coordinator.interpretation.behaviour.pulls import Bandits, Pulls
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
-from spikeloop.coordinator.interpretation.pull_figures import choices_figure, regret_figure
-from spikeloop.coordinator.interpretation.pulls import Bandits, Pulls
 from spikeloop.coordinator.interpretation.results import Results, bounds, milestones, percent
-from spikeloop.coordinator.report.result_table import result_table
+from spikeloop.coordinator.report.page import Drawing, Table
 from spikeloop.tasks.base import IntArray
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
@@ -29,8 +30,17 @@ def interpret_bandits(held: HeldOutEpisodes, tasks: Bandits, actions: IntArray) 
         [_pull_table(known, tasks.n_tasks), _regret_table(known, tasks.n_tasks)],
         [f"{name}: {percent(share)}" for name, share in known.program.items()],
         {
-            "choices": choices_figure(tasks, actions),
-            "regret": regret_figure(known, tasks.n_tasks),
+            "choices": Drawing(
+                choices_figure(tasks, actions),
+                f"Pulls in {tasks.n_tasks} new bandits, a row each.",
+                "A map of episodes by pulls, in the colours of the arms.",
+            ),
+            "regret": Drawing(
+                regret_figure(known, tasks.n_tasks),
+                f"Cumulative expected regret in {tasks.n_tasks} new bandits beside that of known "
+                "policies; 95 % intervals, bootstrap over bandits.",
+                "A curve of regret over pulls, with the final regret of each policy.",
+            ),
         },
     )
 
@@ -58,35 +68,36 @@ def _numbers(known: Pulls) -> dict[str, object]:
 
 
 def _pull_table(known: Pulls, n_tasks: int) -> Table:
-    table = result_table(
-        f"Which arms are pulled in {n_tasks} new bandits: share of episodes, 95 % intervals",
-        *("pull", *known.roles, "regret up to it"),
-        caption="shares: Wilson; regret, expected and cumulative: bootstrap over bandits",
-    )
+    rows = []
     for pull in milestones(1, len(known.regret.mean)):
         regret = known.regret.at(pull - 1)
-        table.add_row(
-            str(pull),
-            *(percent(shares[pull]) for shares in known.roles.values()),
-            f"{regret.value:.2f} {bounds(regret, 2)}",
-        )
-    return table
+        shares = [percent(shares[pull]) for shares in known.roles.values()]
+        rows.append([str(pull), *shares, f"{regret.value:.2f} {bounds(regret, 2)}"])
+    return Table(
+        f"Which arms are pulled in {n_tasks} new bandits: share of episodes, 95 % intervals",
+        ("pull", *known.roles, "regret up to it"),
+        rows,
+        "r" * (len(known.roles) + 2),
+        "shares: Wilson; regret, expected and cumulative: bootstrap over bandits",
+    )
 
 
 def _regret_table(known: Pulls, n_tasks: int) -> Table:
-    table = result_table(
-        f"Expected regret after {len(known.regret.mean)} pulls, mean over {n_tasks} bandits",
-        *("policy", "regret", "95 % interval", "network minus it", "95 % interval"),
-        left="policy",
-        caption="95 % intervals: bootstrap over bandits; the difference is paired by bandit",
-    )
+    rows = []
     for name, regret in known.totals.items():
         ahead = regret.ahead
-        table.add_row(
-            name,
-            f"{regret.total.value:.3f}",
-            bounds(regret.total),
-            "" if ahead is None else f"{ahead.value:+.3f}",
-            "" if ahead is None else f"[{ahead.low:+.3f}, {ahead.high:+.3f}]",
+        rows.append(
+            [
+                name,
+                f"{regret.total.value:.3f}",
+                bounds(regret.total),
+                "" if ahead is None else f"{ahead.value:+.3f}",
+                "" if ahead is None else f"[{ahead.low:+.3f}, {ahead.high:+.3f}]",
+            ]
         )
-    return table
+    return Table(
+        f"Expected regret after {len(known.regret.mean)} pulls, mean over {n_tasks} bandits",
+        ("policy", "regret", "95 % interval", "network minus it", "95 % interval"),
+        rows,
+        note="95 % intervals: bootstrap over bandits; the difference is paired by bandit",
+    )

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
-from rich.table import Table
 
-from spikeloop.coordinator.interpretation import prediction_errors
+from spikeloop.coordinator.interpretation.behaviour import prediction_errors
+from spikeloop.coordinator.interpretation.behaviour.prediction_errors import LINE, NETWORK, Errors
+from spikeloop.coordinator.interpretation.behaviour.prediction_figures import (
+    errors_figure,
+    stages_figure,
+)
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
-from spikeloop.coordinator.interpretation.prediction_errors import LINE, NETWORK, Errors
-from spikeloop.coordinator.interpretation.prediction_figures import errors_figure, stages_figure
 from spikeloop.coordinator.interpretation.results import Results, bounds, milestones
-from spikeloop.coordinator.report.result_table import result_table
+from spikeloop.coordinator.report.page import Drawing, Table
 from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.tasks.base import FloatArray
@@ -67,12 +69,21 @@ def interpret_functions(
         [_table(errors, tasks.n_tasks)],
         [_sentence(errors.below_line)],
         {
-            "error": errors_figure(errors, tasks.n_tasks),
-            "stages": stages_figure(
-                tasks.targets()[example(tasks)],
-                [stage.answers for stage in stages],
-                titles,
-                min(STAGE_TASKS, tasks.n_tasks),
+            "error": Drawing(
+                errors_figure(errors, tasks.n_tasks),
+                f"Mean squared error on {tasks.n_tasks} new functions; 95 % intervals, bootstrap "
+                "over functions.",
+                "Curves of the error over the samples seen before.",
+            ),
+            "stages": Drawing(
+                stages_figure(
+                    tasks.targets()[example(tasks)],
+                    [stage.answers for stage in stages],
+                    titles,
+                    min(STAGE_TASKS, tasks.n_tasks),
+                ),
+                "Answers to one new function at stages of training.",
+                "Targets and answers by sample, a panel for each stage.",
             ),
         },
     )
@@ -127,20 +138,18 @@ def log_spaced(numbers: list[int], n: int) -> list[int]:
 
 def _table(errors: Errors, n_tasks: int) -> Table:
     others = [name for name in errors.bands if name != NETWORK]
-    table = result_table(
-        f"Mean squared error on {n_tasks} new functions, by samples seen before",
-        *("samples", NETWORK, "95 % interval", *others),
-        caption="95 % intervals: bootstrap over functions",
-    )
+    rows = []
     for k in milestones(0, errors.n_samples - 1):
         network = errors.bands[NETWORK].at(k)
-        table.add_row(
-            str(k),
-            f"{network.value:.3f}",
-            bounds(network),
-            *(f"{errors.bands[name].mean[k]:.3f}" for name in others),
-        )
-    return table
+        means = [f"{errors.bands[name].mean[k]:.3f}" for name in others]
+        rows.append([str(k), f"{network.value:.3f}", bounds(network), *means])
+    return Table(
+        f"Mean squared error on {n_tasks} new functions, by samples seen before",
+        ("samples", NETWORK, "95 % interval", *others),
+        rows,
+        "r" * (len(others) + 3),
+        "95 % intervals: bootstrap over functions",
+    )
 
 
 def _sentence(below_line: int | None) -> str:

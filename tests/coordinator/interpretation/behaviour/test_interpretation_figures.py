@@ -6,11 +6,20 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from support.random_networks import BANDIT, QUADRATIC, random_network
 
-from spikeloop.coordinator.interpretation import prediction_errors, pulls
+from spikeloop.coordinator.interpretation.behaviour import prediction_errors, pulls
+from spikeloop.coordinator.interpretation.behaviour.prediction_figures import (
+    errors_figure,
+    stages_figure,
+)
+from spikeloop.coordinator.interpretation.behaviour.pull_figures import (
+    choices_figure,
+    regret_figure,
+)
+from spikeloop.coordinator.interpretation.behaviour.spike_figures import (
+    draw_actions,
+    episode_figure,
+)
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
-from spikeloop.coordinator.interpretation.prediction_figures import errors_figure, stages_figure
-from spikeloop.coordinator.interpretation.pull_figures import choices_figure, regret_figure
-from spikeloop.coordinator.interpretation.spike_figures import draw_actions, episode_figure
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.informative_bandit import InformativeBandit
 from spikeloop.tasks.quadratic import Quadratic

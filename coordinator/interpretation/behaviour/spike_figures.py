@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloop.coordinator.interpretation.behaviour.prediction_figures import within_reach
 from spikeloop.coordinator.interpretation.episode_trace import EpisodeTrace, most_moved
-from spikeloop.coordinator.interpretation.prediction_figures import within_reach
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 

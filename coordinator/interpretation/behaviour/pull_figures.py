@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spikeloop.coordinator.interpretation.pulls import (
+from spikeloop.coordinator.interpretation.behaviour.pulls import (
     BEST,
     INFORMATIVE,
     NETWORK,

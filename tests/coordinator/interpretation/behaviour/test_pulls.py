@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spikeloop.coordinator.interpretation import pulls
+from spikeloop.coordinator.interpretation.behaviour import pulls
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.informative_bandit import InformativeBandit, InformativeTasks
 from spikeloop.tasks.restless_bandit import RestlessBandit

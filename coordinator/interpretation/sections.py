@@ -1,0 +1,10 @@
+"""The sections of ``spikeloop interpret``, in the order in which they are shown."""
+
+from collections.abc import Mapping
+
+from spikeloop.coordinator.interpretation.behaviour.section import BEHAVIOUR
+from spikeloop.coordinator.interpretation.section import Section
+
+SECTIONS: Mapping[str, Section] = {
+    "behaviour": BEHAVIOUR,
+}
