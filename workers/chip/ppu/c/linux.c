@@ -1,13 +1,17 @@
 /* In place of the chip, for an emulator of the instruction set: the largest weight code wins.
  *
  * The mailbox comes from standard input. After each generation state and fitness go to standard output as words,
- * in the processor's order of bytes: g, sigma, alpha, x, m, and the fitness of each candidate; in the end the whole
- * mailbox. */
+ * in the processor's order of bytes: g, sigma, alpha, x, m, and the fitness of each candidate; then, as they lie in
+ * memory, the last candidate's constants and the last task; in the end the whole mailbox. */
 #include "search.h"
 #include "linux.h"
 
 union mailbox mailbox;
 static int8_t weight[32][32];
+#define N_CONSTANTS 16 /* bytes that are printed; a network's first ones */
+
+/* The linker names where a section begins and ends. */
+extern const uint8_t __start_environment[], __stop_environment[];
 
 static void print(const void *data, uint32_t n_bytes)
 {
@@ -62,6 +66,8 @@ void generation_done(const uint32_t *fitness)
 		print_word(search->x[j]);
 	print(search->m, sizeof search->m);
 	print(fitness, n_candidates() * sizeof *fitness);
+	print(search->rule, N_CONSTANTS);
+	print(__start_environment, __stop_environment - __start_environment);
 }
 
 void sleep(void)

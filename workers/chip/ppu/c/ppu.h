@@ -26,7 +26,7 @@ _Static_assert((int16_t)0xfffe == -2, "a conversion to a signed type must wrap")
 #endif
 
 extern uint8_t mailbox_base[];
-#define ENVIRONMENT __attribute__((section(".environment,\"aw\",@nobits#")))
+#define ENVIRONMENT __attribute__((section("environment,\"aw\",@nobits#")))
 #define COUNTERS ((volatile uint32_t *)0xf8000000)
 #define SETTLE_CYCLES 2000
 #define ROUTER_ADDRESS 50

@@ -1,0 +1,144 @@
+"""The search in C, run under an emulator of PowerPC: every bit of x, m and F as in the reference."""
+
+import random
+import struct
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from support.search_cases import ALGORITHMS, CASES, Case
+from support.search_program import Generation, Length, build, mailbox, run, trace
+
+from tests.support.on_chip_reference.algorithms import (
+    Algorithm,
+    Constants,
+    State,
+    ask,
+    first_state,
+)
+from tests.support.on_chip_reference.episode import play
+from tests.support.on_chip_reference.search import search
+from tests.support.on_chip_reference.words import TASK, word
+
+TRAP = "-fsanitize=undefined -fsanitize-trap=undefined"
+"""What C leaves undefined (overflow, shifts, indices) then ends the program."""
+
+LEVELS = ("-Os", "-O0", "-O2", f"-Os {TRAP}")
+
+
+def constants_of(algorithm: Algorithm, n_pairs: int, draw: random.Random) -> Constants:
+    """Random constants over their whole ranges."""
+    return Constants(
+        algorithm=algorithm,
+        n_pairs=n_pairs if algorithm == "evolution" else 1,
+        sigma=draw.choice((16, 1000, 9000, 32768)),
+        alpha=draw.randrange(65536 if algorithm == "annealing" else 3301),
+        halve_every=draw.randrange(5),
+        shift=draw.randrange(4) if algorithm == "spsa" else 0,
+    )
+
+
+class Search:
+    """One search with random constants, as the program and as the reference run it."""
+
+    def __init__(
+        self, case: Case, algorithm: Algorithm, length: Length, seed: int, n_pairs: int
+    ) -> None:
+        draw = random.Random(f"{algorithm} {seed}")
+        self.case, self.length = case, length
+        self.constants = constants_of(algorithm, n_pairs, draw)
+        self.run_word = draw.getrandbits(32)
+        self.first = first_state(self.constants, [draw.randrange(65536) for _ in case.start])
+
+    def message(self) -> bytes:
+        rule = self.case.rule_bytes(self.length.n_steps)
+        return mailbox(self.constants, self.run_word, self.first, self.length, rule)
+
+    def under_emulator(self, program: Path, message: bytes) -> tuple[list[Generation], bytes]:
+        return run(program, message, self.case.size, 2 * self.constants.n_pairs)
+
+    def reference(self) -> Iterator[tuple[State, list[int]]]:
+        n_steps, make_rule = self.length.n_steps, self.case.make_rule
+        generations = search(
+            self.constants,
+            self.run_word,
+            self.first.x,
+            self.length.n_tasks,
+            self.case.task,
+            lambda x, task, seed: play(make_rule(x, n_steps), task, seed, n_steps),
+        )
+        return islice(generations, self.length.n_generations)
+
+
+def require_equal(case: Case, search: Search, program: Path) -> None:
+    found, end = search.under_emulator(program, search.message())
+    assert [(of.state, of.fitness) for of in found] == list(search.reference())
+    kept = trace(end, case.size.n_dim, search.length.n_generations)
+    assert kept == [(sum(of.fitness), max(of.fitness)) for of in found]
+    assert len({tuple(of.fitness) for of in found}) > 1
+
+
+SAMPLE: tuple[tuple[str, Algorithm, str], ...] = (
+    ("MDPs of 3 states with td_lambda", "evolution", f"-Os {TRAP}"),
+    ("dependent bandits with fictive", "spsa", "-O2"),
+    ("bandits with incremental", "annealing", "-O0"),
+    ("bandits with a network", "one_plus_one", "-Os"),
+)
+
+
+@pytest.mark.parametrize(("name", "algorithm", "level"), SAMPLE)
+def test_search_in_c_equals_the_reference(
+    name: str, algorithm: Algorithm, level: str, tmp_path: Path
+) -> None:
+    case = CASES[name]
+    program = build(tmp_path, case.size, algorithm, level)
+    for seed in range(2):
+        require_equal(case, Search(case, algorithm, Length(4, 2, 25), seed, 3), program)
+    require_constants_and_tasks(case, algorithm, program, n_generations=60)
+
+
+def require_constants_and_tasks(
+    case: Case, algorithm: Algorithm, program: Path, n_generations: int
+) -> None:
+    """Compare the constants of points all over their range, and tasks, which fitness may not show."""
+    search = Search(case, algorithm, Length(n_generations, 1, 1), seed=9, n_pairs=1)
+    found, _ = search.under_emulator(program, search.message())
+    before = search.first
+    for generation in found:
+        point = ask(search.constants, search.run_word, before)[-1]
+        expected = case.constant_bytes(point, 1)
+        assert generation.constants[: len(expected)] == expected
+        made = case.task(word(search.run_word, TASK, before.g, 0))
+        assert generation.task == case.task_bytes(made)
+        before = generation.state
+
+
+def test_search_goes_on_from_a_copy_of_the_mailbox(tmp_path: Path) -> None:
+    case = CASES["bandits with incremental"]
+    program = build(tmp_path, case.size, "evolution")
+    search = Search(case, "evolution", Length(6, 2, 20), seed=1, n_pairs=2)
+    whole, end = search.under_emulator(program, search.message())
+    halted = search.message()[:4] + struct.pack(">I", 2) + search.message()[8:]
+    first, stopped = search.under_emulator(program, halted)
+    then, resumed_end = search.under_emulator(
+        program, stopped[:4] + struct.pack(">I", 6) + stopped[8:]
+    )
+    assert first + then == whole
+    assert resumed_end == end
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("name", CASES)
+def test_long_searches_in_c_equal_the_reference(
+    name: str, algorithm: Algorithm, level: str, tmp_path: Path
+) -> None:
+    """20 seeds of each case and algorithm, 5 of them at each level of optimisation."""
+    case = CASES[name]
+    program = build(tmp_path, case.size, algorithm, level)
+    first = 5 * LEVELS.index(level)
+    for seed in range(first, first + 5):
+        require_equal(case, Search(case, algorithm, Length(50, 2, 60), seed, n_pairs=8), program)
+    require_constants_and_tasks(case, algorithm, program, n_generations=600)
