@@ -1,4 +1,4 @@
-"""The search in C, run under an emulator of PowerPC: every bit of x, m and F as in the reference."""
+"""The search in C under an emulator of PowerPC: every bit of x, m and F as in the reference."""
 
 import random
 import struct
@@ -101,7 +101,7 @@ def test_search_in_c_equals_the_reference(
 def require_constants_and_tasks(
     case: Case, algorithm: Algorithm, program: Path, n_generations: int
 ) -> None:
-    """Compare the constants of points all over their range, and tasks, which fitness may not show."""
+    """Compare tasks, and constants of points all over their range, which fitness may not show."""
     search = Search(case, algorithm, Length(n_generations, 1, 1), seed=9, n_pairs=1)
     found, _ = search.under_emulator(program, search.message())
     before = search.first
