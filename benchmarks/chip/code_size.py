@@ -21,7 +21,8 @@ def compiled(rule: str, environment: str, level: str) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as folder:
         options = {"RULE": rule, "ENVIRONMENT": environment, "LEVEL": level}
         sizes = section_bytes(build("episode.elf", folder, **options))
-        return {"code": sizes["code"], "data": sizes["program"], "stack": stack_bytes(folder)}
+        code = sizes["code"] + sizes.get("constants", 0)
+        return {"code": code, "data": sizes["program"], "stack": stack_bytes(folder)}
 
 
 def main() -> None:
