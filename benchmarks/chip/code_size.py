@@ -10,19 +10,24 @@ libnux compiled the published program (its waf tool ``nux_compiler`` names no le
 """
 
 import tempfile
+from itertools import product
+from pathlib import Path
 
 from processor_programs import LEVELS, RULES, build, run, section_bytes, stack_bytes
 
-ENVIRONMENTS = ("mdp", "maze")
+ENVIRONMENTS = ("mdp", "maze", "chances")
 
 
-def compiled(rule: str, environment: str, level: str) -> dict[str, int]:
-    """Return bytes of ``code`` with constants, of ``data``, and of the deepest ``stack``."""
-    with tempfile.TemporaryDirectory() as folder:
-        options = {"RULE": rule, "ENVIRONMENT": environment, "LEVEL": level}
-        sizes = section_bytes(build("episode.elf", folder, **options))
-        code = sizes["code"] + sizes.get("constants", 0)
-        return {"code": code, "data": sizes["program"], "stack": stack_bytes(folder)}
+def compiled(rule: str, environment: str, level: str, folder: Path) -> dict[str, int]:
+    """Return bytes of ``code`` with constants, of ``data``, and of the deepest ``stack``.
+
+    ``folder`` is for all that is made, with one level of optimisation.
+    """
+    options = {"RULE": rule, "ENVIRONMENT": environment, "LEVEL": level}
+    sizes = section_bytes(build("episode.elf", folder, **options))
+    others = {*RULES, *ENVIRONMENTS} - {rule, environment}
+    code = sizes["code"] + sizes.get("constants", 0)
+    return {"code": code, "data": sizes["program"], "stack": stack_bytes(folder, others)}
 
 
 def main() -> None:
@@ -31,9 +36,10 @@ def main() -> None:
     print("bytes of code, data and stack")
     print("| program | environment | " + " | ".join(LEVELS) + " |")
     print("| --- | --- |" + " --- |" * len(LEVELS))
-    for rule in RULES:
-        for environment in ENVIRONMENTS:
-            sizes = [compiled(rule, environment, level) for level in LEVELS]
+    with tempfile.TemporaryDirectory() as name:
+        folders = {level: Path(name, level) for level in LEVELS}
+        for rule, environment in product(RULES, ENVIRONMENTS):
+            sizes = [compiled(rule, environment, *of_level) for of_level in folders.items()]
             cells = " | ".join(" ".join(str(size) for size in found.values()) for found in sizes)
             print(f"| {rule} | {environment} | {cells} |")
 

@@ -21,6 +21,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "plasticity_network": ("-DN_INPUTS=5",),
     "plasticity_network extended": ("-DN_INPUTS=7",),
     "plasticity_network_published": (),
+    "formula": (),
     "td_advantage": (),
 }
 ACTIONS = (2, 4, 8)

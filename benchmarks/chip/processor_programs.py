@@ -7,6 +7,7 @@ gcc-powerpc-linux-gnu.
 import re
 import subprocess
 from collections import defaultdict
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ LEVELS = ("-O0", "-Os", "-O2")
 RULES = (
     *("td_published", "td_lambda", "td_advantage", "reward_stdp"),
     *("incremental", "posterior_mean", "plasticity_network", "plasticity_network_published"),
+    "formula",
 )
 
 NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "[^"]*?(\d+) bytes', re.MULTILINE)
@@ -22,14 +24,16 @@ EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', re.M
 
 
 def build(target: str, folder: Path | str, **variables: str) -> Path:
-    """Make a target of the Makefile in a folder that holds nothing else, and return its path.
+    """Make a target of the Makefile and return its path.
 
     Args:
         target: its name, such as ``episode.elf``.
-        folder: for all that is made.
+        folder: for all that is made; what was made there with the same ``LEVEL`` and ``DEFINES``
+            is used again.
         variables: of the Makefile, such as ``RULE``.
     """
     made = Path(folder, target)
+    made.unlink(missing_ok=True)
     settings = [f"{name}={value}" for name, value in {"BUILD": str(folder), **variables}.items()]
     run("make", "--silent", f"--directory={SOURCES}", *settings, str(made))
     return made
@@ -41,15 +45,21 @@ def section_bytes(elf: Path) -> dict[str, int]:
     return {name: int(size) for name, size in re.findall(r"^\.(\S+)\s+(\d+)", listed, re.MULTILINE)}
 
 
-def stack_bytes(folder: Path | str, entry: str = "start") -> int:
+def stack_bytes(folder: Path | str, others: Collection[str] = ()) -> int:
     """Return the bytes of the deepest chain of calls of a program that was made in a folder.
 
     The compiler notes the frame of each function and what it calls; there is no recursion, and
     there are no pointers to functions.
+
+    Args:
+        folder: where it was made.
+        others: names of files that were compiled there for other programs.
     """
     frames: dict[str, int] = {}
     callees: dict[str, set[str]] = defaultdict(set)
     for path in sorted(Path(folder).glob("*.ci")):
+        if path.stem in others:
+            continue
         graph = path.read_text()
         frames |= {title: int(size) for title, size in NODE.findall(graph)}
         for caller, callee in EDGE.findall(graph):
@@ -59,7 +69,7 @@ def stack_bytes(folder: Path | str, entry: str = "start") -> int:
     def deepest(function: str) -> int:
         return frames.get(function, 0) + max(map(deepest, callees[function]), default=0)
 
-    return deepest(entry)
+    return deepest("start")
 
 
 def run(*command: str) -> str:

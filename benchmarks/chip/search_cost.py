@@ -11,9 +11,7 @@ reads and writes them; a vector instruction counts as one.
 import re
 import struct
 import tempfile
-from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from instructions import executed_by_function
@@ -105,7 +103,7 @@ SHAPES = ((1, 1, 1, 10), (2, 1, 1, 10), (1, 2, 1, 10), (1, 1, 2, 10), (1, 1, 1, 
 
 
 def instructions(program: Program, algorithm: str, level: str) -> dict[str, float]:
-    """Return the instructions of a generation, a candidate in it, a task, an episode, a decision."""
+    """Return the instructions of a generation, a pair in it, a task, an episode and a decision."""
     rows, counts = [], []
     synapses = synapse_instructions(level)
     with tempfile.TemporaryDirectory() as folder:

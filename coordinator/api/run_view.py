@@ -15,6 +15,7 @@ from spikeloop.coordinator.api.held_out_session import (
     held_out_settings,
     score_point,
     score_run,
+    with_family,
     with_learner,
 )
 from spikeloop.coordinator.api.html import fragment
@@ -166,6 +167,7 @@ class Run:
         seed: int | None = None,
         chip: int | None = None,
         learner: Mapping[str, Any] | None = None,
+        family: Mapping[str, Any] | None = None,
         workers: int | None = None,
         address: str | None = None,
         inline: bool = False,
@@ -175,10 +177,11 @@ class Run:
 
             run.evaluate(tasks=1000, seed=7).score()
             run.evaluate(chip=21).score()
+            run.evaluate(family={"kind": "bandit", "n_arms": 5}).score()
             run.evaluate(learner={"mismatch": "routine"}).differences
 
         It is what ``spikeloop transfer`` does: episodes on other tasks are kept in the folder
-        ``other_transfers`` of the run. Those of another chip or learner are of another
+        ``other_transfers`` of the run. Those of another chip, learner or family are of another
         configuration and are not kept.
 
         Args:
@@ -186,6 +189,7 @@ class Run:
             seed: which tasks; by default the run's own.
             chip: number of another chip, for a learner that has one.
             learner: other settings of the learner, which must have the same hyperparameters.
+            family: other settings of the family, or with ``kind`` another built-in family.
             workers: so many processes on this machine; by default the target of the run.
             address: of a running Ray cluster.
             inline: run in this process, without Ray.
@@ -201,14 +205,16 @@ class Run:
         config = retarget(self.config, workers, inline, address, "run.evaluate(...)")
         require(self.folder, reaches(config.tables()), self._trust)
         settings = held_out_settings(config, tasks, seed, self.folder)
-        view, scale = choose_view(progress), ends(config.family.interface)
+        view = choose_view(progress)
         changes = {**(learner or {}), **({} if chip is None else {"chip": chip})}
         with StopSignal().installed() as stop:
-            if not changes:
-                return HeldOut(score_run(run, config, settings, view, stop), scale)
-            point = deployed(run)
-            config = with_learner(config, changes, point)
-            return HeldOut(score_point(config, point, self.folder, settings, view, stop), scale)
+            if not changes and family is None:
+                found = score_run(run, config, settings, view, stop)
+            else:
+                point = deployed(run)
+                config = with_family(with_learner(config, changes, point), family)
+                found = score_point(config, point, self.folder, settings, view, stop)
+            return HeldOut(found, ends(config.held_out_family.interface))
 
     @brief_errors
     def interpret(
@@ -272,7 +278,7 @@ class Run:
     def _held_out(self) -> HeldOut:
         if (transfer := measured_transfer(self._opened)) is None:
             raise ConfigError(f"{self.folder}: {NOT_MEASURED}")
-        return HeldOut(transfer, ends(self.config.family.interface))
+        return HeldOut(transfer, ends(self.config.held_out_family.interface))
 
     def _table(self, name: str) -> pd.DataFrame:
         table = self._opened.as_of_now().store.table(name)

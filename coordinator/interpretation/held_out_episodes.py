@@ -93,7 +93,7 @@ class HeldOutEpisodes:
         Raises:
             RunFailed: a weight is not finite.
         """
-        n_tasks, interface = n_tasks or self.n_tasks, self.learned.config.family.interface
+        n_tasks, interface = n_tasks or self.n_tasks, self.learned.config.held_out_family.interface
         window, n_values = self.learner.circuit(interface).n_steps, self._values(interface)
         # A decision's spikes, and three random numbers or actions for each decision.
         at_once = max(1, MEMORY // (8 * (window * n_values + 3 * interface.n_steps)))
@@ -113,7 +113,7 @@ class HeldOutEpisodes:
 
         Those are the first ``RATED`` ones, or as many as memory allows.
         """
-        learner, interface = self.learner, self.learned.config.family.interface
+        learner, interface = self.learner, self.learned.config.held_out_family.interface
         n_time_steps = interface.n_steps * learner.circuit(interface).n_steps
         possible = MEMORY // (8 * n_time_steps * self._values(interface))
         n_episodes = max(1, min(RATED, self.n_tasks, possible))
@@ -123,7 +123,7 @@ class HeldOutEpisodes:
 
     def trace(self, task: int) -> EpisodeTrace:
         """Trace one episode of the learned point, or the beginning of a long one."""
-        learner, interface = self.learner, self.learned.config.family.interface
+        learner, interface = self.learner, self.learned.config.held_out_family.interface
         circuit = learner.circuit(interface)
         shown = min(interface.n_steps, max(1, LONGEST // circuit.n_steps))
         tasks: Any = self.tasks[task : task + 1]

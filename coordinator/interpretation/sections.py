@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from spikeloop.coordinator.interpretation.behaviour.section import BEHAVIOUR
+from spikeloop.coordinator.interpretation.carrier.section import CARRIER
 from spikeloop.coordinator.interpretation.section import Section
 
 SECTIONS: Mapping[str, Section] = {
     "behaviour": BEHAVIOUR,
+    "carrier": CARRIER,
 }

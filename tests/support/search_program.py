@@ -12,7 +12,7 @@ from spikeloop.workers.plasticity.plasticity_network import sigmoid_q15
 from support.external_tools import find_tool
 from tests.support.on_chip_reference.algorithms import Algorithm, Constants, State
 
-N_TRACE = 64
+N_TRACE = 256
 N_SIGMOID = 257
 
 

@@ -43,7 +43,9 @@ from spikeloop.workers.plasticity.action_values import (
     action_values,
     code_low,
     initial_value,
+    others_q16,
     reward_u16,
+    sum_of_state,
     write_values,
 )
 from spikeloop.workers.plasticity.hooks import register
@@ -80,8 +82,7 @@ class NetworkMemory(NamedTuple):
         point_bits_u8: distance of two points of the table, as a power of 2 in Q12.
         saturates_u1: 1 for the cheap activation, clip(a / 4 + 1/2, 0, 1), without a table.
         share_q24: share of an episode that a step is.
-        others_q16: 1 / (n_actions − 1), rounded down, so that its product with the sum of the other
-            values stays below 2³².
+        others_q16: 1 / (n_actions − 1), rounded down.
         time_u32: (1,) uint32 share of the episode that is over, in Q24.
         pulls_u32: (n_states · n_actions,) uint32 share of the steps in which it was chosen, Q24.
         second_q15: (n_states · n_actions,) int16 second state of each synapse.
@@ -187,7 +188,7 @@ class PlasticityNetwork(Settings):
             point_bits_u8=(2 * RANGE * ONE_Q12 // (self.table_points - 1)).bit_length() - 1,
             saturates_u1=int(self.activation == "saturate"),
             share_q24=round((1 << SHARE_BITS) / (self.n_steps or interface.n_steps)),
-            others_q16=min((1 << VALUE_BITS) // max(n_actions - 1, 1), MAX_VALUE_U16),
+            others_q16=others_q16(n_actions),
             time_u32=np.zeros(1, dtype=np.uint32),
             pulls_u32=np.zeros(n_pairs, dtype=np.uint32),
             second_q15=np.zeros(n_pairs, dtype=np.int16),
@@ -223,9 +224,7 @@ def decided(core: Core, memory: NetworkMemory, step: int, state: int, action: in
 def rewarded(core: Core, memory: NetworkMemory, state: int, action: int, signal_q7: int) -> None:
     """Evaluate the network for all actions of the state, then change their values."""
     values, n_actions = memory.values, memory.values.n_actions_u8
-    first, total = state * n_actions, 0
-    for k in range(n_actions):
-        total += int(values.value_u16[first + k])
+    first, total = state * n_actions, sum_of_state(values, state)
     memory.pulls_u32[first + action] = min(
         int(memory.pulls_u32[first + action]) + memory.share_q24, 1 << SHARE_BITS
     )

@@ -82,9 +82,9 @@ def run_in_mazes(learned: Learned, n_steps: int, n_tasks: int, seed: int) -> Pol
         ConfigError: the episodes would be too long, or the learner has no values of actions.
     """
     config, source = learned.config, str(learned.source)
-    assert isinstance(config.family, Maze)
-    values = {**config.family.model_dump(), "n_steps": n_steps}
-    family, _ = build(type(config.family), values, source, "family", Path())
+    assert isinstance(config.held_out_family, Maze)
+    values = {**config.held_out_family.model_dump(), "n_steps": n_steps}
+    family, _ = build(type(config.held_out_family), values, source, "family", Path())
     layouts = family.layouts(
         n_tasks, stream(config.run.seed, Purpose.TASKS, TaskSet.TRANSFER, seed)
     )

@@ -23,7 +23,7 @@ def interpret_episode(held: HeldOutEpisodes) -> Results:
     spreads = {kind: rate_distribution(rate) for kind, rate in kinds.items()}
     cut = episode.n_shown < episode.n_decisions
     which = f"first {episode.n_shown} of {episode.n_decisions} decisions" if cut else "one episode"
-    family = FAMILY.name(held.learned.config.family)
+    family = FAMILY.name(held.learned.config.held_out_family)
     title = f"The learned network in a new task ({family}): {which}"
     lines = [f"{kind} neurons {rate:.1f} Hz" for kind, rate in means.items()]
     return Results(

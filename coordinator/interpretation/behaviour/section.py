@@ -24,7 +24,7 @@ from spikeloop.tasks.quadratic import QuadraticTasks
 
 def why_not(subject: Subject) -> str | None:
     """Apply to learners in mazes, and to spiking networks of kind ``lsnn`` in all tasks."""
-    if isinstance(subject.learned.config.family, Maze):
+    if isinstance(subject.learned.config.held_out_family, Maze):
         return None
     return why_no_network(subject.learned)
 
@@ -38,14 +38,14 @@ def interpret(subject: Subject, note: Note) -> Results:
         Unavailable: JAX is not installed.
     """
     learned, n_episodes = subject.learned, subject.n_episodes
-    if isinstance(learned.config.family, Maze):
+    if isinstance(learned.config.held_out_family, Maze):
         if (n_mazes := n_episodes or 3) > MOST_MAZES:
             raise ConfigError(f"--episodes must be at most {MOST_MAZES} mazes, got {n_mazes}")
         return interpret_mazes(learned, subject.maze_steps or 1000, n_mazes, subject.seed)
     if subject.maze_steps is not None:
         raise ConfigError(
             f"--steps is for mazes; the family of {learned.source} is "
-            f"{FAMILY.name(learned.config.family)}"
+            f"{FAMILY.name(learned.config.held_out_family)}"
         )
     held = HeldOutEpisodes(learned, subject.episodes(1000), subject.seed)
     actions, tasks = held.actions(learned.point), held.tasks

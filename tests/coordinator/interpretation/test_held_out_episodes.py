@@ -7,7 +7,7 @@ from support.random_networks import BANDIT, QUADRATIC, random_network
 from support.small_run import small_config
 
 from spikeloop.coordinator.config.load import parse
-from spikeloop.coordinator.config.run_config import TransferSettings
+from spikeloop.coordinator.config.transfer_settings import TransferSettings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.interpretation import held_out_episodes
 from spikeloop.coordinator.interpretation.behaviour import prediction_errors

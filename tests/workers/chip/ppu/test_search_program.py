@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.search_cases import ALGORITHMS, CASES, Case
-from support.search_program import Generation, Length, build, mailbox, run, trace
+from support.search_program import N_TRACE, Generation, Length, build, mailbox, run, trace
 
 from tests.support.on_chip_reference.algorithms import (
     Algorithm,
@@ -71,11 +71,20 @@ class Search:
         return islice(generations, self.length.n_generations)
 
 
-def require_equal(case: Case, search: Search, program: Path) -> None:
+def require_equal(search: Search, program: Path) -> None:
+    """Compare x, m, F and rates, the trace, and the constants and the task that were met last."""
+    case, before = search.case, search.first
     found, end = search.under_emulator(program, search.message())
     assert [(of.state, of.fitness) for of in found] == list(search.reference())
     kept = trace(end, case.size.n_dim, search.length.n_generations)
     assert kept == [(sum(of.fitness), max(of.fitness)) for of in found]
+    for generation in found:
+        point = ask(search.constants, search.run_word, before)[-1]
+        expected = case.constant_bytes(point, search.length.n_steps)
+        assert generation.constants[: len(expected)] == expected
+        last_word = word(search.run_word, TASK, before.g, search.length.n_tasks - 1)
+        assert generation.task == case.task_bytes(case.task(last_word))
+        before = generation.state
     assert len({tuple(of.fitness) for of in found}) > 1
 
 
@@ -91,27 +100,12 @@ SAMPLE: tuple[tuple[str, Algorithm, str], ...] = (
 def test_search_in_c_equals_the_reference(
     name: str, algorithm: Algorithm, level: str, tmp_path: Path
 ) -> None:
+    """Short episodes in many generations meet constants and tasks all over their range."""
     case = CASES[name]
     program = build(tmp_path, case.size, algorithm, level)
     for seed in range(2):
-        require_equal(case, Search(case, algorithm, Length(4, 2, 25), seed, 3), program)
-    require_constants_and_tasks(case, algorithm, program, n_generations=60)
-
-
-def require_constants_and_tasks(
-    case: Case, algorithm: Algorithm, program: Path, n_generations: int
-) -> None:
-    """Compare tasks, and constants of points all over their range, which fitness may not show."""
-    search = Search(case, algorithm, Length(n_generations, 1, 1), seed=9, n_pairs=1)
-    found, _ = search.under_emulator(program, search.message())
-    before = search.first
-    for generation in found:
-        point = ask(search.constants, search.run_word, before)[-1]
-        expected = case.constant_bytes(point, 1)
-        assert generation.constants[: len(expected)] == expected
-        made = case.task(word(search.run_word, TASK, before.g, 0))
-        assert generation.task == case.task_bytes(made)
-        before = generation.state
+        require_equal(Search(case, algorithm, Length(4, 2, 25), seed, n_pairs=3), program)
+        require_equal(Search(case, algorithm, Length(80, 1, 1), seed, n_pairs=1), program)
 
 
 def test_search_goes_on_from_a_copy_of_the_mailbox(tmp_path: Path) -> None:
@@ -140,5 +134,5 @@ def test_long_searches_in_c_equal_the_reference(
     program = build(tmp_path, case.size, algorithm, level)
     first = 5 * LEVELS.index(level)
     for seed in range(first, first + 5):
-        require_equal(case, Search(case, algorithm, Length(50, 2, 60), seed, n_pairs=8), program)
-    require_constants_and_tasks(case, algorithm, program, n_generations=600)
+        require_equal(Search(case, algorithm, Length(50, 2, 60), seed, n_pairs=8), program)
+        require_equal(Search(case, algorithm, Length(N_TRACE, 1, 1), seed, n_pairs=2), program)
