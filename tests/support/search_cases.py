@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from spikeloop.workers.plasticity.plasticity_network import sigmoid_q15
 from support.search_program import Size, network_bytes
@@ -29,13 +29,16 @@ class Case:
         make_rule: the rule of coordinates, in episodes of so many steps.
         task: the task of a word.
         constant_bytes: the constants of coordinates as the program writes them, or their beginning.
-        rule_bytes: what the host writes of them, for episodes of so many steps.
+        learned: what a rule has learned, and where it lies in the program's memory: a name, the
+            layout of its numbers, and the rule's own.
+        rule_bytes: what the host writes of the constants, for episodes of so many steps.
     """
 
     size: Size
     make_rule: Callable[[Sequence[int], int], Rule]
     task: Callable[[int], tasks.Task]
     constant_bytes: Callable[[Sequence[int], int], bytes]
+    learned: Callable[[Any], list[tuple[str, str, list[int]]]]
     rule_bytes: Callable[[int], bytes] = lambda n_steps: b""
 
     @property
@@ -43,16 +46,18 @@ class Case:
         """Return the indices of the coordinates."""
         return range(self.size.n_dim)
 
-    def task_bytes(self, task: tasks.Task) -> bytes:
-        """Return a task as it lies in the processor's memory."""
+    def task_bytes(self, task: tasks.Task) -> dict[str, bytes]:
+        """Return a task as it lies in the processor's memory, by the program's variables."""
         if self.size.environment == "bandit":
             chances = [tasks.FULL - table[0][0] for table in task.cumulative]
             arms = [(chance, (chance * 127 + 32768) >> 16) for chance in chances]
-            return b"".join(struct.pack(">HBx", *arm) for arm in arms)
+            return {"arms": b"".join(struct.pack(">HBx", *arm) for arm in arms)}
         rows = [row for of_action in task.cumulative for row in of_action]
         signals = [row for of_action in task.signal_q7 for row in of_action]
-        words = b"".join(struct.pack(f">{len(row)}I", *row) for row in rows)
-        return words + b"".join(bytes(row) for row in signals)
+        return {
+            "cumulative": b"".join(struct.pack(f">{len(row)}I", *row) for row in rows),
+            "reward_q7": b"".join(bytes(row) for row in signals),
+        }
 
 
 def td_lambda(n_states: int, n_actions: int, *, all_searched: bool) -> Case:
@@ -72,6 +77,7 @@ def td_lambda(n_states: int, n_actions: int, *, all_searched: bool) -> Case:
         lambda x, n_steps: TdLambda(constants(x, n_steps), n_states, n_actions),
         lambda task_word: tasks.mdp(task_word, n_states, n_actions),
         constant_bytes,
+        lambda rule: [("table", "h", rule.table), ("trace_q7", "b", rule.trace)],
     )
 
 
@@ -91,6 +97,7 @@ def incremental(
         lambda x, n_steps: Incremental(written.incremental(x, fictive), 1, 2),
         lambda task_word: tasks.bandit(task_word, 2, arms, "expected" if expected else "drawn"),
         constant_bytes,
+        lambda rule: [("value", "H", rule.values), ("rate_q15", "H", rule.rates)],
     )
 
 
@@ -115,6 +122,10 @@ def network(n_arms: int, n_inputs: int, n_hidden: int) -> Case:
         rule,
         lambda task_word: tasks.bandit(task_word, n_arms),
         constant_bytes,
+        lambda rule: [
+            *(("value", "H", rule.values), ("pulls_q24", "I", rule.pulls)),
+            *((("second_q15", "h", rule.second),) if n_inputs == 7 else ()),
+        ],
         lambda n_steps: network_bytes(n_inputs, n_hidden, n_arms, n_steps),
     )
 

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 from support.search_cases import ALGORITHMS, CASES, Case
-from support.search_program import N_TRACE, Generation, Length, build, mailbox, run, trace
+from support.search_program import (
+    MAILBOX_BYTES,
+    N_TRACE,
+    Generation,
+    Length,
+    SearchProgram,
+    mailbox,
+    rule_bytes,
+    trace,
+)
 
 from tests.support.on_chip_reference.algorithms import (
     Algorithm,
@@ -17,8 +26,9 @@ from tests.support.on_chip_reference.algorithms import (
     ask,
     first_state,
 )
-from tests.support.on_chip_reference.episode import play
+from tests.support.on_chip_reference.episode import Rule, play
 from tests.support.on_chip_reference.search import search
+from tests.support.on_chip_reference.tasks import Task
 from tests.support.on_chip_reference.words import TASK, word
 
 TRAP = "-fsanitize=undefined -fsanitize-trap=undefined"
@@ -55,37 +65,46 @@ class Search:
         rule = self.case.rule_bytes(self.length.n_steps)
         return mailbox(self.constants, self.run_word, self.first, self.length, rule)
 
-    def under_emulator(self, program: Path, message: bytes) -> tuple[list[Generation], bytes]:
-        return run(program, message, self.case.size, 2 * self.constants.n_pairs)
+    def under_emulator(self, program: SearchProgram, message: bytes) -> list[Generation]:
+        return program.run(message, 2 * self.constants.n_pairs)
 
-    def reference(self) -> Iterator[tuple[State, list[int]]]:
-        n_steps, make_rule = self.length.n_steps, self.case.make_rule
+    def reference(self) -> Iterator[tuple[State, list[int], Rule]]:
+        """State and fitness after each generation, and the rule of its last episode."""
+        n_steps, rule = self.length.n_steps, None
+
+        def episode(x: list[int], task: Task, seed: int) -> int:
+            nonlocal rule
+            rule = self.case.make_rule(x, n_steps)
+            return play(rule, task, seed, n_steps)
+
         generations = search(
-            self.constants,
-            self.run_word,
-            self.first.x,
-            self.length.n_tasks,
-            self.case.task,
-            lambda x, task, seed: play(make_rule(x, n_steps), task, seed, n_steps),
+            *(self.constants, self.run_word, self.first.x),
+            *(self.length.n_tasks, self.case.task, episode),
         )
-        return islice(generations, self.length.n_generations)
+        for state, fitness in islice(generations, self.length.n_generations):
+            assert rule is not None
+            yield state, fitness, rule
 
 
-def require_equal(search: Search, program: Path) -> None:
-    """Compare x, m, F and rates, the trace, and the constants and the task that were met last."""
-    case, before = search.case, search.first
-    found, end = search.under_emulator(program, search.message())
-    assert [(of.state, of.fitness) for of in found] == list(search.reference())
-    kept = trace(end, case.size.n_dim, search.length.n_generations)
-    assert kept == [(sum(of.fitness), max(of.fitness)) for of in found]
-    for generation in found:
-        point = ask(search.constants, search.run_word, before)[-1]
-        expected = case.constant_bytes(point, search.length.n_steps)
-        assert generation.constants[: len(expected)] == expected
+def require_equal(search: Search, program: SearchProgram) -> None:
+    """Compare x, m, F, rates and trace, and constants, task and values of the last episode."""
+    case, before, fitness = search.case, search.first, []
+    found = search.under_emulator(program, search.message())
+    for generation, (state, expected, rule) in zip(found, search.reference(), strict=True):
+        assert (generation.state, generation.fitness) == (state, expected)
+        memory, point = generation.memory, ask(search.constants, search.run_word, before)[-1]
+        written = case.constant_bytes(point, search.length.n_steps)
+        assert rule_bytes(memory, case.size.n_dim, len(written)) == written
         last_word = word(search.run_word, TASK, before.g, search.length.n_tasks - 1)
-        assert generation.task == case.task_bytes(case.task(last_word))
-        before = generation.state
-    assert len({tuple(of.fitness) for of in found}) > 1
+        for name, content in case.task_bytes(case.task(last_word)).items():
+            assert memory.bytes(name, len(content)) == content
+        for name, layout, values in case.learned(rule):
+            assert memory.read(name, f"{len(values)}{layout}") == tuple(values), name
+        before = state
+        fitness.append(tuple(expected))
+    kept = trace(found[-1].memory, case.size.n_dim, search.length.n_generations)
+    assert kept == [(sum(of), max(of)) for of in fitness]
+    assert len(set(fitness)) > 1
 
 
 SAMPLE: tuple[tuple[str, Algorithm, str], ...] = (
@@ -102,7 +121,7 @@ def test_search_in_c_equals_the_reference(
 ) -> None:
     """Short episodes in many generations meet constants and tasks all over their range."""
     case = CASES[name]
-    program = build(tmp_path, case.size, algorithm, level)
+    program = SearchProgram(tmp_path, case.size, algorithm, level)
     for seed in range(2):
         require_equal(Search(case, algorithm, Length(4, 2, 25), seed, n_pairs=3), program)
         require_equal(Search(case, algorithm, Length(80, 1, 1), seed, n_pairs=1), program)
@@ -110,16 +129,21 @@ def test_search_in_c_equals_the_reference(
 
 def test_search_goes_on_from_a_copy_of_the_mailbox(tmp_path: Path) -> None:
     case = CASES["bandits with incremental"]
-    program = build(tmp_path, case.size, "evolution")
+    program = SearchProgram(tmp_path, case.size, "evolution")
     search = Search(case, "evolution", Length(6, 2, 20), seed=1, n_pairs=2)
-    whole, end = search.under_emulator(program, search.message())
-    halted = search.message()[:4] + struct.pack(">I", 2) + search.message()[8:]
-    first, stopped = search.under_emulator(program, halted)
-    then, resumed_end = search.under_emulator(
-        program, stopped[:4] + struct.pack(">I", 6) + stopped[8:]
-    )
-    assert first + then == whole
-    assert resumed_end == end
+    whole = search.under_emulator(program, until(search.message(), 6))
+    first = search.under_emulator(program, until(search.message(), 2))
+    copied = first[-1].memory.bytes("mailbox", MAILBOX_BYTES)
+    then = search.under_emulator(program, until(copied, 6))
+    states = [(of.state, of.fitness) for of in whole]
+    assert [(of.state, of.fitness) for of in first + then] == states
+    ends = [of[-1].memory.bytes("mailbox", MAILBOX_BYTES) for of in (whole, then)]
+    assert ends[0] == ends[1]
+
+
+def until(message: bytes, n_generations: int) -> bytes:
+    """A mailbox with another number of generations."""
+    return message[:4] + struct.pack(">I", n_generations) + message[8:]
 
 
 @pytest.mark.exhaustive
@@ -131,7 +155,7 @@ def test_long_searches_in_c_equal_the_reference(
 ) -> None:
     """20 seeds of each case and algorithm, 5 of them at each level of optimisation."""
     case = CASES[name]
-    program = build(tmp_path, case.size, algorithm, level)
+    program = SearchProgram(tmp_path, case.size, algorithm, level)
     first = 5 * LEVELS.index(level)
     for seed in range(first, first + 5):
         require_equal(Search(case, algorithm, Length(50, 2, 60), seed, n_pairs=8), program)
