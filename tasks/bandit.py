@@ -20,6 +20,7 @@ from spikeloop.tasks.tabular import TabularTasks
 Rewards = Literal["bernoulli", "gaussian"]
 Arms = Literal["independent", "dependent", "dependent_easy", "dependent_medium", "dependent_hard"]
 Counts = Literal["drawn", "expected"]
+Feedback = Literal["own", "unrelated"]
 
 TWO_POINTS: dict[Arms, float] = {
     "dependent_easy": 0.1,
@@ -28,10 +29,23 @@ TWO_POINTS: dict[Arms, float] = {
 }
 """Chance of the worse of two arms in families in which only the better arm's number is unknown."""
 COUNTS = "whether the return adds the reward that was drawn or its expectation"
+FEEDBACK = (
+    "whether a learner gets to know the reward of the arm that it pulled, or as a control one that "
+    "says nothing of that arm"
+)
 LEAST_UNIFORM = 2.0**-54
 """Half the least positive number that a generator draws, in place of 0, whose quantile is −∞."""
 USUAL = 3.0
 """Half the usual range of a Gaussian reward, in standard deviations."""
+
+
+def require_expected(feedback: Feedback, counts: Counts) -> None:
+    """Raise ValueError for unrelated feedback where the return is a sum of what was drawn."""
+    if feedback == "unrelated" and counts != "expected":
+        raise ValueError(
+            'feedback = "unrelated" needs counts = "expected", because the reward that is drawn is '
+            "not of the pulled arm"
+        )
 
 
 class Bandit(Settings):
@@ -45,6 +59,10 @@ class Bandit(Settings):
     With ``counts = "expected"`` a pull adds its expected reward to the return, as in the fitness of
     the chip experiment, so that the payouts add no noise to it; what the learner gets to
     know is the drawn reward in any case.
+
+    With ``feedback = "unrelated"`` a learner gets to know a reward that is drawn with the mean of
+    all arms' expected rewards, whichever arm it pulled, while the return counts the expected reward
+    of that arm. Nothing can be learned then: it is a negative control for learners.
     """
 
     kind: Literal["bandit"] = "bandit"
@@ -59,9 +77,11 @@ class Bandit(Settings):
         default=1.0, gt=0, le=1e6, description="standard deviation of rewards of a Gaussian arm"
     )
     counts: Counts = Field(default="drawn", description=COUNTS)
+    feedback: Feedback = Field(default="own", description=FEEDBACK)
 
     @model_validator(mode="after")
     def _has_a_law(self) -> Self:
+        require_expected(self.feedback, self.counts)
         if self.arms != "independent" and self.rewards == "gaussian":
             raise ValueError(f'arms of Gaussian rewards must be "independent", got "{self.arms}"')
         if self.arms != "independent" and self.n_arms != 2:
@@ -125,9 +145,8 @@ class BanditTasks(FamilyBatch[Bandit]):
 
     def program(self) -> "BanditProgram":
         """Return the rules."""
-        return BanditProgram(
-            self.family.noise if self.family.rewards == "gaussian" else None, self.family.counts
-        )
+        noise = self.family.noise if self.family.rewards == "gaussian" else None
+        return BanditProgram(noise, self.family.counts, self.family.feedback)
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
         """Return ``mean``, and the chances as ``latents``, scaled to −1 (never) to 1 (always)."""
@@ -148,7 +167,9 @@ class BanditTasks(FamilyBatch[Bandit]):
             raise ValueError('only bandits with rewards = "bernoulli" can be given as tables')
         # Both states have the same rows: (n_tasks, n_arms, 2, 2).
         shape = (*self.mean.shape, 2, 2)
-        chance = np.broadcast_to(self.mean[..., None], shape[:3])
+        own = self.family.feedback == "own"
+        seen = self.mean if own else self.mean.mean(axis=1, keepdims=True)
+        chance = np.broadcast_to(seen[..., None], shape[:3])
         paid = np.broadcast_to(np.array([0.0, 1.0]), shape)
         expected = np.broadcast_to(self.mean[..., None, None], shape)
         return TabularTasks(
@@ -172,8 +193,11 @@ class BanditTasks(FamilyBatch[Bandit]):
 
         "Bayes optimum" has the highest mean return over the family that a policy can have. It is
         exact, and left out where it is not known: for more than two arms, for Gaussian rewards,
-        and for two independent arms with more pulls.
+        and for two independent arms with more pulls. With unrelated feedback it is the only one,
+        and earns what uniform pulls do.
         """
+        if self.family.feedback == "unrelated":
+            return {"Bayes optimum": self.references().random}
         # Scores need no baselines, so that neither the command line nor a worker waits for them.
         from spikeloop.tasks.references import bandit_exact as exact
         from spikeloop.tasks.references import bandit_indices as indices
@@ -224,10 +248,12 @@ class BanditProgram(TaskProgram):
     Attributes:
         noise: standard deviation of Gaussian rewards; None where they are 0 or 1.
         counts: what the return is a sum of.
+        feedback: what learners get to know.
     """
 
     noise: float | None
     counts: Counts = "drawn"
+    feedback: Feedback = "own"
 
     def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Return Gaussian deviations of rewards from their means, else the uniform numbers."""
@@ -241,7 +267,9 @@ class BanditProgram(TaskProgram):
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Return what counts of the rewards of the pulled arms, and the rewards."""
-        mean = arrays["mean"][state["task"], actions]
-        reward = (noise < mean).astype(mean.dtype) if self.noise is None else mean + noise
+        """Return what counts of the rewards of the pulled arms, and the feedback."""
+        arms, task = arrays["mean"], state["task"]
+        mean = arms[task, actions]
+        seen = mean if self.feedback == "own" else arms[task].mean(axis=-1)
+        reward = (noise < seen).astype(mean.dtype) if self.noise is None else seen + noise
         return state, mean if self.counts == "expected" else reward, reward

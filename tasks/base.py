@@ -35,6 +35,9 @@ class Interface:
             empty.
         tables: whether tasks are given as tables (``tabular.HasTables``); learners that read tables
             refuse a family that says False before a run starts. None if that is not known.
+        n_listed: how many chances a task lists for each step where it is given so in place of
+            tables (``listed_chances.ListedChances``): one for each arm, or one for two arms whose
+            chances sum to 1; 0 elsewhere.
         n_states: number of states of the tables, where some of them have the same observation; None
             where each state has its own.
         grid: height and width where states are the fields of a maze, given as a map too
@@ -57,6 +60,7 @@ class Interface:
     feedback_range: tuple[float, float] = (0.0, 1.0)
     feedback_values: tuple[float, ...] = ()
     tables: bool | None = None
+    n_listed: int = 0
     n_states: int | None = None
     grid: tuple[int, int] | None = None
     n_latents: int = 0

@@ -12,8 +12,16 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.bandit import COUNTS, LEAST_UNIFORM, Counts
+from spikeloop.tasks.bandit import (
+    COUNTS,
+    FEEDBACK,
+    LEAST_UNIFORM,
+    Counts,
+    Feedback,
+    require_expected,
+)
 from spikeloop.tasks.base import Chooser, FloatArray, Interface, References
+from spikeloop.tasks.listed_chances import ListedChances
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
@@ -38,6 +46,10 @@ class RestlessBandit(Settings):
     Wang et al. 2016. Its text gives neither their sizes nor what happens at 0 and 1: these are our
     choice. A walk forgets its position in about 0.2 / volatility² pulls, which is 500 pulls at the
     low volatility and 20 at the high one.
+
+    With ``feedback = "unrelated"`` a learner gets to know a reward that is drawn with the mean
+    chance of all arms whichever arm it pulled, while the return counts the chance of that arm: a
+    negative control.
     """
 
     kind: Literal["restless_bandit"] = "restless_bandit"
@@ -52,9 +64,11 @@ class RestlessBandit(Settings):
         default=0.1, gt=0, le=1, description="standard deviation of a step of a quick walk"
     )
     counts: Counts = Field(default="drawn", description=COUNTS)
+    feedback: Feedback = Field(default="own", description=FEEDBACK)
 
     @model_validator(mode="after")
     def _has_a_law(self) -> Self:
+        require_expected(self.feedback, self.counts)
         if self.arms == "dependent" and self.n_arms != 2:
             raise ValueError(f'n_arms must be 2 where arms is "dependent", got {self.n_arms}')
         if self.low_volatility >= self.high_volatility:
@@ -73,8 +87,19 @@ class RestlessBandit(Settings):
     def interface(self) -> Interface:
         """Return an interface with one observation, one action per arm, and rewards 0 and 1."""
         return Interface(
-            1, self.n_arms, "discrete", self.n_steps, feedback_values=(0.0, 1.0), tables=False
+            n_observations=1,
+            n_actions=self.n_arms,
+            actions="discrete",
+            n_steps=self.n_steps,
+            feedback_values=(0.0, 1.0),
+            tables=False,
+            n_listed=self.n_walks,
         )
+
+    @property
+    def n_walks(self) -> int:
+        """Return the number of walks, which two dependent arms share."""
+        return 1 if self.arms == "dependent" else self.n_arms
 
     @property
     def volatilities(self) -> tuple[float, ...]:
@@ -91,7 +116,7 @@ class RestlessBandit(Settings):
         from scipy.special import ndtri
 
         possible = self.volatilities
-        n_walks = 1 if self.arms == "dependent" else self.n_arms
+        n_walks = self.n_walks
         drawn = rng.random((n_tasks, 1 + self.n_steps * n_walks))  # a row is a task
         volatility = np.array(possible)[(drawn[:, 0] * len(possible)).astype(np.int64)]
         walk = drawn[:, 1:].reshape(n_tasks, self.n_steps, n_walks)
@@ -132,9 +157,17 @@ class RestlessTasks(FamilyBatch[RestlessBandit]):
         """Return the policy that pulls the best arm of each step."""
         return lambda step, task, observed: self.mean[task, step].argmax(axis=1)
 
+    def listed_chances(self) -> ListedChances:
+        """Return the chances of each step, of two dependent arms those of the first one."""
+        family, seen = self.family, self.mean
+        if family.feedback == "unrelated":
+            seen = np.broadcast_to(seen.mean(axis=2, keepdims=True), seen.shape)
+        expected = self.mean if family.counts == "expected" else None
+        return ListedChances(self.interface, seen[:, :, : family.n_walks], expected)
+
     def program(self) -> "RestlessProgram":
         """Return the rules."""
-        return RestlessProgram(self.family.counts)
+        return RestlessProgram(self.family.counts, self.family.feedback)
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Estimate (n_tasks,) expected returns of policies that know the family but not the task.
@@ -147,15 +180,18 @@ class RestlessTasks(FamilyBatch[RestlessBandit]):
         exploration gains nothing, and no policy has a higher mean return over the family. With
         independent arms it is the "greedy posterior mean", and the optimum is not known.
 
-        All are estimated from episodes with ``rng``; ties are broken at random.
+        All are estimated from episodes with ``rng``; ties are broken at random. With unrelated
+        feedback no policy earns more than uniform pulls on average, and that is the only baseline.
         """
+        if self.family.feedback == "unrelated":
+            return {"Bayes optimum": self.references().random}
         # Scores need no baselines, so that neither the command line nor a worker waits for them.
         from spikeloop.tasks.references import restless_policies as policies
         from spikeloop.tasks.references.bandit_indices import bernoulli_policies
         from spikeloop.tasks.references.simulation import IndexPolicy, Policy, simulated_return
 
         n_arms, dependent = self.family.n_arms, self.family.arms == "dependent"
-        law = (1 if dependent else n_arms, dependent, self.family.volatilities)
+        law = (self.family.n_walks, dependent, self.family.volatilities)
         of_name: dict[str, Policy] = {
             "UCB1": IndexPolicy(bernoulli_policies()["UCB1"], n_arms),
             "Rescorla-Wagner": policies.RescorlaWagner(n_arms),
@@ -174,9 +210,11 @@ class RestlessProgram(TaskProgram):
 
     Attributes:
         counts: what the return is a sum of.
+        feedback: what learners get to know.
     """
 
     counts: Counts = "drawn"
+    feedback: Feedback = "own"
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
         """Return the state before the first pull."""
@@ -185,8 +223,10 @@ class RestlessProgram(TaskProgram):
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Return what counts of the rewards of the pulled arms, and the rewards."""
-        mean = arrays["mean"][state["task"], state["done"], actions]
-        reward = (noise < mean).astype(mean.dtype)
+        """Return what counts of the rewards of the pulled arms, and the feedback."""
+        arms, now = arrays["mean"], (state["task"], state["done"])
+        mean = arms[*now, actions]
+        seen = mean if self.feedback == "own" else arms[now].mean(axis=-1)
+        reward = (noise < seen).astype(mean.dtype)
         counted = mean if self.counts == "expected" else reward
         return {**state, "done": state["done"] + 1}, counted, reward

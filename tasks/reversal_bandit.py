@@ -12,7 +12,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.bandit import COUNTS, Counts
+from spikeloop.tasks.bandit import COUNTS, FEEDBACK, Counts, Feedback, require_expected
 from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
@@ -34,6 +34,10 @@ class ReversalBandit(Settings):
 
     The swaps are drawn within an episode, not with its task: the task is the hazard and the arm
     that is better at first.
+
+    With ``feedback = "unrelated"`` a learner gets to know a reward that is drawn with a chance of
+    one half whichever arm it pulled, while the return counts the expected reward of that arm: a
+    negative control.
     """
 
     kind: Literal["reversal_bandit"] = "reversal_bandit"
@@ -48,9 +52,11 @@ class ReversalBandit(Settings):
         default="mixed", description="whether an episode has the hazard, or none, or either"
     )
     counts: Counts = Field(default="drawn", description=COUNTS)
+    feedback: Feedback = Field(default="own", description=FEEDBACK)
 
     @model_validator(mode="after")
     def _has_hazards(self) -> Self:
+        require_expected(self.feedback, self.counts)
         if self.volatility == "stable" and self.hazard != type(self).model_fields["hazard"].default:
             raise ValueError(
                 f'hazard is not used where volatility is "stable", leave it out, got {self.hazard}'
@@ -81,7 +87,7 @@ class ReversalBandit(Settings):
         # Axes: task, arm, better arm before, last paid, better arm after, paid.
         arm, before, _, after, paid = np.ogrid[:2, :2, :2, :2, :2]
         chance = np.where(arm == before, self.better, 1.0 - self.better)
-        pays = np.where(paid == 1, chance, 1.0 - chance)
+        pays = 0.5 if self.feedback == "unrelated" else np.where(paid == 1, chance, 1.0 - chance)
         swaps = np.where(before != after, hazard[:, None, None, None, None, None], 0.0)
         stays = np.where(before == after, 1.0 - hazard[:, None, None, None, None, None], 0.0)
         shape = (n_tasks, 2, N_STATES, N_STATES)
@@ -127,8 +133,11 @@ class ReversalTasks(TabularTasks):
         better one: a success of one arm means the same as a failure of the other, so exploration
         gains nothing, and no policy has a higher mean return over the family.
 
-        All are estimated from episodes with ``rng``; ties are broken at random.
+        All are estimated from episodes with ``rng``; ties are broken at random. With unrelated
+        feedback no policy earns more than uniform pulls, and that is the only baseline.
         """
+        if self.family.feedback == "unrelated":
+            return {"Bayes optimum": self.references().random}
         # Scores need no baselines, so that neither the command line nor a worker waits for them.
         from spikeloop.tasks.references.bandit_indices import bernoulli_policies
         from spikeloop.tasks.references.restless_policies import RescorlaWagner
@@ -149,5 +158,7 @@ class ReversalTasks(TabularTasks):
 
     def with_expected_rewards(self) -> Self:
         """Return the same bandits whose returns add expected rewards."""
+        if self.family.counts == "expected":
+            return self
         expected = (self.transition * self.feedback).sum(axis=-1, keepdims=True)
         return replace(self, reward=np.broadcast_to(expected, self.transition.shape).copy())

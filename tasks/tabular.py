@@ -23,8 +23,8 @@ from spikeloop.tasks.references.finite_horizon import (
 
 
 def require_tables(interface: Interface, learner: str) -> None:
-    """Raise ValueError if a family never gives its tasks as the tables that a learner reads."""
-    if interface.tables is False:
+    """Raise ValueError if a family gives neither the tables that a learner reads nor chances."""
+    if interface.tables is False and not interface.n_listed:
         raise ValueError(f"{learner} needs tasks given as tables, as random_mdp and maze are")
 
 

@@ -21,10 +21,10 @@ from spikeloop.coordinator.config.run_config import (
     DeploySettings,
     RunConfig,
     RunSettings,
-    TransferSettings,
 )
 from spikeloop.coordinator.config.stopping import StopSettings
 from spikeloop.coordinator.config.tracking import TrackingSettings
+from spikeloop.coordinator.config.transfer_settings import TransferSettings
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.store.run_folder import RunFolder

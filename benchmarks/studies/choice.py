@@ -20,8 +20,8 @@ from scipy import optimize, stats
 from spikeloop.tasks.bandit import Bandit, BanditTasks
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.core import clone
-from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
+from spikeloop.workers.chip.task_message import environments
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.coding import CODINGS
 from spikeloop.workers.learners.chip.episode import decision_protocol, episode_kernel

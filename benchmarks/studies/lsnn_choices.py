@@ -23,7 +23,7 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config import run_config
 from spikeloop.coordinator.config.load import parse, read_tables
 from spikeloop.coordinator.export import weights as learned
-from spikeloop.coordinator.interpretation import prediction_errors
+from spikeloop.coordinator.interpretation.behaviour import prediction_errors
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.reporter import GenerationReport

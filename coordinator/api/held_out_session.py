@@ -10,8 +10,9 @@ import numpy as np
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.api.configure import configure
 from spikeloop.coordinator.api.view import View
-from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
+from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.settings_builder import build
+from spikeloop.coordinator.config.transfer_settings import TransferSettings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import transfer_session
 from spikeloop.coordinator.search.transfer import Transfer
@@ -62,11 +63,17 @@ def score_point(
 def with_learner(config: RunConfig, changes: Mapping[str, Any], point: FloatArray) -> RunConfig:
     """Give a run's configuration with other settings of its learner, for scoring a point, (n_dim,).
 
+    They are put in over those that the learner has in the run's own held-out episodes.
+
     Raises:
         ConfigError: there are no such settings, or the point would be another Θ with them.
     """
+    if not changes:
+        return config
+    changes = {**config.transfer.learner, **changes}
     learner = configure(config, learner=changes, caller="run.evaluate(...)").learner
-    other = replace(config.uploaded_to(""), learner=learner)
+    transfer = TransferSettings.model_validate({**config.transfer.model_dump(), "learner": {}})
+    other = replace(config.uploaded_to(""), learner=learner, transfer=transfer)
     if other.space.columns == config.space.columns:
         one, two = (c.space.decode(point[None, :]).values for c in (config, other))
         if np.array_equal(one, two):
@@ -75,3 +82,16 @@ def with_learner(config: RunConfig, changes: Mapping[str, Any], point: FloatArra
         "run.evaluate(...): the learner with these settings has other hyperparameters than the run "
         "has learned"
     )
+
+
+def with_family(config: RunConfig, changes: Mapping[str, Any] | None) -> RunConfig:
+    """Give a run's configuration with another family of held-out tasks; None leaves it.
+
+    Raises:
+        ConfigError: there is no such family, or the learner has other hyperparameters with it.
+    """
+    if changes is None:
+        return config
+    asked = {"family": dict(changes)}
+    transfer = configure(config, transfer=asked, caller="run.evaluate(...)").transfer
+    return replace(config.uploaded_to(""), transfer=transfer)

@@ -34,6 +34,9 @@ TEMPLATE = """\
 {% endfor %}
 </tbody>
 </table>
+{% if block.note %}
+<p>{{ block.note }}</p>
+{% endif %}
 {% elif kind(block) == "Code" %}
 <pre>{{ block.text }}</pre>
 {% else %}

@@ -54,7 +54,7 @@ class RunPlots:
             ConfigError: the transfer to held-out tasks has not been measured yet.
         """
         config = self._run.config
-        transfer, interface = run_figures.own_transfer(self._run), config.family.interface
+        transfer, interface = run_figures.own_transfer(self._run), config.held_out_family.interface
         if transfer.empty:
             raise ConfigError(f"{self._run.folder}: {NOT_MEASURED}")
         axes = _axes(ax)

@@ -178,7 +178,7 @@ def print_theta(run: RunFolder, console: Console) -> None:
 
 def print_results(run: RunFolder, transfer: Transfer, console: Console, files: bool = True) -> None:
     """Prints what a finished run has found and where it is, and how to use its ``files``."""
-    print_transfer(transfer, ends(run.config.family.interface), console)
+    print_transfer(transfer, ends(run.config.held_out_family.interface), console)
     print_theta(run, console)
     console.out(f"results: {run.folder}")
     if not files:

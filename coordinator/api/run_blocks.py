@@ -57,9 +57,11 @@ def run_blocks(run: RunFolder) -> Iterator[Text | Table | Drawing]:
         yield Text("No generation is committed yet.")
         return
     scale, seed = ends(config.family.interface), config.run.seed
+    held_out = config.held_out_family.interface
+    of_held_out = ends(held_out)
     transfer = measured_transfer(run)
     if transfer is not None:
-        yield score_table(transfer, scale)
+        yield score_table(transfer, of_held_out)
     which = "Θ as of now" if transfer is None else "The learned Θ"
     yield theta_block(which, config.space, deployed(run))
     curves = run_figures.frame(run.store, "curves")
@@ -69,9 +71,9 @@ def run_blocks(run: RunFolder) -> Iterator[Text | Table | Drawing]:
         f"Fitness and held-out score over {len(generations)} generations",
     )
     if transfer is not None:
-        episodes, steps = run_figures.own_transfer(run), config.family.interface.n_steps
+        episodes = run_figures.own_transfer(run)
         yield Drawing(
-            run_figures.learning_figure(episodes, steps, seed, scale),
+            run_figures.learning_figure(episodes, held_out.n_steps, seed, of_held_out),
             "",
             "Reward per step within held-out episodes of default, random and learned Θ",
         )

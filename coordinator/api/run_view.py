@@ -1,6 +1,6 @@
 """A run as Python sees it: its tables, its scores and the Θ that it learned."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -15,6 +15,7 @@ from spikeloop.coordinator.api.held_out_session import (
     held_out_settings,
     score_point,
     score_run,
+    with_family,
     with_learner,
 )
 from spikeloop.coordinator.api.html import fragment
@@ -33,7 +34,8 @@ from spikeloop.coordinator.api.view import choose_view
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export.weights import open_learned
-from spikeloop.coordinator.interpretation import interpret as interpretation
+from spikeloop.coordinator.interpretation.interpret import interpret
+from spikeloop.coordinator.interpretation.subject import Subject
 from spikeloop.coordinator.report.page import Text
 from spikeloop.coordinator.report.run_report import run_page
 from spikeloop.coordinator.report.write_report import write_page
@@ -165,6 +167,7 @@ class Run:
         seed: int | None = None,
         chip: int | None = None,
         learner: Mapping[str, Any] | None = None,
+        family: Mapping[str, Any] | None = None,
         workers: int | None = None,
         address: str | None = None,
         inline: bool = False,
@@ -174,10 +177,11 @@ class Run:
 
             run.evaluate(tasks=1000, seed=7).score()
             run.evaluate(chip=21).score()
+            run.evaluate(family={"kind": "bandit", "n_arms": 5}).score()
             run.evaluate(learner={"mismatch": "routine"}).differences
 
         It is what ``spikeloop transfer`` does: episodes on other tasks are kept in the folder
-        ``other_transfers`` of the run. Those of another chip or learner are of another
+        ``other_transfers`` of the run. Those of another chip, learner or family are of another
         configuration and are not kept.
 
         Args:
@@ -185,6 +189,7 @@ class Run:
             seed: which tasks; by default the run's own.
             chip: number of another chip, for a learner that has one.
             learner: other settings of the learner, which must have the same hyperparameters.
+            family: other settings of the family, or with ``kind`` another built-in family.
             workers: so many processes on this machine; by default the target of the run.
             address: of a running Ray cluster.
             inline: run in this process, without Ray.
@@ -200,33 +205,54 @@ class Run:
         config = retarget(self.config, workers, inline, address, "run.evaluate(...)")
         require(self.folder, reaches(config.tables()), self._trust)
         settings = held_out_settings(config, tasks, seed, self.folder)
-        view, scale = choose_view(progress), ends(config.family.interface)
+        view = choose_view(progress)
         changes = {**(learner or {}), **({} if chip is None else {"chip": chip})}
         with StopSignal().installed() as stop:
-            if not changes:
-                return HeldOut(score_run(run, config, settings, view, stop), scale)
-            point = deployed(run)
-            config = with_learner(config, changes, point)
-            return HeldOut(score_point(config, point, self.folder, settings, view, stop), scale)
+            if not changes and family is None:
+                found = score_run(run, config, settings, view, stop)
+            else:
+                point = deployed(run)
+                config = with_family(with_learner(config, changes, point), family)
+                found = score_point(config, point, self.folder, settings, view, stop)
+            return HeldOut(found, ends(config.held_out_family.interface))
 
     @brief_errors
     def interpret(
-        self, *, tasks: int | None = None, steps: int | None = None, seed: int | None = None
+        self,
+        *,
+        only: Sequence[str] = (),
+        episodes: int | None = None,
+        steps: int | None = None,
+        seed: int | None = None,
+        beside: "str | PathLike[str] | Run | None" = None,
+        progress: bool = True,
     ) -> Interpretation:
-        """Show what a learned spiking network (lsnn), or an agent in mazes, does in new tasks.
+        """Show what was learned and how it works, in sections such as "behaviour" and "policy".
+
+            run.interpret(only=["policy"], episodes=300)
 
         It is what ``spikeloop interpret`` does, but writes nothing.
 
         Args:
-            tasks: new tasks; by default 1000, or 3 mazes.
+            only: names of sections; all that apply if empty.
+            episodes: in new tasks; by default 1000, or 3 mazes.
             steps: of each episode in a maze; by default 1000.
             seed: which tasks; by default those of the run's transfer.
+            beside: another learned rule, to compare a rule with: a run, its folder or a weights
+                file.
+            progress: print a line for each step of a long section.
 
         Raises:
-            ConfigError: the run is of another kind, or an option is for the other kind.
+            ConfigError: no section applies, or one that is named does not, or an option does not
+                fit.
         """
         learned = open_learned(self.folder, self._trust)
-        return Interpretation(interpretation.interpret(learned, tasks, seed, steps))
+        seed = self.config.transfer.seed if seed is None else seed
+        folder = beside.folder if isinstance(beside, Run) else beside
+        other = None if folder is None else open_learned(Path(folder), self._trust)
+        subject = Subject(learned, seed, episodes, steps, other)
+        note = choose_view(progress).note
+        return Interpretation(interpret(subject, only, note))
 
     def report(self, out: str | PathLike[str] | None = None) -> Path:
         """Write the report, one HTML file with all figures, and give its path.
@@ -257,7 +283,7 @@ class Run:
     def _held_out(self) -> HeldOut:
         if (transfer := measured_transfer(self._opened)) is None:
             raise ConfigError(f"{self.folder}: {NOT_MEASURED}")
-        return HeldOut(transfer, ends(self.config.family.interface))
+        return HeldOut(transfer, ends(self.config.held_out_family.interface))
 
     def _table(self, name: str) -> pd.DataFrame:
         table = self._opened.as_of_now().store.table(name)

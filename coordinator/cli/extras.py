@@ -11,6 +11,7 @@ NAME = "spikeloop"
 PURPOSES = {
     "brian": "Brian2 networks as learners (brian_*)",
     "lsnn": "spiking networks trained by gradients (lsnn, bptt)",
+    "interpret": "decoders and regressions of learned networks and rules (interpret)",
     "nir": "learned networks for other simulators (export --to nir)",
     "gym": "families of tasks as Gymnasium environments",
     "tensorboard": "runs followed in TensorBoard (trackers)",

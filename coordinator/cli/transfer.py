@@ -52,6 +52,6 @@ def transfer(
     if as_json:
         typer.echo(json.dumps(result.as_json()))
         return
-    progress.print_transfer(result, ends(config.family.interface), console)
+    progress.print_transfer(result, ends(config.held_out_family.interface), console)
     if isinstance(given, RunFolder):
         progress.how_to_read(transfer_session.transfer_path(given, settings), console)

@@ -9,17 +9,19 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from spikeloop.cluster.pool import Target
 from spikeloop.cluster.targets import TARGETS
 from spikeloop.coordinator.config import uris
 from spikeloop.coordinator.config.curriculum import CurriculumStage
-from spikeloop.coordinator.config.limits import Count, Seed, Share, TwoOrMore, refuse_too_many
+from spikeloop.coordinator.config.limits import Count, Seed, Share, refuse_too_many
 from spikeloop.coordinator.config.racing_schedule import generation_edges, halving_edges, n_halvings
+from spikeloop.coordinator.config.setting_errors import nearest, shown
 from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.config.stopping import StopSettings
 from spikeloop.coordinator.config.tracking import TrackingSettings
+from spikeloop.coordinator.config.transfer_settings import TransferSettings
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.coordinator.strategies.base import Strategy, to_arrays
 from spikeloop.tasks import FAMILIES
@@ -102,48 +104,6 @@ class RunSettings(Settings):
         return generation_edges(self.tasks, self.racing)
 
 
-class TransferSettings(Settings):
-    """Table ``[transfer]``: held-out tasks, while searching and at the end."""
-
-    tasks: TwoOrMore = Field(default=200, description="held-out tasks of the final table")
-    random_points: Count = Field(default=50, description="random Θ to compare with")
-    random_tasks: Count = Field(
-        default=40, description="held-out tasks that each random Θ meets; together they meet all"
-    )
-    seed: Seed = Field(default=0, description="which held-out tasks are drawn")
-    monitor_every: NonNegativeInt = Field(
-        default=5, description="generations between held-out scores; 0 means never"
-    )
-    monitor_tasks: TwoOrMore = Field(default=50, description="held-out tasks of each such score")
-    learner: dict[str, Any] = Field(
-        default={},
-        description="settings that the learner has in held-out episodes instead of those of the "
-        "search, such as other chips",
-    )
-
-    def monitored(self, generations: int) -> list[int]:
-        """The generations after which the held-out score is measured: 0 is before the search."""
-        if not self.monitor_every:
-            return []
-        return sorted({0, *range(0, generations, self.monitor_every), generations})
-
-    def monitors(self, generation: int, generations: int) -> bool:
-        """Whether a generation is among those ``monitored``."""
-        if not self.monitor_every:
-            return False
-        return generation % self.monitor_every == 0 or generation == generations
-
-    @model_validator(mode="after")
-    def _meet_all(self) -> "TransferSettings":
-        if self.random_points * self.random_tasks < self.tasks:
-            raise ValueError(
-                "random_points times random_tasks must be at least tasks, so that every held-out "
-                f"task is met, got {self.random_points} times {self.random_tasks} for {self.tasks}"
-            )
-        refuse_too_many((2 + self.random_points) * self.tasks, "random_points times tasks")
-        return self
-
-
 class DeploySettings(Settings):
     """Table ``[deploy]``: which of the points that a search recommends is deployed at the end."""
 
@@ -207,6 +167,34 @@ class RunConfig:
             {**settings.model_dump(), **self.transfer.learner}, context={"folder": None}
         )
         return changed
+
+    @cached_property
+    def held_out_family(self) -> TaskFamily:
+        """The family of held-out tasks: that of the search with ``transfer.family``.
+
+        With another ``kind`` there, it is a built-in family with these settings alone.
+
+        Raises:
+            ValueError: there is no built-in family of that kind.
+        """
+        given, own = self.transfer.family, FAMILY.name(self.family)
+        if not given:
+            return self.family
+        changes = {name: value for name, value in given.items() if name != "kind"}
+        if (kind := given.get("kind", own)) == own:
+            settings: Any = self.family
+            kept = {name: value for name, value in settings.model_dump().items() if name != "kind"}
+            family: TaskFamily = type(settings).model_validate({**kept, **changes})
+            return family
+        if kind not in FAMILIES:
+            hint = nearest(kind, FAMILIES)
+            raise ValueError(
+                f"kind must be that of [family] or one of {', '.join(FAMILIES)}, got {shown(kind)}"
+                f"{hint}"
+            )
+        cls: Any = FAMILIES[kind]
+        other: TaskFamily = cls.model_validate(changes)
+        return other
 
     @cached_property
     def first_arrays(self) -> Mapping[str, NDArray[Any]]:

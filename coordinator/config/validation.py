@@ -40,6 +40,9 @@ def require_consistent(config: "RunConfig", source: str) -> None:
         _check_tasks(config, family, source, stage_name(number))
     with _named(source, "transfer.learner"):
         _check_held_out_learner(config)
+    with _named(source, "transfer.family"):
+        _check_held_out_family(config)
+    _check_tasks(config, config.held_out_family, source, "transfer.family")
     with _named(source, "strategy"):
         _check_gradients(config)
         require_on_chip(config)
@@ -128,6 +131,21 @@ def _check_held_out_learner(config: "RunConfig") -> None:
         raise ValueError("must leave the hyperparameters as they are in [learner]")
     if isinstance(config.learner, ChecksHeldOut):
         config.learner.check_held_out(held_out)
+
+
+def _check_held_out_family(config: "RunConfig") -> None:
+    """Refuse a family of held-out tasks that the learner cannot run, or in which Θ is another."""
+    try:
+        family = config.held_out_family
+    except ValidationError as error:
+        kind = config.transfer.family.get("kind", "")
+        cls: Any = FAMILIES.get(kind, type(config.family))
+        raise ValueError(describe(cls, error, "family")) from error
+    if config.held_out_learner.space(family.interface) != config.space:
+        raise ValueError(
+            f"{config.learner.kind} must have the same hyperparameters as with [family], these are "
+            "others"
+        )
 
 
 def _check_gradients(config: "RunConfig") -> None:

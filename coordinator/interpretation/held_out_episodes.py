@@ -31,6 +31,27 @@ LONGEST = 1000
 """Time steps of an episode that a figure shows."""
 
 
+def held_out_grid(learned: Learned, n_tasks: int, seed: int) -> Grid:
+    """Give the grid of the default and the learned point on held-out tasks, as in a transfer.
+
+    It may have more tasks than are asked for: without common noise the seeds of a row depend on the
+    length of the rows before it.
+    """
+    points = np.stack([learned.config.space.default_point(), learned.point])
+    n_tasks = max(n_tasks, learned.config.transfer.tasks)
+    return grid_of(learned.config, points, n_tasks, TaskSet.TRANSFER, seed)
+
+
+def why_no_network(learned: Learned) -> str | None:
+    """Say why a learned point is no spiking network of kind ``lsnn``; None if it is one."""
+    learner: object = learned.config.learner
+    if not isinstance(learner, Lsnn):
+        return f"[learner] kind must be lsnn, got {learned.config.learner.kind}"
+    if learner.smooth:
+        return f"its neurons must spike, but learner.smooth is {learner.smooth}, not 0"
+    return None
+
+
 @dataclass(frozen=True)
 class HeldOutEpisodes:
     """Held-out tasks for a learned network of kind ``lsnn``."""
@@ -40,17 +61,8 @@ class HeldOutEpisodes:
     seed: int
 
     def __post_init__(self) -> None:
-        learner = self.learner
-        if not isinstance(learner, Lsnn):
-            raise ConfigError(
-                f"{self.learned.source}: [learner] kind must be lsnn to draw what it does, got "
-                f"{learner.kind}"
-            )
-        if learner.smooth:
-            raise ConfigError(
-                f"{self.learned.source}: drawing needs neurons that spike, but learner.smooth is "
-                f"{learner.smooth}, not 0"
-            )
+        if (reason := why_no_network(self.learned)) is not None:
+            raise ConfigError(f"{self.learned.source}: {reason}")
 
     @property
     def learner(self) -> Lsnn:
@@ -66,11 +78,7 @@ class HeldOutEpisodes:
     @cached_property
     def _grid(self) -> Grid:
         """Rows are the default and the learned point, as in a transfer."""
-        config = self.learned.config
-        points = np.stack([self.default, self.learned.point])
-        # Without common noise the seeds of a row depend on the length of the rows before it.
-        n_tasks = max(self.n_tasks, config.transfer.tasks)
-        return grid_of(config, points, n_tasks, TaskSet.TRANSFER, self.seed)
+        return held_out_grid(self.learned, self.n_tasks, self.seed)
 
     @cached_property
     def tasks(self) -> TaskBatch:
@@ -92,7 +100,7 @@ class HeldOutEpisodes:
         Raises:
             RunFailed: a weight is not finite.
         """
-        n_tasks, interface = n_tasks or self.n_tasks, self.learned.config.family.interface
+        n_tasks, interface = n_tasks or self.n_tasks, self.learned.config.held_out_family.interface
         window, n_values = self.learner.circuit(interface).n_steps, self._values(interface)
         # A decision's spikes, and three random numbers or actions for each decision.
         at_once = max(1, MEMORY // (8 * (window * n_values + 3 * interface.n_steps)))
@@ -112,7 +120,7 @@ class HeldOutEpisodes:
 
         Those are the first ``RATED`` ones, or as many as memory allows.
         """
-        learner, interface = self.learner, self.learned.config.family.interface
+        learner, interface = self.learner, self.learned.config.held_out_family.interface
         n_time_steps = interface.n_steps * learner.circuit(interface).n_steps
         possible = MEMORY // (8 * n_time_steps * self._values(interface))
         n_episodes = max(1, min(RATED, self.n_tasks, possible))
@@ -122,7 +130,7 @@ class HeldOutEpisodes:
 
     def trace(self, task: int) -> EpisodeTrace:
         """Trace one episode of the learned point, or the beginning of a long one."""
-        learner, interface = self.learner, self.learned.config.family.interface
+        learner, interface = self.learner, self.learned.config.held_out_family.interface
         circuit = learner.circuit(interface)
         shown = min(interface.n_steps, max(1, LONGEST // circuit.n_steps))
         tasks: Any = self.tasks[task : task + 1]

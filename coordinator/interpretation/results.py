@@ -1,29 +1,40 @@
-"""Results of an interpretation: tables and lines to print, the same numbers as JSON, figures."""
+"""Results of a section: tables and lines to show, the same numbers as JSON, and figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rich.table import Table
-
+from spikeloop.coordinator.report.page import Drawing, Table
 from spikeloop.coordinator.stats.bootstrap import Interval
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
 class Results:
-    """One part of the results.
+    """The results of a section, or of a part of one.
 
-    ``numbers`` holds all that its tables and lines say; ``figures`` are by the names of their
-    files.
+    Attributes:
+        numbers: all that its tables and lines say and its figures draw, as JSON takes it; each
+            section tells its number of ``episodes``.
+        tables: to be printed and to stand in the report.
+        lines: one sentence each.
+        figures: by name, in letters, digits and "_"; the file of a figure is SECTION-NAME.png. The
+            caption names n, the intervals and the control.
     """
 
     numbers: Mapping[str, Any]
     tables: Sequence[Table] = ()
     lines: Sequence[str] = ()
-    figures: "Mapping[str, Figure]" = field(default_factory=dict)
+    figures: Mapping[str, Drawing] = field(default_factory=dict)
+
+
+def join(parts: Sequence[Results]) -> Results:
+    """Join the parts of a section, none of which has a name of a number or figure of another."""
+    return Results(
+        {name: value for part in parts for name, value in part.numbers.items()},
+        [table for part in parts for table in part.tables],
+        [line for part in parts for line in part.lines],
+        {name: drawing for part in parts for name, drawing in part.figures.items()},
+    )
 
 
 def percent(interval: Interval) -> str:

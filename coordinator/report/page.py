@@ -4,6 +4,7 @@ One template renders all blocks and escapes every text. Drawings are matplotlib 
 within the page, whose text stays text, so that it can be searched and read at any size.
 """
 
+import base64
 import io
 import math
 import re
@@ -39,12 +40,14 @@ class Table:
     Attributes:
         caption: what the numbers are, with units.
         align: a letter for each column, "l" or "r"; the first left and all others right if empty.
+        note: what the intervals are, and what else one must know to read it; stands below.
     """
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     align: str = ""
+    note: str = ""
 
     def side(self, column: int) -> str:
         """Return "l" or "r" for a column."""
@@ -56,6 +59,15 @@ class Drawing:
     """A figure of matplotlib; ``about`` describes it for screen readers."""
 
     figure: "Figure"
+    caption: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure that was drawn earlier, as the bytes of a PNG file; ``about`` as of a drawing."""
+
+    png: bytes
     caption: str
     about: str
 
@@ -75,7 +87,7 @@ class Folded:
     blocks: "Sequence[Block]"
 
 
-Block: TypeAlias = Text | Table | Drawing | Code | Folded
+Block: TypeAlias = Text | Table | Drawing | Picture | Code | Folded
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,7 @@ def render(page: Page) -> str:
     environment.globals["svg"] = lambda drawing: Markup(
         svg(drawing.figure, drawing.about, f"f{next(numbers)}-")
     )
+    environment.globals["base64"] = lambda data: base64.b64encode(data).decode()
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     sections = [section for section in page.sections if section.blocks]
     return template.render(page=page, sections=sections) + "\n"

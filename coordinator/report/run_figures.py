@@ -30,8 +30,8 @@ def write_run_figures(run: RunFolder) -> list[Path]:
     if not generations.empty:
         drawn["search"] = search_figure(generations, curves, seed, scale, "The search")
     if not transfer.empty:
-        n_steps = config.family.interface.n_steps
-        drawn["learning"] = learning_figure(transfer, n_steps, seed, scale)
+        held_out = config.held_out_family.interface
+        drawn["learning"] = learning_figure(transfer, held_out.n_steps, seed, ends(held_out))
     folder = store.folder / "figures"
     return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 

@@ -38,7 +38,7 @@ def transfer_blocks(
         )
     if not evaluations:
         return
-    zero, one = ends(config.family.interface)
+    zero, one = ends(config.held_out_family.interface)
     for which, episodes in evaluations:
         seed = episodes["transfer_seed"].iloc[0]
         found = transfer_scores(episodes, config.run.seed)
@@ -54,7 +54,7 @@ def transfer_blocks(
                 )
         except OtherTasks as error:
             note = f"Policies for comparison cannot be shown: {error}."
-        for line in score_warnings(found, config.family.interface):
+        for line in score_warnings(found, config.held_out_family.interface):
             yield Text(f"Warning: {line}.", "lead")
         for name, difference in differences.items():
             yield Text(f"{name}: {describe_difference(difference)}", "lead")
@@ -75,7 +75,7 @@ def transfer_blocks(
         return
     episodes = transfer[transfer["transfer_seed"] == config.transfer.seed]
     if not episodes.empty:
-        steps = config.family.interface.n_steps
+        steps = config.held_out_family.interface.n_steps
         yield Drawing(
             run_figures.learning_figure(episodes, steps, config.run.seed, (zero, one)),
             "Reward per step within held-out episodes, with pointwise 95 % intervals; dashed and "

@@ -70,7 +70,7 @@ def measure(config: RunConfig, episodes: pd.DataFrame) -> dict[str, Baseline]:
         return {}
     _refuse_others(tasks.references(), references)
     returns = tasks.baselines(stream(config.run.seed, Purpose.BASELINES, TaskSet.TRANSFER, seed))
-    _check(returns, f"[family] {config.family.kind}", tasks.n_tasks)
+    _check(returns, f"[family] {config.held_out_family.kind}", tasks.n_tasks)
     rng = stream(config.run.seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, seed)
     bootstrap = Bootstrap.over(tasks.n_tasks, rng)  # the transfer's own weights of the tasks
     everywhere = np.ones((1, tasks.n_tasks), dtype=np.bool_)

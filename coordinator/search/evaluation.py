@@ -17,7 +17,7 @@ from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status, Tile
 from spikeloop.workers.seeding import TaskSet
 
 HELD_OUT = {TaskSet.MONITOR, TaskSet.TRANSFER}
-"""Tasks on which the learner has the settings ``transfer.learner``."""
+"""Tasks that are drawn from the family, and on which the learner runs, of held-out episodes."""
 
 
 def grid_of(
@@ -28,7 +28,7 @@ def grid_of(
     index: int,
     gradient: bool = False,
 ) -> Grid:
-    """Give the grid of one point or several on the tasks of a run's family.
+    """Give the grid of one point or several on tasks of a run.
 
     With more tasks, the first ones stay the same. So do the seeds of episodes with more points, and
     with common noise also those with more tasks.
@@ -41,9 +41,10 @@ def grid_of(
         index: which tasks of the set.
         gradient: whether gradients are wanted.
     """
+    held_out = task_set in HELD_OUT
     return Grid(
-        config.family,
-        config.held_out_learner if task_set in HELD_OUT else config.learner,
+        config.held_out_family if held_out else config.family,
+        config.held_out_learner if held_out else config.learner,
         Explicit(np.atleast_2d(points)),
         n_tasks,
         config.run.seed,

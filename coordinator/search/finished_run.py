@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from spikeloop.coordinator.config.run_config import TransferSettings
+from spikeloop.coordinator.config.transfer_settings import TransferSettings
 from spikeloop.coordinator.search import baselines, tables
 from spikeloop.coordinator.search.deployment import deployed, is_race_over
 from spikeloop.coordinator.search.transfer import Transfer, with_baselines

@@ -134,7 +134,7 @@ def _measure_and_judge(
 
 def _warn_of_impossible_score(config: RunConfig, generation: Generation, history: History) -> None:
     """Warn, the first time in a run, of a held-out score wholly above the optimal policy's."""
-    interface, held_out = config.family.interface, generation.held_out
+    interface, held_out = config.held_out_family.interface, generation.held_out
     if any(exceeds_optimum(row["held_out_low"], interface) for row in history.rows):
         return
     what = f"the held-out score after generation {generation.number}"

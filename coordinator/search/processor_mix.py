@@ -36,7 +36,7 @@ class WatchedPool:
 
 def watched(pool: WorkerPool, config: RunConfig, note: Callable[[str], None]) -> WorkerPool:
     """Give the pool itself if processors change no number, else one that warns."""
-    if portable(config.learner, config.family):
+    if portable(config.learner, config.family, config.held_out_family):
         return pool
     return cast(WorkerPool, WatchedPool(pool, config.learner.kind, note))
 

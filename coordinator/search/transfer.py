@@ -82,7 +82,7 @@ class Transfer:
 
 def warn_of_scores(config: RunConfig, transfer: Transfer) -> None:
     """Warn of scores that say more about the references of the family than about the learner."""
-    for line in score_warnings(transfer, config.family.interface):
+    for line in score_warnings(transfer, config.held_out_family.interface):
         logger.warning("%s", line)
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.config.transfer_settings import TransferSettings
 from spikeloop.coordinator.search.evaluation import grid_of
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Tile, cut

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.config.transfer_settings import TransferSettings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.search import tables
 from spikeloop.coordinator.search.deployment import deployed, deployed_generation

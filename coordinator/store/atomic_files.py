@@ -126,7 +126,12 @@ def open_arrays(path: Path, largest: int) -> safe_npz.Arrays:
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """Read the metadata of a Parquet file or ``.npz``; ConfigError if it is missing or damaged."""
+    """Read the metadata of a Parquet file, ``.npz`` or JSON; ConfigError if missing or damaged.
+
+    Those of a JSON object are its texts.
+    """
+    if path.suffix == ".json":
+        return {key: text for key, text in read_json(path).items() if isinstance(text, str)}
     if path.suffix == ".npz":
         return read(path, safe_npz.Arrays).metadata
     return read(path, _table_metadata)
@@ -135,6 +140,14 @@ def metadata(path: Path) -> dict[str, str]:
 def digest(path: Path) -> str:
     """Give a file's checksum, which names its contents; ConfigError if it is damaged."""
     return read(path, checksums.check)
+
+
+def read_png(path: Path) -> bytes:
+    """Read a PNG image, which has no checksum of ours; ConfigError if it is missing or none."""
+    data = contents(path)
+    if not (data.startswith(b"\x89PNG\r\n\x1a\n") and data.endswith(b"IEND\xaeB`\x82")):
+        raise ConfigError(f"{path}: damaged: it is no PNG image")
+    return data
 
 
 def _write_with_checksum(path: Path, buffer: io.BytesIO) -> None:

@@ -13,7 +13,10 @@ PARTS = ("episodes", "candidates", "curves", "generations")
 ONCE = ("finalists", "theta", "transfer", "other_transfers")
 """Folders with parts that belong to the whole search and not to one generation."""
 
-FOLDERS = (*PARTS, "state", *ONCE, "figures")
+INTERPRETATION = "interpretation"
+"""Folder of what ``spikeloop interpret`` has found: SECTION.json, and figures SECTION-NAME.png."""
+
+FOLDERS = (*PARTS, "state", *ONCE, INTERPRETATION, "figures")
 """All folders of a run, in the order in which they are written."""
 
 REPORT = "report.html"
@@ -23,6 +26,7 @@ _NAMES = {
     **dict.fromkeys((*PARTS, *ONCE), _PART),
     "state": r"(\d{6,19})\.npz",
     "other_transfers": r"seed-(\d{6,19})-tasks-\d{6,19}-generation-\d{6,19}\.parquet",
+    INTERPRETATION: r"([a-z_]+)\.json|[a-z_]+-[A-Za-z0-9_]+\.png",
     "figures": r"[A-Za-z0-9_-][A-Za-z0-9_.-]*\.png",
 }
 """Folder of a run -> the names of its files; the group is the number that they are ordered by."""
@@ -84,9 +88,15 @@ def due(found: Iterable[float], every: int, last: int) -> list[int]:
     return sorted(numbers.union(range(0, last + 1, every)))
 
 
+def sections(folder: Path) -> list[Path]:
+    """Give the files of the interpretation's sections in a run folder, in the order of names."""
+    found = sorted((folder / INTERPRETATION).glob("*.json"))
+    return [path for path in found if rank(f"{INTERPRETATION}/{path.name}")]
+
+
 def is_drawn(name: str) -> bool:
     """Tell whether a run's file is drawn from the others, and so has no checksum."""
-    return name == REPORT or name.startswith("figures/")
+    return name == REPORT or name.endswith(".png")
 
 
 def state_of(name: str) -> int:

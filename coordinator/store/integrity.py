@@ -6,6 +6,7 @@ from pathlib import Path
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.store import commit_order
 from spikeloop.coordinator.store.commit_order import ONCE, PARTS, due
 from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.coordinator.store.run_store import RunStore
@@ -57,6 +58,7 @@ def examine(run: RunFolder, last: int | None = None) -> Found:
     if last is None:
         for name in ONCE:
             wanted += [(path, committed) for path, _ in store.parts(name)]
+        wanted += [(path, committed) for path in commit_order.sections(store.folder)]
     damages = []
     for path, sound in wanted:
         try:

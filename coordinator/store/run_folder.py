@@ -157,7 +157,8 @@ def warn_of_changes(run: RunFolder) -> None:
     code = difference(code_of(config), manifest.get("fingerprint", {}))
     warn_of_code(run.folder, code)
     began = manifest.get("machine", {}).get("kernels")
-    if began is None or portable(config.learner, config.family, config.strategy):
+    parts = (config.learner, config.family, config.held_out_family, config.strategy)
+    if began is None or portable(*parts):
         return
     if changes := difference(kernels(), began):
         warn(

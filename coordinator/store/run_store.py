@@ -10,6 +10,7 @@
     transfer/         part-000000.parquet   held-out episodes before and after, named by seed
     other_transfers/  seed-000005-tasks-000010-generation-000030.parquet
                       held-out episodes on other tasks than the run's own, or another number of them
+    interpretation/   policy.json           a section of ``spikeloop interpret``, and its figures
     state/            000012.npz            the strategy's state; 000000 is the initial state
 
 A generation exists once its state does: the parts are written before it, so a kill at any instant
@@ -239,8 +240,25 @@ class RunStore:
             raise ConfigError(f"{path}: damaged: {problem}")
         return table
 
+    def write_section(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write a section of an interpretation, with its run and its own path."""
+        path = self.section_path(name)
+        atomic_files.make_folder(path.parent)  # older programs made runs without it
+        atomic_files.write_json(path, {**value, **self._place(path)})
+
+    def section_path(self, name: str) -> Path:
+        """The file of a section of an interpretation."""
+        return self.folder / commit_order.INTERPRETATION / f"{name}.json"
+
+    def sections(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Read the sections of the interpretation, by name; ConfigError as for ``read_part``."""
+        for path in commit_order.sections(self.folder):
+            value = atomic_files.read_json(path)
+            self._check_place(path, value)
+            yield path, value
+
     def check(self, path: Path) -> None:
-        """ConfigError that names a part or state if it is damaged, or is not of this run."""
+        """ConfigError that names a file with a checksum if it is damaged, or is not of this run."""
         self._check_place(path, atomic_files.metadata(path))
 
     def rows(self, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, checksums, lock
 from spikeloop.coordinator.store.commit_order import (
     FOLDERS,
+    INTERPRETATION,
     ONCE,
     REPORT,
     is_drawn,
@@ -195,7 +196,7 @@ class StoredRun:
 
     def _lacks(self, store: RunStore, name: str) -> bool:
         """Whether a file is missing here, damaged, or of a kind that is written more than once."""
-        rewritten = name.partition("/")[0] in (*ONCE, "figures")
+        rewritten = name.partition("/")[0] in (*ONCE, INTERPRETATION, "figures")
         newer = rewritten and store.generation() <= self.generation
         return newer or not (store.folder / name).exists() or not _is_sound(store, name)
 
@@ -234,9 +235,7 @@ def _check(store: RunStore, name: str) -> None:
     if not is_drawn(name):
         store.check(path)
         return
-    data = atomic_files.contents(path)
-    if not (data.startswith(b"\x89PNG\r\n\x1a\n") and data.endswith(b"IEND\xaeB`\x82")):
-        raise ConfigError(f"{path}: damaged: it is no PNG image")
+    atomic_files.read_png(path)
 
 
 def _is_sound(store: RunStore, name: str) -> bool:

@@ -145,7 +145,7 @@ def _read(run: RunFolder, name: str, report: Report) -> pd.DataFrame | None:
 
 def _score_warnings(config: RunConfig, frames: dict[str, pd.DataFrame | None]) -> Iterator[str]:
     """Name what is wrong with scores: of the last held-out tasks, and of the transfer."""
-    interface, generations = config.family.interface, frames["generations"]
+    interface, generations = config.held_out_family.interface, frames["generations"]
     measured = None if generations is None else generations.dropna(subset="held_out_score")
     if measured is not None and len(measured):
         last = measured.sort_values("generation").iloc[-1]

@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from spikeloop.coordinator.config.run_config import DeploySettings, RunSettings, TransferSettings
+from spikeloop.coordinator.config.run_config import DeploySettings, RunSettings
 from spikeloop.coordinator.config.stopping import StopSettings
+from spikeloop.coordinator.config.transfer_settings import TransferSettings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import printable
 

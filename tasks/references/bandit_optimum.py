@@ -1,5 +1,7 @@
 """Bayes-optimal returns: the highest mean return over a family of two Bernoulli arms."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,18 +16,43 @@ TIE = 1e-10
 def best_choices(n_steps: int) -> CountPolicy:
     """Return the policy with the highest mean return for two independent arms of chances U[0, 1].
 
+    One byte is stored for each of the C(n_steps + 3, 4) counts before a pull.
+    """
+    stored = [
+        [(gain > TIE).astype(np.int8) - (gain < -TIE) for gain in gains]
+        for gains in _gains_backward(n_steps)
+    ]
+    stored.reverse()
+
+    def choose(n0: int, n1: int) -> FloatArray:
+        return (1.0 + stored[n0 + n1][n0].astype(np.float64)) / 2.0
+
+    return choose
+
+
+def best_gains(n_steps: int) -> list[list[NDArray[np.float32]]]:
+    """Return by how much arm 0 is worth more than arm 1 to the best policy, by step and counts.
+
+    ``best_gains(n)[step][n0][s0, s1]`` is the expected return of pulling arm 0 now minus that of
+    pulling arm 1 now, the best policy following, after n0 of ``step`` pulls went to arm 0.
+    """
+    stored = [[gain.astype(np.float32) for gain in gains] for gains in _gains_backward(n_steps)]
+    stored.reverse()
+    return stored
+
+
+def _gains_backward(n_steps: int) -> Iterator[list[FloatArray]]:
+    """Yield, from the last step to the first, by how much arm 0 is worth more, for each n0.
+
     Backward induction over the counts, whose posterior is Beta(s + 1, n − s + 1) for either arm
     (Bellman 1956, Sankhyā 16:221; Berry and Fristedt 1985, "Bandit problems"): with the chances
     m = (s + 1) / (n + 2) of a success and V = 0 after the last pull,
 
         V(counts) = max over arms of m · [1 + V(counts, success)] + (1 − m) · V(counts, failure).
-
-    One byte is stored for each of the C(n_steps + 3, 4) counts before a pull.
     """
-    stored: list[list[NDArray[np.int8]]] = []
     value = [np.zeros((n0 + 1, n_steps - n0 + 1)) for n0 in range(n_steps + 1)]
     for step in reversed(range(n_steps)):
-        signs: list[NDArray[np.int8]] = []
+        gains: list[FloatArray] = []
         values: list[FloatArray] = []
         for n0 in range(step + 1):
             n1 = step - n0
@@ -35,17 +62,10 @@ def best_choices(n_steps: int) -> CountPolicy:
             chance = chance_mean(successes(n1), n1)
             won, lost = value[n0][:, 1:], value[n0][:, :-1]
             second = chance * (1.0 + won - lost) + lost
-            gain = first - second
-            signs.append((gain > TIE).astype(np.int8) - (gain < -TIE))
+            gains.append(first - second)
             values.append(np.maximum(first, second))
-        stored.append(signs)
         value = values
-    stored.reverse()
-
-    def choose(n0: int, n1: int) -> FloatArray:
-        return (1.0 + stored[n0 + n1][n0].astype(np.float64)) / 2.0
-
-    return choose
+        yield gains
 
 
 def majority_return(mean: FloatArray, n_steps: int) -> FloatArray:

@@ -56,7 +56,7 @@ def test_some_pairs_run_and_some_are_refused() -> None:
         for learner in CHEAP
         for family in FAMILIES
     }
-    tables = {"random_mdp", "maze", "bandit", "reversal_bandit", "two_step"}
+    tables = {"random_mdp", "maze", "bandit", "reversal_bandit", "restless_bandit", "two_step"}
     assert {pair for pair, reason in reasons.items() if not reason} == {
         (learner, family) for learner in CHEAP for family in tables
     }

@@ -30,7 +30,7 @@ OF_A_COMPARISON = (
 # A finished comparison is resumed from its results: no search is read, findings are rewritten.
 OF_BOTH = ("verify IT", "resume IT --inline", "report IT", "watch IT --once")
 COMMANDS = (
-    *(*OF_BOTH, "transfer IT --inline", "watch IT --json", "interpret IT --tasks 2"),
+    *(*OF_BOTH, "transfer IT --inline", "watch IT --json", "interpret IT --episodes 2"),
     "export IT --to weights --out out/IT.npz",
 )
 

@@ -17,10 +17,11 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.circuit import neuron_codes
 from spikeloop.workers.chip.core import SEED_LANE, Core
-from spikeloop.workers.chip.environment import Environment, environments, transition
+from spikeloop.workers.chip.environment import Environment, transition
 from spikeloop.workers.chip.limits import FPGA_HZ, N_NEURONS, ROUTER_ADDRESS_U6
 from spikeloop.workers.chip.mismatch import neurons_of_chip
 from spikeloop.workers.chip.noise import seed_words
+from spikeloop.workers.chip.task_message import environments
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.coding import CODINGS, choose
 from spikeloop.workers.learners.chip.episode import decision_protocol, episode_kernel
@@ -223,7 +224,7 @@ class BrianEpisode:
             for _ in range(N_SILENCE):
                 self._send(list(range(S, S + A)))
                 yield INTERVAL
-            step = transition(environment, self.core.random, state, action)
+            step = transition(environment, self.core.random, decision, state, action)
             hooks.rewarded(self.core, self.memory, state, action, int(step[1]))
             self.states.append(state)
             self.actions.append(action)

@@ -8,7 +8,7 @@ How long the published program is, library included, is known from one note only
 (Neuromorphic_Hardware_learns_to_learn, hardware/mdp/HW_Limitations.txt): "3k8 left for environment
 10x5, 17x2", states by actions, at 5 · actions · states² bytes. Other programs are taken to be
 longer or shorter by as much as our C for them is, compiled as libnux compiled the published one,
-without optimisation. ``benchmarks/chip/ppu`` has that C, and ``benchmarks/chip/code_size.py``
+without optimisation. ``workers/chip/ppu/c`` has that C, and ``benchmarks/chip/code_size.py``
 measures it.
 """
 
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from spikeloop.tasks.base import Interface
 from spikeloop.workers.chip.mailbox import HEADER_BYTES, MAILBOX_BYTES, MEMORY_BYTES
 
 MAILBOX_START = MEMORY_BYTES - MAILBOX_BYTES
@@ -26,15 +27,18 @@ MAILBOX_START = MEMORY_BYTES - MAILBOX_BYTES
 PUBLISHED_CODE_BYTES = MAILBOX_START - 3800
 """Code and constants of the published program, from the 3.8 kB that it left."""
 
-COMPILED_PUBLISHED_BYTES = 4784
+COMPILED_PUBLISHED_BYTES = 4780
 """The length of our C for the published program, with much less around the rule than there."""
 
 COMPILED_MAZE_BYTES = 788
-"""How much longer our C is with a map of walls than with tables."""
+COMPILED_CHANCES_BYTES = 84
+"""How much longer our C is with a map of walls, and with chances of each step, than with tables."""
 
 STACK_BYTES = 768
-"""An allowance for the stack, of which our C needs up to 240 bytes. With 646 to 834, the published
+"""An allowance for the stack, of which our C needs up to 336 bytes. With 646 to 834, the published
 program's largest environments are those of the note."""
+
+SMALLER = "take fewer states or actions, or fewer steps of a restless bandit"
 
 WORD_BYTES = 4
 WIDTH = re.compile(r"_([uiq])(\d+)$")
@@ -80,14 +84,20 @@ class MemoryMap:
                 f"the plasticity processor's memory is {-free} bytes too small for code "
                 f"{sizes['code']}, estimated from C of our own, data {sizes['data']}, environment "
                 f"{sizes['environment']}, stack {sizes['stack']} and mailbox {sizes['mailbox']}: "
-                "take fewer states or actions, or set learner.check_memory = false"
+                f"{SMALLER}, or set learner.check_memory = false"
             )
         if self.message > MAILBOX_BYTES:
             raise ValueError(
                 f"what the plasticity processor gets takes {self.message} bytes, and its mailbox "
-                f"has {MAILBOX_BYTES}: take fewer states or actions, or set learner.check_memory = "
-                "false"
+                f"has {MAILBOX_BYTES}: {SMALLER}, or set learner.check_memory = false"
             )
+
+
+def compiled_environment(interface: Interface) -> int:
+    """Return how much longer our C is with the environment of a family than with tables."""
+    if interface.n_listed:
+        return COMPILED_CHANCES_BYTES
+    return 0 if interface.grid is None else COMPILED_MAZE_BYTES
 
 
 def memory_map(
@@ -95,7 +105,7 @@ def memory_map(
     data: Any,
     environment: int,
     *,
-    maze: bool,
+    more_compiled: int = 0,
     constant_arrays: Collection[str] = (),
 ) -> MemoryMap:
     """Lay out the memory for an episode.
@@ -104,10 +114,10 @@ def memory_map(
         compiled: bytes of the plasticity program's C, measured with ``code_size.py``.
         data: what it keeps, see ``data_bytes``.
         environment: bytes of the environment.
-        maze: whether this is a map of walls, else tables.
+        more_compiled: how much longer our C is with it than with tables.
         constant_arrays: arrays of the data that come through the mailbox too.
     """
-    code = PUBLISHED_CODE_BYTES + compiled - COMPILED_PUBLISHED_BYTES + maze * COMPILED_MAZE_BYTES
+    code = PUBLISHED_CODE_BYTES + compiled - COMPILED_PUBLISHED_BYTES + more_compiled
     sizes = {"code": code, "data": data_bytes(data), "environment": environment}
     sizes["free"] = MAILBOX_START - STACK_BYTES - sum(sizes.values())
     sizes |= {"stack": STACK_BYTES, "mailbox": MAILBOX_BYTES}

@@ -5,6 +5,7 @@ and one in ``ChipAgent.program``; ``hooks`` documents its functions.
 """
 
 from spikeloop.workers.plasticity.fictive import Fictive
+from spikeloop.workers.plasticity.formula import Formula
 from spikeloop.workers.plasticity.incremental import Incremental
 from spikeloop.workers.plasticity.plasticity_network import PlasticityNetwork
 from spikeloop.workers.plasticity.plasticity_network_published import PlasticityNetworkPublished
@@ -17,6 +18,7 @@ from spikeloop.workers.plasticity.td_published import TdPublished
 
 PROGRAMS: dict[str, type[PlasticityProgram]] = {
     "fictive": Fictive,
+    "formula": Formula,
     "incremental": Incremental,
     "plasticity_network": PlasticityNetwork,
     "plasticity_network_published": PlasticityNetworkPublished,
@@ -30,6 +32,7 @@ PROGRAMS: dict[str, type[PlasticityProgram]] = {
 __all__ = [
     "PROGRAMS",
     "Fictive",
+    "Formula",
     "Incremental",
     "PlasticityNetwork",
     "PlasticityNetworkPublished",

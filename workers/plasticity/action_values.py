@@ -84,6 +84,23 @@ def towards(value: int, target: int, rate: int) -> int:
     return value + ((rate * (target - value) + (1 << (RATE_BITS - 1))) >> RATE_BITS)
 
 
+def others_q16(n_actions: int) -> int:
+    """Return 1 / (n_actions − 1) in Q16, rounded down.
+
+    So its product with the sum of the other values stays below 2³².
+    """
+    return min((1 << VALUE_BITS) // max(n_actions - 1, 1), MAX_VALUE_U16)
+
+
+@part
+def sum_of_state(values: ActionValues, state: int) -> int:
+    """Return the sum of the values of a state's actions."""
+    total = 0
+    for pair in range(state * values.n_actions_u8, (state + 1) * values.n_actions_u8):
+        total += int(values.value_u16[pair])
+    return total
+
+
 @part
 def write_value(core: Core, values: ActionValues, state: int, action: int) -> None:
     """Write the code of a value into its synapse."""

@@ -39,4 +39,4 @@ def test_an_unknown_table_or_kind_is_named_with_the_nearest() -> None:
 def test_compatibility_has_a_row_for_each_learner_and_family() -> None:
     listed = sl.list("compatibility").set_index(["learner", "family"])
     assert bool(listed.loc[("tabular_td", "random_mdp"), "runs"])
-    assert "tables" in str(listed.loc[("tabular_td", "restless_bandit"), "reason"])
+    assert "tables" in str(listed.loc[("tabular_td", "informative_bandit"), "reason"])

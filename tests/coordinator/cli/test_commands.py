@@ -240,8 +240,8 @@ def test_list_of_compatibility_shows_every_pair_with_the_reason_of_a_refusal() -
     rows = {(row["learner"], row["family"]): row for row in answer("list", "compatibility")}
     assert len(rows) == len(LEARNERS) * len(FAMILIES)
     assert rows["chip", "maze"]["runs"]
-    assert not rows["chip", "restless_bandit"]["runs"]
-    assert "chip needs tasks given as tables" in rows["chip", "restless_bandit"]["reason"]
+    assert not rows["chip", "informative_bandit"]["runs"]
+    assert "chip needs tasks given as tables" in rows["chip", "informative_bandit"]["reason"]
     assert rows["brian_model", "maze"]["runs"] is None  # it has no default model
     shown = printed("list", "compatibility")
     assert "tabular_td on quadratic: needs discrete actions, got continuous ones\n" in shown

@@ -90,17 +90,24 @@ def test_flipped_bits_of_the_database_end_in_one_line_or_in_none(comparison: Pat
     ("statement", "problem"),
     [
         ("update trial_values set value = value + 1e-15 where trial_id = 1", "trials.parquet"),
-        (
+        pytest.param(
             "update trial_params set param_value = param_value * 1.5 where param_name = 'sigma'",
             "trial 0 has other settings",
+            marks=pytest.mark.exhaustive,
         ),
         (
             "update trial_user_attributes set value_json = '95' where key = 'episodes'",
             "trial 0 differs from its run folders",
         ),
         ("update trials set number = 7 where number = 1", "study.db: damaged"),
-        ("update trials set state = 'RUNNING' where number = 1", "study.db: damaged"),
-        ("create view v as select 1", "study.db: damaged"),
+        pytest.param(
+            "update trials set state = 'RUNNING' where number = 1",
+            "study.db: damaged",
+            marks=pytest.mark.exhaustive,
+        ),
+        pytest.param(
+            "create view v as select 1", "study.db: damaged", marks=pytest.mark.exhaustive
+        ),
     ],
 )
 def test_verify_names_a_changed_cell_of_the_database(
@@ -128,8 +135,8 @@ def test_a_lost_database_is_made_again_to_the_same_numbers(
     [
         ("tuning/evolution/000001/000000/episodes/part-000002.parquet", flip),
         ("runs/random_search/000001/state/000002.npz", Path.unlink),
-        ("final/evolution/000001.parquet", flip),
-        ("results.parquet", flip),
+        pytest.param("final/evolution/000001.parquet", flip, marks=pytest.mark.exhaustive),
+        pytest.param("results.parquet", flip, marks=pytest.mark.exhaustive),
         ("trials.parquet", Path.unlink),
     ],
 )

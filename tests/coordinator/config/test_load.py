@@ -153,7 +153,9 @@ def test_optional_tables_get_defaults() -> None:
 
 @pytest.mark.parametrize("kind", ["tabular_td", "chip"])
 def test_learners_of_tables_refuse_families_without(kind: str) -> None:
-    message = refusal({**TABLES, "family": {"kind": "restless_bandit"}, "learner": {"kind": kind}})
+    message = refusal(
+        {**TABLES, "family": {"kind": "informative_bandit"}, "learner": {"kind": kind}}
+    )
     assert f"[learner] {kind} needs tasks given as tables" in message
 
 

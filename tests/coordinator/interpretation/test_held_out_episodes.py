@@ -7,13 +7,14 @@ from support.random_networks import BANDIT, QUADRATIC, random_network
 from support.small_run import small_config
 
 from spikeloop.coordinator.config.load import parse
-from spikeloop.coordinator.config.run_config import TransferSettings
+from spikeloop.coordinator.config.transfer_settings import TransferSettings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.interpretation import held_out_episodes, prediction_errors
+from spikeloop.coordinator.interpretation import held_out_episodes
+from spikeloop.coordinator.interpretation.behaviour import prediction_errors
+from spikeloop.coordinator.interpretation.behaviour.one_episode import rate_distribution
+from spikeloop.coordinator.interpretation.behaviour.prediction_errors import NETWORK
 from spikeloop.coordinator.interpretation.episode_trace import most_moved
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
-from spikeloop.coordinator.interpretation.interpret import rate_distribution
-from spikeloop.coordinator.interpretation.prediction_errors import NETWORK
 from spikeloop.coordinator.search.transfer_design import transfer_grid, transfer_theta
 from spikeloop.tasks.quadratic import QuadraticTasks
 from spikeloop.workers.learners.lsnn import tile
@@ -119,7 +120,7 @@ def test_rates_count_all_spikes_of_the_first_episodes(
 
 
 def test_other_learners_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"\[learner\] kind must be lsnn .*, got tabular_td"):
+    with pytest.raises(ConfigError, match=r"\[learner\] kind must be lsnn, got tabular_td"):
         HeldOutEpisodes(replace(random_network(BANDIT), config=small_config()), 2, seed=0)
 
 

@@ -2,12 +2,13 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.command_line import answer, cli, printed, refused
+from support.command_line import answer, cli, printed, refused, run_command
 from support.random_networks import BANDIT, QUADRATIC, random_network_file
 from support.small_run import small_tables, start_config
 
@@ -17,10 +18,11 @@ from spikeloop.coordinator.interpretation.results import milestones
 
 INFORMATIVE = {"kind": "informative_bandit", "n_steps": 4}
 TWO_STEP = {"kind": "two_step", "n_steps": 10}
+ONLY = ("--only", "behaviour")
 FIGURES = {
-    "quadratic": ["error.png", "stages.png", "spikes.png"],
-    "bandit": ["choices.png", "regret.png", "spikes.png"],
-    "two_step": ["spikes.png"],
+    "quadratic": ["error", "stages", "spikes"],
+    "bandit": ["choices", "regret", "spikes"],
+    "two_step": ["spikes"],
 }
 
 
@@ -51,9 +53,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_figures_of_a_run_are_written_to_its_folder(run: Path) -> None:
-    output = printed("interpret", run, "--tasks", 20)
+    output = printed("interpret", run, *ONLY, "--episodes", 20)
     for name in FIGURES["quadratic"]:
-        figure = run / "figures" / name
+        figure = run / "interpretation" / f"behaviour-{name}.png"
         assert figure.read_bytes().startswith(b"\x89PNG")
         assert figure.stat().st_size > 10_000
         assert f"figure:  {figure}\n" in output
@@ -66,14 +68,18 @@ def test_figures_of_a_run_are_written_to_its_folder(run: Path) -> None:
 def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
     run: Path, tmp_path: Path
 ) -> None:
-    stages = answer("interpret", run, "--tasks", 20, "--out", tmp_path / "a")["stages"]
+    stages = answer("interpret", run, *ONLY, "--episodes", 20, "--out", tmp_path / "a")["sections"][
+        "behaviour"
+    ]["stages"]
     assert stages[0]["name"] == "untrained"
     assert stages[1]["name"] in ("after 1 generations", "after 2 generations")
     assert stages[2]["name"] == "learned, after 3 generations"
     assert len({stage["mean_squared_error"] for stage in stages}) == 3
     file = tmp_path / "small.npz"
     assert cli("export", run, "--to", "weights", "--out", file) == 0
-    of_file = answer("interpret", file, "--tasks", 20, "--out", tmp_path / "b")["stages"]
+    of_file = answer("interpret", file, *ONLY, "--episodes", 20, "--out", tmp_path / "b")[
+        "sections"
+    ]["behaviour"]["stages"]
     assert [stage["name"] for stage in of_file] == [stages[0]["name"], stages[2]["name"]]
     # The file holds the run's very point.
     assert [stage["mean_squared_error"] for stage in of_file] == [
@@ -85,20 +91,19 @@ def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
 def test_python_gives_the_numbers_of_the_command_and_a_notebook_shows_its_figures(
     run: Path, tmp_path: Path
 ) -> None:
-    said = answer("interpret", run, "--tasks", 5, "--out", tmp_path / "a")
+    said = answer("interpret", run, *ONLY, "--episodes", 5, "--out", tmp_path / "a")
     opened = sl.open(run)
     assert isinstance(opened, sl.Run)
-    found = opened.interpret(tasks=5)
-    assert json.loads(json.dumps(found.numbers)) == {
-        k: v for k, v in said.items() if k != "figures"
-    }
-    assert [f"{name}.png" for name in found.figures] == FIGURES["quadratic"]
+    found = opened.interpret(only=["behaviour"], episodes=5)
+    assert json.loads(json.dumps(found.numbers)) == said["sections"]
+    assert list(found.figures["behaviour"]) == FIGURES["quadratic"]
     shown = found._repr_html_()
-    assert shown.count("data:image/png;base64,") == len(found.figures)
+    assert shown.count("data:image/png;base64,") == len(FIGURES["quadratic"])
     for text in ("Mean squared error on 5 new functions", "Mean firing rate in"):
         assert text in repr(found)
         assert text in shown
-    assert [path.name for path in found.write(tmp_path / "b")] == FIGURES["quadratic"]
+    written = [path.name for path in found.write(tmp_path / "b")]
+    assert written == [f"behaviour-{name}.png" for name in FIGURES["quadratic"]]
 
 
 @pytest.mark.parametrize(
@@ -115,13 +120,15 @@ def test_printed_numbers_are_those_of_json(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     random_network_file(tmp_path / "own.npz", family, window_ms=4.0)
-    shown = words(printed("interpret", "own.npz", "--tasks", 12))
-    said = answer("interpret", "own.npz", "--tasks", 12)
+    shown = words(printed("interpret", "own.npz", *ONLY, "--episodes", 12))
+    whole = answer("interpret", "own.npz", *ONLY, "--episodes", 12)
+    said = whole["sections"]["behaviour"]
     kind = "bandit" if "bandit" in family["kind"] else family["kind"]
-    assert said["figures"] == [f"own-figures/{name}" for name in FIGURES[kind]]
-    for name in said["figures"]:
+    files = [f"own-interpretation/behaviour-{name}.png" for name in FIGURES[kind]]
+    assert whole["figures"] == files
+    for name in files:
         assert Path(name).stat().st_size > 10_000
-    assert (said["tasks"], said["seed"]) == (12, 0)
+    assert (said["episodes"], whole["seed"]) == (12, 0)
     for neurons, rate in said["mean_rate_hz"].items():
         assert f"{neurons} neurons {rate:.1f} Hz" in shown
         found = said["rate_spread"][neurons]
@@ -144,9 +151,12 @@ def test_printed_numbers_are_those_of_json(
 @pytest.mark.parametrize(
     ("learner", "options", "words"),
     [
-        ({"smooth": 0.5}, (), "learner.smooth is 0.5, not 0"),
-        ({}, ("--tasks", 1), "--tasks"),
-        ({}, ("--tasks", 1_000_000), "--tasks"),
+        ({"smooth": 0.5}, ONLY, "section behaviour does not apply: its neurons must spike, but"),
+        ({"smooth": 0.5}, (), "no section applies (behaviour: its neurons must spike, but"),
+        ({}, ("--only", "behavior"), "no section 'behavior'; did you mean 'behaviour'?"),
+        ({}, ("--only", "behaviour,sense"), "no section 'sense'; there are behaviour"),
+        ({}, ("--episodes", 1), "--episodes"),
+        ({}, ("--episodes", 1_000_000), "--episodes"),
         ({}, ("--steps", 9), "--steps"),
     ],
 )
@@ -157,11 +167,39 @@ def test_what_does_not_fit_is_refused_in_one_line(
     assert words in refused("interpret", file, *options)
 
 
+def test_the_report_of_a_run_shows_what_was_interpreted_and_verify_checks_it(
+    run: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "small"
+    shutil.copytree(run, folder)
+    cli("interpret", folder, *ONLY, "--episodes", 7)
+    section = folder / "interpretation" / "behaviour.json"
+    assert json.loads(section.read_text())["numbers"]["episodes"] == 7
+    page = Path(printed("report", folder).split()[-1]).read_text()
+    assert "Mean squared error on 7 new functions" in page
+    assert "95 % intervals: bootstrap over functions" in page
+    assert page.count("data:image/png;base64,") == len(FIGURES["quadratic"])
+    assert cli("verify", folder) == 0
+    (folder / "interpretation" / "behaviour-spikes.png").write_bytes(b"no image")
+    assert "behaviour-spikes.png: damaged" in refused("report", folder)
+    section.write_text(section.read_text().replace("Mean squared", "Mean cubed"))
+    assert "behaviour.json" in run_command("verify", folder).output
+
+
+def test_a_section_of_another_run_is_refused(run: Path, tmp_path: Path) -> None:
+    cli("interpret", run, *ONLY, "--episodes", 7, "--out", tmp_path)
+    folder = tmp_path / "small"
+    shutil.copytree(run, folder)
+    (folder / "interpretation").mkdir(exist_ok=True)
+    shutil.copy(tmp_path / "behaviour.json", folder / "interpretation")
+    assert "it was written by another run" in refused("report", folder)
+
+
 def test_nothing_is_written_through_a_link_of_a_run(run: Path, tmp_path: Path) -> None:
     link = run / "elsewhere"
     link.symlink_to(tmp_path, target_is_directory=True)
     try:
-        assert "is a link" in refused("interpret", run, "--tasks", 5)
+        assert "is a link" in refused("interpret", run, *ONLY, "--episodes", 5)
     finally:
         link.unlink()
 

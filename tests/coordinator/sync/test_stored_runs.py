@@ -67,6 +67,7 @@ def test_fetched_comparison_is_the_same_and_verified(compared: Path, tmp_path: P
     assert_same_comparison(tmp_path / "small", compared)
 
 
+@pytest.mark.exhaustive
 def test_part_of_a_sweep_is_fetched_then_resumed_or_fetched_again(
     swept: Path, tmp_path: Path
 ) -> None:

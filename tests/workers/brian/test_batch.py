@@ -137,7 +137,13 @@ def test_episodes_are_those_of_networks_written_by_hand(runs: list[Any]) -> None
     assert together[0] != together[1]
 
 
-@pytest.mark.parametrize("blueprint", [NOISY, DRAWN], ids=["statements", "equations"])
+@pytest.mark.parametrize(
+    "blueprint",
+    [
+        pytest.param(NOISY, id="statements"),
+        pytest.param(DRAWN, id="equations", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_an_episode_alone_has_the_spikes_that_it_has_among_others(
     blueprint: Blueprint, runs: list[Any]
 ) -> None:

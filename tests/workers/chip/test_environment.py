@@ -8,16 +8,8 @@ import pytest
 from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
-from spikeloop.workers.chip.environment import (
-    FREE,
-    FULL,
-    GOAL,
-    WALL,
-    environment_bytes,
-    environments,
-    maze_step,
-    message,
-)
+from spikeloop.workers.chip.environment import FREE, FULL, GOAL, WALL, maze_step
+from spikeloop.workers.chip.task_message import environment_bytes, environments, message
 
 
 def test_a_maze_is_a_map_with_its_goal_and_two_kinds_of_feedback() -> None:

@@ -106,6 +106,7 @@ def environment_of(task: Task, seed: int) -> Environment:
         bump_q7=0,
         goal_q7=0,
         n_restarts=0,
+        chance_u16=np.zeros((0, 0), dtype=np.uint16),
         first_random=seed,
     )
 

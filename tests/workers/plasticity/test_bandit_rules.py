@@ -17,22 +17,34 @@ from spikeloop.workers.kernels import routine
 from spikeloop.workers.plasticity import (
     PROGRAMS,
     Fictive,
+    Formula,
     Incremental,
     PlasticityNetwork,
     PlasticityNetworkPublished,
     PosteriorMean,
     hooks,
 )
+from spikeloop.workers.plasticity.formula import TERMS, FormulaMemory
 from spikeloop.workers.plasticity.plasticity_network import NetworkMemory, sigmoid_q15
 from spikeloop.workers.plasticity.plasticity_network_published import (
     PublishedNetworkMemory,
     sigmoid_i32,
 )
+from spikeloop.workers.plasticity.replay import replay
 from spikeloop.workers.space import ParameterSpace
 
 S, A = 2, 3
 FACE = Interface(S, A, "discrete", 100)
-RULES = (Incremental(), Fictive(), PosteriorMean(), PlasticityNetwork(inputs="extended"))
+RNG = np.random.default_rng(0)
+FORMULA = Formula(
+    chosen={term: RNG.normal(0, 0.2) for term in TERMS},
+    other={term: RNG.uniform(-4, 4) for term in TERMS[:7]},
+)
+RULES = (
+    *(Incremental(), Fictive(), PosteriorMean()),
+    PlasticityNetwork(inputs="extended"),
+    FORMULA,
+)
 
 
 @routine
@@ -114,6 +126,38 @@ def network(memory: NetworkMemory) -> Callable[[int, int, int], list[int]]:
     )
 
 
+def formula(memory: FormulaMemory) -> Callable[[int, int, int], list[int]]:
+    """The formula in Python's integers, from the names of its terms; no sum leaves 32 bits."""
+    values, time = memory.values.value_u16.tolist(), 0
+    coefficients = memory.other_q13.tolist(), memory.chosen_q13.tolist()
+
+    def learn(state: int, action: int, signal_q7: int) -> list[int]:
+        nonlocal time
+        first, changes = state * A, []
+        for pair in range(first, first + A):
+            others = (sum(values[first : first + A]) - values[pair]) * memory.others_q16 // 2**16
+            number = {
+                "r": reference.rounded(reference.reward_u16(signal_q7), 4),
+                "w": reference.rounded(values[pair], 4),
+                "o": reference.rounded(others, 4),
+                "t": reference.rounded(time, 12),
+            }
+            total = 0
+            for term, coefficient in zip(TERMS, coefficients[pair == first + action], strict=True):
+                letters = [letter for letter in term.split("*") if letter != "1"]
+                x = [number[letter] for letter in letters] or [4096]
+                product = reference.rounded(x[0] * x[1], 12) if len(x) == 2 else x[0]
+                total += coefficient * product
+                assert -(2**31) <= total < 2**31 - 2**8
+            changes.append(reference.rounded(total, 9))
+        for pair, change in zip(range(first, first + A), changes, strict=True):
+            values[pair] = min(max(values[pair] + change, 0), 65535)
+        time = min(time + memory.share_q24, 2**24)
+        return [int(value) for value in values]
+
+    return learn
+
+
 def published(memory: PublishedNetworkMemory) -> Callable[[int, int], list[int]]:
     """The published program in Python's integers; returns the weights of both arms."""
     weights, step = memory.weight_u32.tolist(), 0
@@ -145,6 +189,7 @@ EXACT: dict[str, Callable[[Any], Callable[[int, int, int], list[int]]]] = {
     "fictive": incremental,
     "posterior_mean": posterior_mean,
     "plasticity_network": network,
+    "formula": formula,
 }
 
 
@@ -227,6 +272,19 @@ def test_incremental_by_hand() -> None:
     assert synapses(core)[:2] == [31 + round(0.65625 * 32), 31 + 24]
 
 
+def test_a_formula_that_says_rule_a_is_rule_a_within_its_rounding() -> None:
+    """Numbers of 12 bits make an update err by less than 2e-4 of a value of 1."""
+    theta = {"learning_rate": 0.3, "rate_decay": 1.0, "initial_value": 0.5, "code_low": 31.0}
+    rng = np.random.default_rng(0)
+    actions, feedback = rng.integers(3, size=(1, 200)), rng.integers(2, size=(1, 200)) * 1.0
+    face = Interface(1, 3, "discrete", 200)
+    rule = replay(Incremental(), theta, face, actions, feedback)
+    written = Formula(chosen={"r": 0.3, "w": -0.3})
+    assert np.abs(replay(written, theta, face, actions, feedback).value - rule.value).max() < 6e-4
+    wrong = Formula(chosen={"r": 0.3, "w": -0.31})
+    assert np.abs(replay(wrong, theta, face, actions, feedback).value - rule.value).max() > 6e-4
+
+
 def test_a_network_of_zeros_changes_nothing() -> None:
     program = PlasticityNetwork()
     space = ParameterSpace(program.parameters(FACE))
@@ -296,6 +354,19 @@ def test_ablations_take_inputs_away() -> None:
             experience(core, memory, zero, zero, zero + 127)
             found.append(memory.values.value_u16.tolist())
         assert found[0] != found[1], name
+
+
+def test_only_the_chosen_value_changes_where_that_is_set() -> None:
+    """The chosen action's value is that of the whole network after one reward, the others stay."""
+    zero, rewarded = np.zeros(1, dtype=np.int64), []
+    for changes in ("all", "chosen"):
+        core, memory = start(PlasticityNetwork(changes=changes), 0)  # type: ignore[arg-type]
+        initial = memory.values.value_u16.tolist()
+        experience(core, memory, zero, zero + 1, zero + 127)
+        rewarded.append(memory.values.value_u16.tolist())
+    everything, chosen = rewarded
+    assert everything[0] != initial[0] and everything[1] != initial[1]
+    assert chosen == [initial[0], everything[1], *initial[2:]]
 
 
 @pytest.mark.parametrize("kind", PROGRAMS)

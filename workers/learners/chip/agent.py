@@ -5,12 +5,14 @@ hardware/mdp). The initial law of every published hyperparameter is the publishe
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.listed_chances import ListedChances, tables_or_chances_of
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks, require_tables, tables_of
 from spikeloop.workers.base import Episodes
@@ -19,12 +21,13 @@ from spikeloop.workers.chip.calibration.calibrate import calibrated_codes
 from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, new_sensors
-from spikeloop.workers.chip.environment import Environment, environment_bytes, environments
+from spikeloop.workers.chip.environment import Environment
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.mailbox import MAILBOX_BYTES
-from spikeloop.workers.chip.memory import MemoryMap, memory_map
+from spikeloop.workers.chip.memory import MemoryMap, compiled_environment, memory_map
 from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
+from spikeloop.workers.chip.task_message import environment_bytes, environments
 from spikeloop.workers.learners.chip.chip_numbers import ChipNumbers, chip_list
 from spikeloop.workers.learners.chip.coding import CODINGS
 from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, episode_kernel
@@ -33,6 +36,7 @@ from spikeloop.workers.learners.chip.routine import calibration_of, sensor_bits_
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity import (
     Fictive,
+    Formula,
     Incremental,
     PlasticityNetwork,
     PlasticityNetworkPublished,
@@ -104,6 +108,7 @@ class ChipAgent(Settings):
     )
     program: Annotated[
         Fictive
+        | Formula
         | Incremental
         | PlasticityNetwork
         | PlasticityNetworkPublished
@@ -165,13 +170,18 @@ class ChipAgent(Settings):
         return chip_list(self.chip)
 
     def check_held_out(self, held_out: Self) -> None:
-        """Raise ValueError if the agent of held-out episodes has some of the chips of this one."""
+        """Raise ValueError if the agent of held-out episodes has some of the chips of this one.
+
+        A chip in another state, such as uncalibrated, is another one; an ideal one has no number.
+        """
+        if held_out.mismatch != self.mismatch or self.mismatch == "off":
+            return
         if shared := sorted({*self.chips} & {*held_out.chips}):
             raise ValueError(f"chip must name other chips than those of the search, got {shared}")
 
     def check_tasks(self, tasks: TaskBatch) -> None:
         """Raise ValueError for tasks that are no tables or that the mailbox does not take."""
-        self._environments(tables_of(tasks, self.kind))
+        self._environments(tables_or_chances_of(tasks, self.kind))
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes one after the other, each from a chip at rest.
@@ -182,14 +192,54 @@ class ChipAgent(Settings):
         The values of actions are the weights to the action neurons, 128 · code / 8128. Those of
         ``td_advantage`` hold advantages: they order the actions of a state, and no more.
         """
+        tables = tables_or_chances_of(tasks, self.kind)
+        n_steps = tables.interface.n_steps
+        lengths = bin_lengths(n_steps)
+        curve, values = self._run(parameters, tables, seeds, lengths.size)
+        return Episodes(
+            returns=curve.sum(axis=2),
+            curve=curve / lengths,
+            n_simulated_steps=seeds.size * n_steps,
+            action_values=values * 128 / VALUE_ONE,
+        )
+
+    def choices(
+        self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
+    ) -> tuple[IntArray, FloatArray]:
+        """Run the same episodes, and return what was done and what came of it.
+
+        The learner does not see what counts as return, so here a step returns the number of its
+        transition, which says both.
+
+        Returns:
+            (n_candidates, n_tasks, n_steps) actions, and the feedback for each.
+        """
         tables = tables_of(tasks, self.kind)
-        n_states, n_actions, n_steps = tables.n_observations, tables.n_actions, tables.n_steps
+        feedback = tables.feedback
+        numbers = np.arange(feedback[0].size, dtype=np.float64).reshape(feedback[0].shape)
+        numbered = np.broadcast_to(numbers, feedback.shape).copy()
+        told = replace(tables, reward=numbered, signal=feedback, map_u8=None)
+        steps, _ = self._run(parameters, told, seeds, tables.n_steps)
+        transition = steps.astype(np.int64)
+        actions = transition // (tables.n_states * tables.n_states)
+        flat = feedback.reshape(tables.n_tasks, -1)
+        return actions, flat[np.arange(tables.n_tasks)[:, None], transition]
+
+    def _run(
+        self,
+        parameters: Parameters,
+        tables: TabularTasks | ListedChances,
+        seeds: SeedArray,
+        n_bins: int,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Run the episodes; return sums of rewards in ``n_bins`` parts, and weights at the end."""
+        interface = tables.interface
+        n_states, n_actions = interface.n_observations, interface.n_actions
+        n_steps = interface.n_steps
         coding = CODINGS.index(self.coding)
         problems = self._environments(tables)
-
-        lengths = bin_lengths(n_steps)
-        shape = (parameters.n_candidates, tasks.n_tasks)
-        curve = np.zeros((*shape, lengths.size))
+        shape = (parameters.n_candidates, tables.n_tasks)
+        curve = np.zeros((*shape, n_bins))
         values = np.zeros((*shape, n_states, n_actions))
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
@@ -202,18 +252,13 @@ class ChipAgent(Settings):
                 if chip not in prepared:
                     prepared[chip] = self.network(theta, n_states, n_actions, chip)
                 core = clone(prepared[chip])
-                memory: Any = self.program.memory(theta, tables.interface)
+                memory: Any = self.program.memory(theta, interface)
                 sums = curve[candidate, task]
                 run_episode = episode_kernel(memory.__class__)
                 run_episode(core, memory, problem, protocol, coding, seed, n_steps, sums)
                 weights_u6 = core.weight_u6.reshape(-1, N_NEURONS)
                 values[candidate, task] = weights_u6[:n_states, n_states : n_states + n_actions]
-        return Episodes(
-            returns=curve.sum(axis=2),
-            curve=curve / lengths,
-            n_simulated_steps=seeds.size * n_steps,
-            action_values=values * 128 / VALUE_ONE,
-        )
+        return curve, values
 
     def _hardware_parameters(self) -> list[Integer]:
         """Return the searched hardware hyperparameters, whose defaults are this circuit's codes."""
@@ -234,7 +279,7 @@ class ChipAgent(Settings):
         learner = self.model_copy(update={"check_memory": False})
         return self._memory_map(learner.space(interface), interface)
 
-    def _environments(self, tasks: TabularTasks) -> list[Environment]:
+    def _environments(self, tasks: TabularTasks | ListedChances) -> list[Environment]:
         """Return the tasks as they arrive in the chip's memory; ValueError if they do not fit."""
         return environments(tasks, MAILBOX_BYTES if self.check_memory else None)
 
@@ -246,7 +291,7 @@ class ChipAgent(Settings):
             self.program.compiled_bytes,
             data,
             environment_bytes(interface),
-            maze=interface.grid is not None,
+            more_compiled=compiled_environment(interface),
             constant_arrays=self.program.constant_arrays,
         )
 

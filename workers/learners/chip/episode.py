@@ -180,7 +180,7 @@ def episode_kernel(program_memory: type) -> Callable[..., None]:
             decided(core, memory, step, observed, action)
             if coding != POLLED:
                 silence(core, n_observed, n_actions, protocol)
-            successor, signal_q7, reward = transition(environment, core.random, state, action)
+            successor, signal_q7, reward = transition(environment, core.random, step, state, action)
             curve[step * n_bins // n_steps] += reward
             rewarded(core, memory, observed, action, signal_q7)
             state = successor

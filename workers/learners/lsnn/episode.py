@@ -143,18 +143,7 @@ class Episode:
         """Return the channels as they are, or as spikes (n_time_steps, n_episodes, n_channels)."""
         if not self.settings.spiking_input:
             return shown
-        module = jax()
-
-        def noise(key: Any) -> Any:
-            here = module.random.fold_in(
-                module.random.wrap_key_data(key, impl="threefry2x32"), step
-            )
-            # As many bits in either precision, so that both see the same spikes.
-            shape = (self.network.n_steps, shown.shape[1])
-            return module.random.uniform(here, shape, module.numpy.float32)
-
-        uniform = module.vmap(noise, out_axes=1)(keys)
-        return (uniform < self.settings.spiking_input * shown).astype(shown.dtype)
+        return input_spikes(shown, keys, step, self.network.n_steps, self.settings.spiking_input)
 
     def _drive(self, acting: ActingWeights, seen: Any) -> Any:
         """Return each neuron's input current: constant, or by time steps if inputs are spikes."""
@@ -206,6 +195,28 @@ class Episode:
         if not self.settings.truncation:
             return checkpointed(begin, given)[1]
         return _in_segments(decide, begin, given, self.settings.truncation, truncated)[1]
+
+
+def input_spikes(shown: Any, keys: Any, step: Any, n_time_steps: int, chance: float) -> Any:
+    """Draw the spikes of input channels in one decision, (n_time_steps, n_episodes, n_channels).
+
+    Args:
+        shown: (n_episodes, n_channels) in [0, 1].
+        keys: (n_episodes, 2) uint32.
+        step: number of the decision.
+        n_time_steps: of a decision.
+        chance: of a spike of a channel at its height in a time step.
+    """
+    module = jax()
+
+    def noise(key: Any) -> Any:
+        here = module.random.fold_in(module.random.wrap_key_data(key, impl="threefry2x32"), step)
+        # As many bits in either precision, so that both see the same spikes.
+        shape = (n_time_steps, shown.shape[1])
+        return module.random.uniform(here, shape, module.numpy.float32)
+
+    uniform = module.vmap(noise, out_axes=1)(keys)
+    return (uniform < chance * shown).astype(shown.dtype)
 
 
 def _in_segments(

@@ -191,6 +191,27 @@ def _uniform(seeds: SeedArray, stream: Stream, n_steps: int) -> FloatArray:
     return numbers.reshape(n_steps, *seeds.shape).swapaxes(0, 1)
 
 
+def paid(
+    tasks: TaskBatch, seeds: SeedArray, acted: FloatArray | IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Play the actions of a tile's episodes, and return rewards and feedback.
+
+    ``acted`` is as of ``actions``; both results are (n_candidates, n_tasks, n_steps).
+    """
+    n_candidates, n_steps, n_tasks = acted.shape[:3]
+    noise = _uniform(seeds, Stream.ENVIRONMENT, n_steps).swapaxes(0, 1).reshape(n_steps, -1)
+    acted = acted.swapaxes(0, 1).reshape(n_steps, n_candidates * n_tasks, *acted.shape[3:])
+    if acted.dtype.kind == "f":
+        acted = acted.astype(np.float64)
+    play = tasks.play(np.tile(np.arange(n_tasks), n_candidates))
+    steps = np.array([play.step(*now) for now in zip(acted, noise, strict=True)])
+    rewards, feedback = (
+        steps[:, k].reshape(n_steps, n_candidates, n_tasks).transpose(1, 2, 0).copy()
+        for k in range(2)
+    )
+    return rewards, feedback
+
+
 def played(
     learner: LsnnSettings,
     parameters: Parameters,
@@ -205,13 +226,7 @@ def played(
     bit for any number of episodes, while a compiled program may round differently for each.
     """
     n_candidates, n_steps, n_tasks = acted.shape[:3]
-    noise = _uniform(seeds, Stream.ENVIRONMENT, n_steps).swapaxes(0, 1).reshape(n_steps, -1)
-    acted = acted.swapaxes(0, 1).reshape(n_steps, n_candidates * n_tasks, *acted.shape[3:])
-    if acted.dtype.kind == "f":
-        acted = acted.astype(np.float64)
-    play = tasks.play(np.tile(np.arange(n_tasks), n_candidates))
-    paid = np.stack([play.step(*now)[0] for now in zip(acted, noise, strict=True)])
-    rewards = paid.reshape(n_steps, n_candidates, n_tasks).transpose(1, 2, 0).copy()
+    rewards, _ = paid(tasks, seeds, acted)
     # A potential that is no number never spikes, so its episode would look like a silent one.
     rewards[~np.isfinite(parameters.values.astype(learner.precision)).all(axis=1)] = np.nan
     lengths = bin_lengths(n_steps)

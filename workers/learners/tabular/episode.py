@@ -73,11 +73,15 @@ def run_episode(
     signal: FloatArray,
     observation: IntArray,
     state: int,
+    by_step: bool,
     seed: np.uint64,
     n_steps: int,
     curve: FloatArray,
 ) -> None:
-    """Run one episode; ``table``, ``trace`` and ``curve`` are updated."""
+    """Run one episode; ``table``, ``trace`` and ``curve`` are updated.
+
+    The rows of the rules are those of states or, ``by_step``, of steps.
+    """
     n_actions = reward.shape[0]
     counter = np.uint64(seed)
     pair = -1
@@ -102,10 +106,11 @@ def run_episode(
                 rescale(rule, table, n_actions)
         counter = np.uint64(counter + GOLDEN)
         number = np.float64(splitmix64(counter) >> S11) * TO_UNIT
+        row = step if by_step else state
         successor = 0
-        while number >= cumulative[action, state, successor]:
+        while number >= cumulative[action, row, successor]:
             successor += 1
-        curve[step * curve.size // n_steps] += reward[action, state, successor]
-        feedback = signal[action, state, successor]
+        curve[step * curve.size // n_steps] += reward[action, row, successor]
+        feedback = signal[action, row, successor]
         pair = next_pair
         state = successor

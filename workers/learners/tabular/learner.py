@@ -4,18 +4,55 @@ It is a ceiling for ``chip`` and a fast learner for tests: the difference betwee
 quantisation, mismatch, noise and the choice by spikes.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
-from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.listed_chances import ListedChances, tables_or_chances_of
 from spikeloop.tasks.settings import Settings
-from spikeloop.tasks.tabular import require_tables, tables_of
+from spikeloop.tasks.tabular import TabularTasks, require_tables
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity.td import rescale_period
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
+
+
+class Rules(NamedTuple):
+    """The rules of a batch as arrays; a row is a state or, of listed chances, a step.
+
+    Attributes:
+        cumulative: (n_tasks, n_actions, n_rows, n_successors) cumulative probabilities.
+        reward: of the same shape.
+        signal: of the same shape, feedback.
+        observation: (n_successors,) what is observed in each state.
+        start_state: (n_tasks,) state in which an episode starts.
+        by_step: whether rows are steps.
+    """
+
+    cumulative: FloatArray
+    reward: FloatArray
+    signal: FloatArray
+    observation: IntArray
+    start_state: IntArray
+    by_step: bool
+
+
+def rules_of(tables: TabularTasks | ListedChances) -> Rules:
+    """Return the rules; of listed chances the state is 1 if the last pull paid, else 0."""
+    if isinstance(tables, ListedChances):
+        unpaid = 1.0 - tables.chance_of_arms
+        cumulative = np.stack([unpaid, np.ones_like(unpaid)], axis=-1)
+        signal = np.broadcast_to(np.array([0.0, 1.0]), cumulative.shape).copy()
+        observation, start = np.zeros(2, dtype=np.int64), np.zeros(tables.n_tasks, dtype=np.int64)
+        return Rules(cumulative, tables.rewards.copy(), signal, observation, start, True)
+    cumulative = np.cumsum(tables.transition, axis=-1)
+    # Dividing makes the last possible successor's entry exactly 1, above every draw.
+    cumulative /= cumulative[..., -1:]
+    # Kernels are compiled for arrays of their own.
+    reward, signal = tables.reward.copy(), tables.feedback.copy()
+    return Rules(cumulative, reward, signal, tables.observations(), tables.start_state, False)
 
 
 class TabularTd(Settings):
@@ -62,21 +99,18 @@ class TabularTd(Settings):
         return ParameterSpace.of(searched)
 
     def check_tasks(self, tasks: TaskBatch) -> None:
-        """Raise ValueError for tasks that are not given as tables."""
-        tables_of(tasks, self.kind)
+        """Raise ValueError for tasks that are given neither as tables nor as lists of chances."""
+        tables_or_chances_of(tasks, self.kind)
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes one after the other, each with a new table."""
         from spikeloop.workers.learners.tabular.episode import Rule, run_episode
 
-        tables = tables_of(tasks, self.kind)
-        n_states, n_actions, n_steps = tables.n_observations, tables.n_actions, tables.n_steps
-        cumulative = np.cumsum(tables.transition, axis=-1)
-        # Dividing makes the last possible successor's entry exactly 1, above every draw.
-        cumulative /= cumulative[..., -1:]
-        # Kernels are compiled for arrays of their own.
-        reward, signal = tables.reward.copy(), tables.feedback.copy()
-        observation = tables.observations()
+        tables = tables_or_chances_of(tasks, self.kind)
+        rules = rules_of(tables)
+        interface = tables.interface
+        n_states, n_actions = interface.n_observations, interface.n_actions
+        n_steps = interface.n_steps
         low, high = (0.0, self.largest_value) if self.clip else (-np.inf, np.inf)
         lengths = bin_lengths(n_steps)
         shape = (parameters.n_candidates, tasks.n_tasks)
@@ -100,11 +134,12 @@ class TabularTd(Settings):
                     rule,
                     values[candidate, task],
                     np.zeros(n_states * n_actions),
-                    cumulative[task],
-                    reward[task],
-                    signal[task],
-                    observation,
-                    tables.start_state[task],
+                    rules.cumulative[task],
+                    rules.reward[task],
+                    rules.signal[task],
+                    rules.observation,
+                    rules.start_state[task],
+                    rules.by_step,
                     seeds[candidate, task],
                     n_steps,
                     curve[candidate, task],

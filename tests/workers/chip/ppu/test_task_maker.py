@@ -20,8 +20,8 @@ from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.reversal_bandit import ReversalBandit
 from spikeloop.tasks.tabular import TabularTasks, tables_of
-from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.ppu.task_maker import makes, task_words, tasks_from_words
+from spikeloop.workers.chip.task_message import environments
 
 Make = Callable[[int], reference.Task]
 CASES: list[tuple[TaskFamily, Make]] = [

@@ -14,6 +14,7 @@ from support.statistical_asserts import assert_better, assert_mean
 from spikeloop.tasks.base import Interface, SeedArray
 from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.reversal_bandit import ReversalBandit
 from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field
 from spikeloop.workers.learners.chip.agent import ChipAgent, HardwareParameter
 from spikeloop.workers.plasticity import PROGRAMS, RewardStdp, TdAdvantage, TdLambda
@@ -143,7 +144,7 @@ def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
     assert episodes[0] == episodes[1] != episodes[2]
 
 
-IN_OTHER_TESTS = {"fictive", "posterior_mean", "plasticity_network_published"}
+IN_OTHER_TESTS = {"fictive", "formula", "posterior_mean", "plasticity_network_published"}
 """Programs whose hooks other tests compile; in an episode they run on demand."""
 
 
@@ -272,10 +273,11 @@ EPISODE = """
 import sys
 import numpy as np
 from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.reversal_bandit import ReversalBandit
 from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import new_core
-from spikeloop.workers.chip.environment import environments
+from spikeloop.workers.chip.task_message import environments
 from spikeloop.workers.learners.chip.episode import decision_protocol, episode_kernel
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.plasticity import TdPublished
@@ -317,3 +319,18 @@ def test_a_users_own_program_does_not_spoil_the_cache_of_others(tmp_path: Path) 
 
     assert weight_hits_and_misses("built-in", "own") == [[0, 0, 1], [15, 0, 1]]
     assert weight_hits_and_misses("built-in") == [[0, 1, 0]]
+
+
+@pytest.mark.parametrize("family", [RandomMdp(n_steps=60), ReversalBandit(n_steps=60)])
+def test_recorded_choices_are_those_of_the_episodes(family: RandomMdp | ReversalBandit) -> None:
+    """Their feedback sums to the return, and each reward is one that its action may give."""
+    learner, tasks = ChipAgent(), family.sample(3, np.random.default_rng(1))
+    parameters = default_values(learner, family.interface)
+    episodes = learner.run_episodes(parameters, tasks, seeds(1, 3))
+    actions, feedback = learner.choices(parameters, tasks, seeds(1, 3))
+    assert actions.shape == feedback.shape == (1, 3, 60)
+    np.testing.assert_allclose(feedback.sum(axis=2), episodes.returns)
+    assert set(np.unique(actions)) <= set(range(family.interface.n_actions))
+    for task in range(3):
+        for action, value in zip(actions[0, task], feedback[0, task], strict=True):
+            assert value in tasks.feedback[task, action]

@@ -11,13 +11,14 @@ from spikeloop.workers.chip.analog import membrane_response
 from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
-from spikeloop.workers.chip.environment import environments, transition
+from spikeloop.workers.chip.environment import transition
 from spikeloop.workers.chip.limits import DECISION_CYCLES, N_NEURONS, PPU_HZ
 from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.ppu.scalar_unit import lcg
 from spikeloop.workers.chip.router import advance
+from spikeloop.workers.chip.task_message import environments
 from spikeloop.workers.learners.chip.coding import CODINGS, COUNT, FIRST, choose
 from spikeloop.workers.learners.chip.episode import (
     decision_protocol,
@@ -208,7 +209,7 @@ def test_successors_follow_the_transition_probabilities() -> None:
             law = tasks.transition[0, action, state]
             counts = np.zeros(4, dtype=np.int64)
             for _ in range(3000):
-                counts[transition(environment, random, state, action)[0]] += 1
+                counts[transition(environment, random, 0, state, action)[0]] += 1
             possible = law > 0
             assert counts[~possible].sum() == 0
             if possible.sum() > 1:

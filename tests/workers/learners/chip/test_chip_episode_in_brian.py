@@ -10,8 +10,8 @@ from support.brian_episode import FAMILY, N_DECISIONS, A, BrianEpisode, S, Setup
 from support.chip_recording import record
 
 from spikeloop.workers.chip.circuit import Circuit
-from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import N_NEURONS
+from spikeloop.workers.chip.task_message import environments
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.plasticity import TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE

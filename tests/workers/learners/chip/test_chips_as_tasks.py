@@ -100,6 +100,15 @@ def test_settings_of_held_out_episodes_that_make_no_sense_are_refused(
     assert words in message
 
 
+@pytest.mark.parametrize("mismatch", ["off", "uncalibrated", "routine"])
+def test_a_chip_of_the_search_may_be_held_out_in_another_state(mismatch: str) -> None:
+    """Calibrated or not, chips are set for the search and for held-out episodes on their own."""
+    config = parse(tables([1, 2], {"mismatch": mismatch}), "a test", None)
+    held_out = config.held_out_learner
+    assert isinstance(held_out, ChipAgent)
+    assert (held_out.chips, held_out.mismatch) == ((1, 2), mismatch)
+
+
 def test_settings_of_held_out_episodes_name_no_file() -> None:
     """A record of a run could otherwise make its reader's machine read one."""
     message = refusal(tables([1, 2], {"chip": 5, "calibration_file": "calibration.json"}))

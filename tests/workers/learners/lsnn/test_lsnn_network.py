@@ -83,7 +83,10 @@ def gradient(net: Network, setting: Setting, how: str) -> tuple[FloatArray, ...]
     return tuple(map(np.asarray, slopes(setting.recurrent, setting.readout, setting.drive)))
 
 
-@pytest.mark.parametrize(("varying", "smooth"), [(False, 0.0), (True, 0.5)])
+@pytest.mark.parametrize(
+    ("varying", "smooth"),
+    [pytest.param(False, 0.0, marks=pytest.mark.exhaustive), (True, 0.5)],
+)
 def test_the_gathered_gradient_is_that_of_automatic_differentiation(
     varying: bool, smooth: float
 ) -> None:

@@ -1,0 +1,1 @@
+"""Which policy choices in bandits are consistent with: models fitted, recovered, and a ceiling."""
