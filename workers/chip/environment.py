@@ -18,12 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.limits import REWARD_ONE_Q7
+from spikeloop.workers.chip.limits import FULL, REWARD_ONE_Q7
 from spikeloop.workers.chip.ppu.scalar_unit import draw_by_word
 from spikeloop.workers.kernels import part
-
-FULL = 65535
-"""Transition probabilities are scaled to this integer."""
 
 FREE, WALL, GOAL = 0, 1, 2
 """What a byte of a map says of a field."""

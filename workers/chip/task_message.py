@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.listed_chances import ListedChances
 from spikeloop.tasks.tabular import TabularTasks
-from spikeloop.workers.chip.environment import FREE, FULL, Environment
-from spikeloop.workers.chip.limits import REWARD_ONE_Q7
+from spikeloop.workers.chip.environment import FREE, Environment
+from spikeloop.workers.chip.limits import FULL, REWARD_ONE_Q7
 from spikeloop.workers.chip.mailbox import HEADER_BYTES, MAILBOX_BYTES, Mailbox
 
 SIGNAL_RANGE_Q7 = (-256, 255)

@@ -21,8 +21,7 @@ from spikeloop.tasks.bandit import Arms, Bandit, BanditTasks
 from spikeloop.tasks.base import IntArray, TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
-from spikeloop.workers.chip.environment import FULL
-from spikeloop.workers.chip.limits import REWARD_ONE_Q7
+from spikeloop.workers.chip.limits import FULL, REWARD_ONE_Q7
 from spikeloop.workers.chip.ppu.words import For, below, next_word, word
 from spikeloop.workers.kernels import emulator_kernel, part
 
