@@ -87,7 +87,7 @@ class OnChipSearch(Settings):
                     0.03, 0.28, 0.15, scale="log", description="first width, in coordinates"
                 ),
                 "learning_rate": Real(
-                    0.03, 0.5, 0.1, scale="log", description="factor on evolution's gradient"
+                    0.05, 0.8, 0.2, scale="log", description="factor on evolution's gradient"
                 ),
                 "halvings": Integer(
                     0, 4, 2, description="how often width and step are halved in a search"
