@@ -65,8 +65,11 @@ class OnChipSearch(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Return Θ: the algorithm and its numbers."""
-        if interface.grid is not None:
-            raise ValueError(f"{self.kind} needs tasks that the processor can make, not mazes")
+        if interface.actions != "discrete" or interface.tables is False or interface.grid:
+            raise ValueError(
+                f"{self.kind} needs tasks that the processor can make, which are random_mdp and "
+                "bandit with Bernoulli rewards"
+            )
         if name := unwritable(self.agent.space(interface)):
             raise ValueError(
                 f"{self.kind} needs a program whose constants the processor can compute, as "
