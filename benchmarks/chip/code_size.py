@@ -18,7 +18,7 @@ SOURCES = Path(__file__).parent / "ppu"
 PROGRAMS = (
     *("td_published", "td_lambda", "td_advantage", "reward_stdp"),
     *("incremental", "posterior_mean", "plasticity_network", "plasticity_network_published"),
-    "formula",
+    *("formula", "td_network"),
 )
 ENVIRONMENTS = ("mdp", "maze", "chances")
 LEVELS = ("-O0", "-Os", "-O2")
@@ -37,6 +37,7 @@ DEEPEST = {
     "incremental": ("start", "rewarded", "write_row", "read_weights"),
     "posterior_mean": ("start", "rewarded", "write_row", "read_weights"),
     "plasticity_network": ("start", "rewarded", "evaluate", "activation_q12", "clip"),
+    "td_network": ("start", "decided", "update", "evaluate", "activation_q12", "clip"),
     "plasticity_network_published": ("start", "rewarded", "change", "saturated"),
     "formula": ("start", "rewarded", "change_q16"),
 }

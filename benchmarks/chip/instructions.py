@@ -21,6 +21,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "plasticity_network_published": (),
     "formula": (),
     "td_advantage": (),
+    "td_network": (),
 }
 LEVELS = ("-O0", "-Os", "-O2")
 ACTIONS = (2, 4, 8)

@@ -44,6 +44,7 @@ from spikeloop.workers.plasticity import (
     RewardStdp,
     TdAdvantage,
     TdLambda,
+    TdNetwork,
     TdPublished,
 )
 from spikeloop.workers.plasticity.program import VALUE_ONE
@@ -116,6 +117,7 @@ class ChipAgent(Settings):
         | RewardStdp
         | TdAdvantage
         | TdLambda
+        | TdNetwork
         | TdPublished,
         Field(discriminator="kind"),
     ] = Field(default=TdLambda(), description="plasticity program")
