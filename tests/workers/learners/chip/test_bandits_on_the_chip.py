@@ -18,9 +18,10 @@ from spikeloop.workers.plasticity import PROGRAMS, Incremental
 ALPHA = 1e-4
 RULES = [
     "fictive",
+    pytest.param("formula", marks=pytest.mark.exhaustive),  # kernels that no other test has
     "incremental",
     "plasticity_network",
-    pytest.param("posterior_mean", marks=pytest.mark.exhaustive),  # kernels that no other test has
+    pytest.param("posterior_mean", marks=pytest.mark.exhaustive),
 ]
 """Programs for any number of arms; the published network has two."""
 
