@@ -157,5 +157,5 @@ def test_long_searches_in_c_equal_the_reference(
     program = SearchProgram(tmp_path, case.size, algorithm, level)
     first = 5 * LEVELS.index(level)
     for seed in range(first, first + 5):
-        require_equal(Search(case, algorithm, Length(50, 2, 60), seed, n_pairs=8), program)
+        require_equal(Search(case, algorithm, Length(50, 2, 30), seed, n_pairs=8), program)
         require_equal(Search(case, algorithm, Length(N_TRACE, 1, 1), seed, n_pairs=2), program)
