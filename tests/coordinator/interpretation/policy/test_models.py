@@ -79,7 +79,8 @@ def test_best_values_agree_with_the_best_policy_for_all_histories() -> None:
     n_steps, choose = 5, best_choices(5)
     histories = np.array(list(itertools.product(range(4), repeat=4)))
     choices = Choices(histories // 2, (histories % 2).astype(float))
-    model = [m for m in bayes_models(Bandit(n_steps=n_steps)) if m.name == "Bayes-optimum"][0]
+    models = bayes_models(Bandit(n_steps=n_steps))
+    model = next(one for one in models if one.name == "Bayes-optimum")
     gain = features_of(model, np.zeros(0), choices)[..., 0]
     for step in range(4):
         past = choices.arms[:, :step], choices.rewards[:, :step]
@@ -151,17 +152,13 @@ def test_weights_of_episodes_leave_others_out() -> None:
     tasks = Bandit(n_steps=20).sample(40, np.random.default_rng(0))
     true = Fit(np.array([0.3]), np.array([4.0, 0.0]), np.zeros(0))
     choices = simulate(ValueModel(), true, tasks, np.random.default_rng(1))
-    counts = np.r_[np.ones(20), np.zeros(20)]
-    part, alone = (
-        Fitter(ValueModel(), choices).fit(counts),
-        Fitter(ValueModel(), choices[:20]).fit(),
-    )
+    part = Fitter(ValueModel(), choices).fit(np.r_[np.ones(20), np.zeros(20)])
+    first = Fitter(ValueModel(), choices[:20])
+    alone, counted = first.fit(), first.fit(np.full(20, 2.0))
     np.testing.assert_allclose(part.weights, alone.weights, rtol=1e-4)
     np.testing.assert_allclose(part.log_likelihood[:20], alone.log_likelihood, rtol=1e-4)
     twice = Fitter(ValueModel(), choices[:20].repeated(2)).fit()
-    np.testing.assert_allclose(
-        Fitter(ValueModel(), choices[:20]).fit(np.full(20, 2.0)).weights, twice.weights, rtol=1e-4
-    )
+    np.testing.assert_allclose(counted.weights, twice.weights, rtol=1e-4)
 
 
 def test_simulated_choices_have_the_probability_of_the_model() -> None:

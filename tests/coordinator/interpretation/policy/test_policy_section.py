@@ -9,7 +9,7 @@ from support.random_networks import QUADRATIC, random_network_file
 from support.small_run import small_tables, start_config
 
 from spikeloop.coordinator.config.load import parse
-from spikeloop.coordinator.interpretation.policy import comparison, recovery
+from spikeloop.coordinator.interpretation.policy import comparison, recovery, tiny_gru
 
 ONLY = ("--only", "policy")
 
@@ -21,6 +21,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery, "REPEATS_OF_BEST", 1)
     monkeypatch.setattr(recovery, "EPISODES", 6)
     monkeypatch.setattr(comparison, "N_REFITS", 3)
+    monkeypatch.setattr(tiny_gru, "UNITS", (1,))
 
 
 def test_choices_of_a_chip_agent_are_studied(tmp_path: Path) -> None:
@@ -37,12 +38,10 @@ def test_choices_of_a_chip_agent_are_studied(tmp_path: Path) -> None:
     assert said["models"][said["best"]]["best_minus_this"] is None
     best = said["models"][said["best"]]["held_out_nats"]["value"]
     assert best == max(model["held_out_nats"]["value"] for model in said["models"].values())
-    assert list(said["curves"])[0] == "learner"
+    assert next(iter(said["curves"])) == "learner"
     assert len(said["curves"]["learner"]["after_none"]["mean"]) == 7
     figures = [Path(name).name for name in found["figures"]]
     assert figures == ["policy-likelihood.png", "policy-recovery.png", "policy-choices.png"]
-    again = answer("interpret", run, *ONLY, "--episodes", 12)
-    assert again == found
 
 
 @pytest.mark.parametrize(
@@ -66,6 +65,6 @@ def test_other_families_are_refused_in_one_line(
 @pytest.mark.exhaustive
 def test_choices_of_a_network_are_studied(tmp_path: Path) -> None:
     file = random_network_file(tmp_path / "own.npz", {"kind": "bandit", "n_steps": 8})
-    assert "from the ceiling" in printed(
-        "interpret", file, *ONLY, "--episodes", 12, "--out", tmp_path
-    )
+    arguments = ("interpret", file, *ONLY, "--episodes", 12, "--out", tmp_path)
+    assert "from the ceiling" in printed(*arguments)
+    assert answer(*arguments) == answer(*arguments)

@@ -1,5 +1,6 @@
 """Planted policies are recognised, random choices are nothing else, and claims follow the rules."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,12 +95,7 @@ NAMES = ("Rescorla-Wagner", "win-stay-lose-shift", "random")
 def verdict_for(best: list[list[int]], low: float = 0.01, worse_bic: float = 0.0) -> Any:
     """The verdict of Rescorla-Wagner first, with a recovery and the interval to the second."""
     found, _ = compared(Random(), WinStayLoseShift(), ValueModel())
-    found = [
-        Compared(
-            one.model, one.fit, one.bic + worse_bic * (one.model.name == NAMES[0]), one.held_out
-        )
-        for one in found
-    ]
+    found[0] = replace(found[0], bic=found[0].bic + worse_bic)
     ahead = {NAMES[1]: Interval(0.02, low, 0.03, 40), NAMES[2]: Interval(0.2, 0.1, 0.3, 40)}
     return judge(
         found, Recovery(NAMES, np.array(best), 40), ahead, 2, Interval(0.01, 0.005, 0.02, 40)
