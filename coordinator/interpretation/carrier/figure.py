@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from spikeloop.coordinator.interpretation.carrier.section import Measured
+    from spikeloop.coordinator.interpretation.carrier.measurement import Measured
 
 STYLES = {
     "jitter up to J": (COLOURS["learned"], "o-"),

@@ -16,7 +16,8 @@ from spikeloop.coordinator.interpretation.carrier.losses import (
     Returns,
     verdict,
 )
-from spikeloop.coordinator.interpretation.carrier.section import REPEATED, measure, results
+from spikeloop.coordinator.interpretation.carrier.measurement import REPEATED, measure
+from spikeloop.coordinator.interpretation.carrier.section import results
 from spikeloop.coordinator.stats.bootstrap import Interval
 
 GAIN = Interval(4.0, 3.0, 5.0, 100)
