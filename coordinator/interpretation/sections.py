@@ -13,6 +13,6 @@ SECTIONS: Mapping[str, Section] = {
     "behaviour": BEHAVIOUR,
     "carrier": CARRIER,
     "policy": POLICY,
-    "memory": MEMORY,
     "rule": RULE,
+    "memory": MEMORY,
 }
