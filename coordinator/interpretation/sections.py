@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from spikeloop.coordinator.interpretation.behaviour.section import BEHAVIOUR
 from spikeloop.coordinator.interpretation.carrier.section import CARRIER
+from spikeloop.coordinator.interpretation.decoding.section import DECODING
 from spikeloop.coordinator.interpretation.memory.section import MEMORY
 from spikeloop.coordinator.interpretation.section import Section
 
 SECTIONS: Mapping[str, Section] = {
     "behaviour": BEHAVIOUR,
     "carrier": CARRIER,
+    "decoding": DECODING,
     "memory": MEMORY,
 }
