@@ -38,7 +38,7 @@ class PlasticityProgram(Protocol):
     def compiled_bytes(self) -> int:
         """Return the bytes of its C, measured by ``benchmarks/chip/code_size.py``.
 
-        They include what surrounds the rule in ``benchmarks/chip/ppu``. The processor's memory is
+        They include what surrounds the rule in ``workers/chip/ppu/c``. The processor's memory is
         laid out with them (``chip.memory``).
         """
 

@@ -100,15 +100,21 @@ def changes_from(
     return after[:, 0] / 2.0**VALUE_BITS
 
 
+def keeps_values(
+    program: PlasticityProgram, theta: Mapping[str, float], interface: Interface
+) -> bool:
+    """Tell whether a program keeps values of actions, which replaying needs."""
+    return hasattr(program.memory(theta, interface), "values")
+
+
 def _core() -> Core:
     return new_core(ideal_constants(neuron_codes(Circuit(), 1)))
 
 
 def _memory(program: PlasticityProgram, theta: Mapping[str, float], interface: Interface) -> Any:
-    memory = program.memory(theta, interface)
-    if not hasattr(memory, "values"):
+    if not keeps_values(program, theta, interface):
         raise TypeError(f"{program.kind} keeps no values of actions")
-    return memory
+    return program.memory(theta, interface)
 
 
 @routine

@@ -76,8 +76,8 @@ def results(decoding: Decoding) -> Results:
                 ],
                 note=f"Of {n} held-out episodes, nested cross-validation by episode; 95 % "
                 "intervals, bootstrap over episodes with their decoders fixed. Shuffled: each "
-                "neuron's spikes within its window. Permuted labels are read from bins, the untrained "
-                "network from counts.",
+                "neuron's spikes within its window. Permuted labels are read from bins, the "
+                "untrained network from counts.",
             )
         ],
         [

@@ -356,6 +356,19 @@ def test_ablations_take_inputs_away() -> None:
         assert found[0] != found[1], name
 
 
+def test_only_the_chosen_value_changes_where_that_is_set() -> None:
+    """The chosen action's value is that of the whole network after one reward, the others stay."""
+    zero, rewarded = np.zeros(1, dtype=np.int64), []
+    for changes in ("all", "chosen"):
+        core, memory = start(PlasticityNetwork(changes=changes), 0)  # type: ignore[arg-type]
+        initial = memory.values.value_u16.tolist()
+        experience(core, memory, zero, zero + 1, zero + 127)
+        rewarded.append(memory.values.value_u16.tolist())
+    everything, chosen = rewarded
+    assert everything[0] != initial[0] and everything[1] != initial[1]
+    assert chosen == [initial[0], everything[1], *initial[2:]]
+
+
 @pytest.mark.parametrize("kind", PROGRAMS)
 def test_updates_take_longer_the_more_they_compute(kind: str) -> None:
     program = PROGRAMS[kind]()

@@ -179,7 +179,7 @@ static void learn_row(uint32_t row, int32_t factor_q15)
 
 void rewarded(uint8_t state, uint8_t action, int16_t signal_q7)
 {
-	int32_t error = clip((signal_q7 << 6) - baseline, -32768, 32767), factor_q15;
+	int32_t error = clip(signal_q7 * 64 - baseline, -32768, 32767), factor_q15;
 	(void)state, (void)action;
 	baseline = clip(baseline + ((error * baseline_rate_q7 + 64) >> 7), -32768, 32767);
 	factor_q15 = clip((error * eta_u16 + (1 << 11)) >> 12, -32768, 32767);

@@ -61,11 +61,11 @@ void begin(void)
 static void update(uint32_t pair, uint32_t successor)
 {
 	int32_t ahead = clip((best_value(successor) * gamma_q7 + 64) >> 7, -32768, 32767);
-	int32_t target = clip((last_signal_q7 << 6) + ahead, -32768, 32767);
+	int32_t target = clip(last_signal_q7 * 64 + ahead, -32768, 32767);
 	int32_t error = clip(target - values[pair], -32768, 32767);
 	int32_t moved = values[pair] + ((error * rate_q15[visits[pair]] + (1 << 14)) >> 15);
 	moved = clip(moved, -32768, 32767) + ((1 << dropped_bits) >> 1);
-	values[pair] = clip(moved >> dropped_bits << dropped_bits, -32768, 32767);
+	values[pair] = clip((moved >> dropped_bits) * (1 << dropped_bits), -32768, 32767);
 	if (visits[pair] < N_RATES - 1)
 		visits[pair]++;
 }

@@ -1,8 +1,8 @@
 /* A Markov decision process as tables: 5 bytes for each action, state and successor. */
-#include "ppu.h"
+#include "mdp.h"
 
-static ENVIRONMENT uint32_t cumulative[N_ACTIONS][N_STATES][N_STATES];
-static ENVIRONMENT uint8_t reward_q7[N_ACTIONS][N_STATES][N_STATES];
+ENVIRONMENT uint32_t cumulative[N_ACTIONS][N_STATES][N_STATES];
+ENVIRONMENT uint8_t reward_q7[N_ACTIONS][N_STATES][N_STATES];
 uint8_t start_state;
 
 void load_environment(void)

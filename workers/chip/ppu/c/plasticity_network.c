@@ -1,12 +1,7 @@
 /* A network that computes every weight change: plasticity/plasticity_network.py. */
 #include "action_values.h"
+#include "plasticity_network.h"
 
-#ifndef N_INPUTS
-#define N_INPUTS 7
-#endif
-#ifndef N_HIDDEN
-#define N_HIDDEN 7
-#endif
 #define N_POINTS 257
 #define POINT_BITS 8
 #define ONE_Q12 4096

@@ -44,7 +44,7 @@ void begin(void) { write_table(); }
 
 static void update(uint32_t pair)
 {
-	int32_t target = clip((last_signal_q7 << 6) + mul_q7(table[pair], gamma_q7), -32768, 32767);
+	int32_t target = clip(last_signal_q7 * 64 + mul_q7(table[pair], gamma_q7), -32768, 32767);
 	int32_t step = mul_q7(clip(target - table[last_pair], -32768, 32767), eta_q7);
 	int32_t decay_q7 = (gamma_q7 * lambda_q7 + 64) >> 7;
 	for (uint32_t i = 0; i < N_PAIRS; i++) {
