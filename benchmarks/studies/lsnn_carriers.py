@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from spikeloop.coordinator.export.weights import open_learned
-from spikeloop.coordinator.interpretation.carrier.losses import MARGIN
+from spikeloop.coordinator.interpretation.carrier.losses import MARGIN, verdict
 from spikeloop.coordinator.interpretation.carrier.section import CARRIER
 from spikeloop.coordinator.interpretation.subject import Subject
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
+from spikeloop.coordinator.stats.bootstrap import Interval
 
 COMPARED = {"jitter": (COLOURS["learned"], "o"), "filter": (COLOURS["default"], "s")}
 
@@ -69,10 +70,18 @@ def table(measured: list[dict[str, Any]]) -> list[str]:
             percent(half),
             *(percent(planned(one, lesion)["beyond_matched_delay"]) for lesion in COMPARED),
             percent(exchange(one)["loss"]),
-            one["verdict"],
+            _verdict(one),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
+
+
+def _verdict(numbers: dict[str, Any]) -> str:
+    """Judge the planned comparisons; what was measured once need not be again."""
+    compared = [planned(numbers, lesion)["beyond_matched_delay"] for lesion in COMPARED]
+    return verdict(
+        *(Interval(**one) for one in (numbers["gain"], *compared, exchange(numbers)["loss"]))
+    )
 
 
 def draw(measured: list[dict[str, Any]], path: Path) -> None:
