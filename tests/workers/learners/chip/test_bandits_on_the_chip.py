@@ -10,7 +10,7 @@ from spikeloop.tasks.bandit import Bandit, BanditTasks
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.restless_bandit import RestlessBandit, RestlessTasks
 from spikeloop.tasks.reversal_bandit import ReversalBandit
-from spikeloop.workers.chip.environment import FULL
+from spikeloop.workers.chip.limits import FULL
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.tabular.learner import TabularTd
 from spikeloop.workers.plasticity import PROGRAMS, Incremental
