@@ -99,8 +99,9 @@ def mailbox(program: Program, shape: tuple[int, int, int, int]) -> bytes:
     return (written + struct.pack(f">{n_dim}H", *x)).ljust(MAILBOX_BYTES, b"\1")
 
 
-SHAPES = ((1, 1, 1, 0), (3, 1, 1, 0), (1, 3, 1, 0), (1, 1, 3, 0), (2, 2, 2, 0), (1, 1, 1, 60))
-"""Generations, pairs, tasks, steps; without steps, all episodes cost the same."""
+SHAPES = ((1, 1, 0, 0), (3, 1, 0, 0), (1, 3, 0, 0), (1, 1, 4, 0), (1, 3, 4, 0), (1, 1, 1, 60))
+"""Generations, pairs, tasks and steps. Costs are the same whatever happens in an episode, but those
+of a task, of which four are averaged, and of a decision."""
 NO_RESCALING = 65535
 """Coordinate 5, with which td_lambda rescales once an episode, after its end."""
 
