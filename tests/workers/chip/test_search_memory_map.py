@@ -1,54 +1,33 @@
 """The memory map of a search on the processor, against the program in C as it is compiled."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import processor_programs
 import pytest
 from support.external_tools import find_tool, run_tool
+from support.search_program import Size
 
 from spikeloop.tasks.bandit import Bandit
-from spikeloop.tasks.base import Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.memory import MemoryMap
 from spikeloop.workers.chip.search_memory_map import COMPILED_SEARCH_BYTES, SEARCH_STACK_BYTES
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.plasticity import PROGRAMS
 
-
-@dataclass(frozen=True)
-class Compiled:
-    """A search in C: its rule, tasks and sizes."""
-
-    rule: str
-    environment: str
-    defines: str
-    interface: Interface
-
-
-BANDITS = Bandit().interface
 SEARCHES = {
-    "td_lambda": Compiled(
-        "td_lambda", "mdp", "-DN_STATES=6 -DN_ACTIONS=8 -DN_DIM=7", RandomMdp().interface
-    ),
-    "incremental": Compiled(
-        "incremental", "bandit", "-DN_STATES=1 -DN_ACTIONS=2 -DN_DIM=5", BANDITS
-    ),
-    "fictive": Compiled(
-        "incremental", "bandit", "-DN_STATES=1 -DN_ACTIONS=2 -DN_DIM=6 -DFICTIVE", BANDITS
-    ),
-    "plasticity_network": Compiled(
-        "plasticity_network",
-        "bandit",
-        "-DN_STATES=1 -DN_ACTIONS=2 -DN_DIM=52 -DN_INPUTS=5 -DN_HIDDEN=7",
-        BANDITS,
+    "td_lambda": Size("td_lambda", "mdp", 6, 8, 7),
+    "incremental": Size("incremental", "bandit", 1, 2, 5),
+    "fictive": Size("incremental", "bandit", 1, 2, 6, ("-DFICTIVE",)),
+    "plasticity_network": Size(
+        "plasticity_network", "bandit", 1, 2, 52, ("-DN_INPUTS=5", "-DN_HIDDEN=7")
     ),
 }
 
 
 def layout(kind: str, n_generations: int = 30) -> MemoryMap:
     learner = ChipAgent(program=PROGRAMS[kind]())
-    return learner.search_memory_map(SEARCHES[kind].interface, n_generations)
+    family = RandomMdp() if SEARCHES[kind].environment == "mdp" else Bandit()
+    return learner.search_memory_map(family.interface, n_generations)
 
 
 @pytest.mark.parametrize("kind", COMPILED_SEARCH_BYTES)
@@ -60,7 +39,7 @@ def test_a_search_is_as_long_as_a_compiler_makes_it(kind: str, tmp_path: Path) -
     variables = {
         "RULE": search.rule,
         "ENVIRONMENT": search.environment,
-        "DEFINES": search.defines,
+        "DEFINES": search.defines(),
     }
     elf = processor_programs.build("search.elf", tmp_path, **variables)
     found = processor_programs.section_bytes(elf)
