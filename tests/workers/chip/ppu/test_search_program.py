@@ -167,6 +167,7 @@ def test_long_searches_in_c_equal_the_reference(
     case = CASES[name]
     program = SearchProgram(tmp_path, case.size, algorithm, level)
     first = 5 * LEVELS.index(level)
+    require_equal(Search(case, algorithm, Length(6, 1, 2000), first, n_pairs=2), program)
     for seed in range(first, first + 5):
         require_equal(Search(case, algorithm, Length(50, 2, 30), seed, n_pairs=8), program)
         require_equal(Search(case, algorithm, Length(N_TRACE, 1, 1), seed, n_pairs=2), program)
