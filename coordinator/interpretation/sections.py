@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from spikeloop.coordinator.interpretation.behaviour.section import BEHAVIOUR
 from spikeloop.coordinator.interpretation.carrier.section import CARRIER
+from spikeloop.coordinator.interpretation.decoding.section import DECODING
 from spikeloop.coordinator.interpretation.memory.section import MEMORY
 from spikeloop.coordinator.interpretation.policy.section import POLICY
 from spikeloop.coordinator.interpretation.rule.section import RULE
@@ -12,6 +13,7 @@ from spikeloop.coordinator.interpretation.section import Section
 SECTIONS: Mapping[str, Section] = {
     "behaviour": BEHAVIOUR,
     "carrier": CARRIER,
+    "decoding": DECODING,
     "policy": POLICY,
     "rule": RULE,
     "memory": MEMORY,

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from spikeloop.workers.plasticity.plasticity_network import sigmoid_q15
-from support.search_program import Size, network_bytes
-from tests.support.on_chip_reference import constants as written
-from tests.support.on_chip_reference import tasks
-from tests.support.on_chip_reference.algorithms import Algorithm
-from tests.support.on_chip_reference.episode import (
+from support.on_chip_reference import constants as written
+from support.on_chip_reference import tasks
+from support.on_chip_reference.algorithms import Algorithm
+from support.on_chip_reference.episode import (
     Incremental,
     PlasticityNetwork,
     Rule,
     TdLambda,
 )
+from support.search_program import Size, network_bytes
 
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 

@@ -9,7 +9,7 @@ import processor_programs
 
 from spikeloop.workers.plasticity.plasticity_network import sigmoid_q15
 from support.external_tools import find_tool, run_tool
-from tests.support.on_chip_reference.algorithms import Algorithm, Constants, State
+from support.on_chip_reference.algorithms import Algorithm, Constants, State
 
 N_TRACE = 256
 N_SIGMOID = 257

@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from spikeloop.tasks.base import Interface
-from spikeloop.workers.chip.environment import REWARD_ONE_Q7
-from spikeloop.workers.chip.limits import INITIAL_WEIGHT_U6, MAX_WEIGHT_U6, N_NEURONS
+from spikeloop.workers.chip.limits import (
+    INITIAL_WEIGHT_U6,
+    MAX_WEIGHT_U6,
+    N_NEURONS,
+    REWARD_ONE_Q7,
+)
 from spikeloop.workers.kernels import part
 from spikeloop.workers.space import Parameter, Real
 

@@ -16,7 +16,7 @@ from spikeloop.tasks.base import FloatArray, IntArray, Interface
 from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
-from spikeloop.workers.chip.environment import REWARD_ONE_Q7
+from spikeloop.workers.chip.limits import REWARD_ONE_Q7
 from spikeloop.workers.kernels import routine
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.action_values import VALUE_BITS

@@ -7,6 +7,17 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from support.on_chip_reference.algorithms import (
+    Algorithm,
+    Constants,
+    State,
+    ask,
+    first_state,
+)
+from support.on_chip_reference.episode import Rule, play
+from support.on_chip_reference.search import search
+from support.on_chip_reference.tasks import Task
+from support.on_chip_reference.words import TASK, word
 from support.search_cases import ALGORITHMS, CASES, Case
 from support.search_program import (
     MAILBOX_BYTES,
@@ -18,18 +29,6 @@ from support.search_program import (
     rule_bytes,
     trace,
 )
-
-from tests.support.on_chip_reference.algorithms import (
-    Algorithm,
-    Constants,
-    State,
-    ask,
-    first_state,
-)
-from tests.support.on_chip_reference.episode import Rule, play
-from tests.support.on_chip_reference.search import search
-from tests.support.on_chip_reference.tasks import Task
-from tests.support.on_chip_reference.words import TASK, word
 
 TRAP = "-fsanitize=undefined -fsanitize-trap=undefined"
 """What C leaves undefined (overflow, shifts, indices) then ends the program."""
@@ -158,5 +157,5 @@ def test_long_searches_in_c_equal_the_reference(
     program = SearchProgram(tmp_path, case.size, algorithm, level)
     first = 5 * LEVELS.index(level)
     for seed in range(first, first + 5):
-        require_equal(Search(case, algorithm, Length(50, 2, 60), seed, n_pairs=8), program)
+        require_equal(Search(case, algorithm, Length(50, 2, 30), seed, n_pairs=8), program)
         require_equal(Search(case, algorithm, Length(N_TRACE, 1, 1), seed, n_pairs=2), program)
