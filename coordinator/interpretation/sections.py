@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from spikeloop.coordinator.interpretation.behaviour.section import BEHAVIOUR
 from spikeloop.coordinator.interpretation.carrier.section import CARRIER
+from spikeloop.coordinator.interpretation.importance.section import IMPORTANCE
 from spikeloop.coordinator.interpretation.rule.section import RULE
 from spikeloop.coordinator.interpretation.section import Section
 
@@ -11,4 +12,5 @@ SECTIONS: Mapping[str, Section] = {
     "behaviour": BEHAVIOUR,
     "carrier": CARRIER,
     "rule": RULE,
+    "importance": IMPORTANCE,
 }
