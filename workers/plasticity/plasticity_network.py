@@ -81,6 +81,7 @@ class NetworkMemory(NamedTuple):
         sigmoid_q15: (n_points,) int16 table of σ.
         point_bits_u8: distance of two points of the table, as a power of 2 in Q12.
         saturates_u1: 1 for the cheap activation, clip(a / 4 + 1/2, 0, 1), without a table.
+        only_chosen_u1: 1 where only the chosen action's value changes.
         share_q24: share of an episode that a step is.
         others_q16: 1 / (n_actions − 1), rounded down.
         time_u32: (1,) uint32 share of the episode that is over, in Q24.
@@ -102,6 +103,7 @@ class NetworkMemory(NamedTuple):
     sigmoid_q15: NDArray[np.int16]
     point_bits_u8: int
     saturates_u1: int
+    only_chosen_u1: int
     share_q24: int
     others_q16: int
     time_u32: NDArray[np.uint32]
@@ -124,7 +126,7 @@ class PlasticityNetwork(Settings):
     constant_arrays: ClassVar[tuple[str, ...]] = (
         *("hidden_q12", "bias_q12", "output_q12", "second_output_q12", "sigmoid_q15"),
     )
-    compiled_bytes: ClassVar[int] = 5510  # benchmarks/chip/code_size.py
+    compiled_bytes: ClassVar[int] = 5506  # benchmarks/chip/code_size.py
     inputs: Literal["published", "extended"] = Field(
         default="published", description="five inputs, or two more and a second state"
     )
@@ -135,6 +137,9 @@ class PlasticityNetwork(Settings):
     )
     table_points: Literal[33, 65, 129, 257] = Field(default=257, description="points of the table")
     weight_bits: Literal[8, 16] = Field(default=16, description="bits of the network's weights")
+    changes: Literal["all", "chosen"] = Field(
+        default="all", description="values that a reward changes: all, or the chosen action's"
+    )
     n_steps: int = Field(
         default=0, ge=0, description="steps after which the input time is 1; 0: the family's"
     )
@@ -187,6 +192,7 @@ class PlasticityNetwork(Settings):
             sigmoid_q15=sigmoid_q15(self.table_points),
             point_bits_u8=(2 * RANGE * ONE_Q12 // (self.table_points - 1)).bit_length() - 1,
             saturates_u1=int(self.activation == "saturate"),
+            only_chosen_u1=int(self.changes == "chosen"),
             share_q24=round((1 << SHARE_BITS) / (self.n_steps or interface.n_steps)),
             others_q16=others_q16(n_actions),
             time_u32=np.zeros(1, dtype=np.uint32),
@@ -232,6 +238,8 @@ def rewarded(core: Core, memory: NetworkMemory, state: int, action: int, signal_
         set_inputs(memory, first + k, k == action, signal_q7, total)
         evaluate(memory, k)
     for k in range(n_actions):
+        if memory.only_chosen_u1 == 1 and k != action:
+            continue
         pair = first + k
         value = int(values.value_u16[pair]) + int(memory.change_q16[k])
         values.value_u16[pair] = min(max(value, 0), MAX_VALUE_U16)

@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from spikeloop.tasks.base import Interface
-from spikeloop.workers.chip.environment import REWARD_ONE_Q7
-from spikeloop.workers.chip.limits import INITIAL_WEIGHT_U6, MAX_WEIGHT_U6, N_NEURONS
+from spikeloop.workers.chip.limits import (
+    INITIAL_WEIGHT_U6,
+    MAX_WEIGHT_U6,
+    N_NEURONS,
+    REWARD_ONE_Q7,
+)
 from spikeloop.workers.kernels import part
 from spikeloop.workers.space import Parameter, Real
 
@@ -38,7 +42,7 @@ class PlasticityProgram(Protocol):
     def compiled_bytes(self) -> int:
         """Return the bytes of its C, measured by ``benchmarks/chip/code_size.py``.
 
-        They include what surrounds the rule in ``benchmarks/chip/ppu``. The processor's memory is
+        They include what surrounds the rule in ``workers/chip/ppu/c``. The processor's memory is
         laid out with them (``chip.memory``).
         """
 

@@ -143,8 +143,7 @@ class BeliefModel:
 
 def bayes_models(family: TaskFamily) -> list[ChoiceModel]:
     """Return the models that know a family of two-armed bandits."""
-    greedy, optimum = "Bayes-greedy softmax", "Bayes-optimum softmax"
-    both = "Bayes-greedy softmax, which is the optimum here"
+    greedy, optimum, both = "Bayes-greedy", "Bayes-optimum", "Bayes-greedy = optimum"
     if isinstance(family, ReversalBandit):
         return [
             BeliefModel(

@@ -31,8 +31,8 @@ LARGEST = 12.0
 STEP = 1e-5
 """Of finite differences."""
 RIDGE = 1e-6
-"""Added to the information of each parameter: with choices that are never wrong, weights of infinite
-size would fit best."""
+"""Added to the information of each parameter: to choices that are never wrong, infinite weights
+would fit best."""
 MAX_ROUNDS = 60
 GAINED = 1e-4
 """Nats by which a further step must raise the log likelihood."""
@@ -81,8 +81,13 @@ class Fitter:
             begins = [np.concatenate([logit(start.learning), start.weights])]
         else:
             odds: Sequence[float] = logit(STARTS) if self._model.learning else (0.0,)
-            begins = [np.r_[np.full(len(self._model.learning), o), np.zeros(n_weights)] for o in odds]
-        return max((self._climb(begin, counts) for begin in begins), key=lambda f: f.log_likelihood @ counts)
+            begins = [
+                np.r_[np.full(len(self._model.learning), o), np.zeros(n_weights)] for o in odds
+            ]
+        return max(
+            (self._climb(begin, counts) for begin in begins),
+            key=lambda f: f.log_likelihood @ counts,
+        )
 
     def evaluate(self, fit: Fit) -> FloatArray:
         """Compute the log likelihood of each episode, (n_episodes,), under other parameters."""
@@ -90,7 +95,11 @@ class Fitter:
         return log_chance(self._model.link, score, self._choices.arms).sum(axis=1)
 
     def _features(self, learning: FloatArray) -> FloatArray:
-        return self._fixed if self._fixed is not None else features_of(self._model, learning, self._choices)
+        return (
+            self._fixed
+            if self._fixed is not None
+            else features_of(self._model, learning, self._choices)
+        )
 
     def _climb(self, theta: FloatArray, counts: FloatArray) -> Fit:
         n_learning, arms = len(self._model.learning), self._choices.arms
@@ -131,15 +140,20 @@ class Fitter:
 
     def _slopes(self, theta: FloatArray, features: FloatArray, score: FloatArray) -> FloatArray:
         """Compute ∂s/∂θ, (n_episodes, n_steps, n_parameters)."""
-        n_learning = len(self._model.learning)
-        slopes = [
-            (self._features(expit(theta[:n_learning] + STEP * unit)) @ theta[n_learning:] - score) / STEP
-            for unit in np.eye(n_learning)
-        ]
-        return np.concatenate([np.stack(slopes, axis=2), features], axis=2) if slopes else features
+        n = len(self._model.learning)
+        if not n:
+            return features
+        moved = expit(theta[:n, None] + STEP * np.eye(n))  # a column for each parameter
+        choices = self._choices.repeated(n)  # all at once, which saves most of the time
+        each = np.repeat(moved, self._choices.n_episodes, axis=1)[:, :, None]
+        scores = features_of(self._model, each, choices) @ theta[n:]
+        slopes = (scores.reshape(n, *score.shape) - score) / STEP
+        return np.concatenate([np.moveaxis(slopes, 0, 2), features], axis=2)
 
 
-def log_derivatives(link: str, score: FloatArray, arms: np.ndarray) -> tuple[FloatArray, FloatArray]:
+def log_derivatives(
+    link: str, score: FloatArray, arms: np.ndarray
+) -> tuple[FloatArray, FloatArray]:
     """Compute ∂ log P(pulled) / ∂s and the Fisher information of a score."""
     if link == "logit":
         chance = expit(score)

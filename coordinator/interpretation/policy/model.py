@@ -64,7 +64,15 @@ class ChoiceModel(Protocol):
     def learn(
         self, learning: FloatArray, memory: Memory, arm: IntArray, reward: FloatArray
     ) -> Memory:
-        """Return the memory after a pull; arm and reward are (n_episodes,)."""
+        """Return the memory after a pull.
+
+        Args:
+            learning: (n_learning,) learning parameters, or (n_learning, n_episodes, 1) of their own
+                for each episode.
+            memory: before the pull.
+            arm: (n_episodes,) the pulled arm.
+            reward: (n_episodes,) what it paid.
+        """
         ...
 
 

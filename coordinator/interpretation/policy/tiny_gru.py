@@ -83,7 +83,7 @@ def n_parameters(n_units: int) -> int:
 
 
 def inputs(choices: Choices) -> FloatArray:
-    """Return what the network sees before each pull, (n_episodes, n_steps, 3); 0 before the first."""
+    """Return what is seen before each pull, (n_episodes, n_steps, 3); 0 before the first."""
     arm, reward = 2.0 * choices.arms[:, :-1] - 1.0, choices.rewards[:, :-1]
     seen = np.zeros((choices.n_episodes, choices.n_steps, N_INPUTS))
     seen[:, 1:] = np.stack([arm, reward, arm * reward], axis=2)

@@ -10,9 +10,9 @@ them.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from tests.support.on_chip_reference import constants as written
-from tests.support.on_chip_reference.tasks import FULL, Task
-from tests.support.on_chip_reference.words import Lcg, i32, u32
+from support.on_chip_reference import constants as written
+from support.on_chip_reference.tasks import FULL, Task
+from support.on_chip_reference.words import Lcg, i32, u32
 
 MAX_TABLE = 63 << 7
 

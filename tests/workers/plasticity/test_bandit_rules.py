@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.on_chip_reference import episode as reference
 
 from spikeloop.tasks.base import Interface
 from spikeloop.workers.chip.capmem import ideal_constants
@@ -31,7 +32,6 @@ from spikeloop.workers.plasticity.plasticity_network_published import (
 )
 from spikeloop.workers.plasticity.replay import replay
 from spikeloop.workers.space import ParameterSpace
-from tests.support.on_chip_reference import episode as reference
 
 S, A = 2, 3
 FACE = Interface(S, A, "discrete", 100)
@@ -354,6 +354,19 @@ def test_ablations_take_inputs_away() -> None:
             experience(core, memory, zero, zero, zero + 127)
             found.append(memory.values.value_u16.tolist())
         assert found[0] != found[1], name
+
+
+def test_only_the_chosen_value_changes_where_that_is_set() -> None:
+    """The chosen action's value is that of the whole network after one reward, the others stay."""
+    zero, rewarded = np.zeros(1, dtype=np.int64), []
+    for changes in ("all", "chosen"):
+        core, memory = start(PlasticityNetwork(changes=changes), 0)  # type: ignore[arg-type]
+        initial = memory.values.value_u16.tolist()
+        experience(core, memory, zero, zero + 1, zero + 127)
+        rewarded.append(memory.values.value_u16.tolist())
+    everything, chosen = rewarded
+    assert everything[0] != initial[0] and everything[1] != initial[1]
+    assert chosen == [initial[0], everything[1], *initial[2:]]
 
 
 @pytest.mark.parametrize("kind", PROGRAMS)

@@ -10,7 +10,7 @@ from spikeloop.tasks.bandit import Bandit, BanditTasks
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.restless_bandit import RestlessBandit, RestlessTasks
 from spikeloop.tasks.reversal_bandit import ReversalBandit
-from spikeloop.workers.chip.environment import FULL
+from spikeloop.workers.chip.limits import FULL
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.tabular.learner import TabularTd
 from spikeloop.workers.plasticity import PROGRAMS, Incremental
@@ -18,9 +18,10 @@ from spikeloop.workers.plasticity import PROGRAMS, Incremental
 ALPHA = 1e-4
 RULES = [
     "fictive",
+    pytest.param("formula", marks=pytest.mark.exhaustive),  # kernels that no other test has
     "incremental",
     "plasticity_network",
-    pytest.param("posterior_mean", marks=pytest.mark.exhaustive),  # kernels that no other test has
+    pytest.param("posterior_mean", marks=pytest.mark.exhaustive),
 ]
 """Programs for any number of arms; the published network has two."""
 

@@ -1,0 +1,166 @@
+"""Learned rules under conditions that they were not searched under, without a new search.
+
+``python benchmarks/studies/conditions.py FILE --sweeps FOLDER [--table OUT.parquet]`` takes the
+learned Θ of finished sweeps below a folder and plays each on held-out tasks under every condition
+of a TOML file::
+
+    tasks = 2000             # held-out tasks of each search under each condition
+    compare = true           # differences to the first condition, else a table of Θ × conditions
+    policies = ["Thompson"]  # what policies without a chip lose on the tasks of the first search
+
+    [[theta]]
+    name = "network"
+    runs = "reversal_rules/runs/network/*"   # below FOLDER, a run for each seed
+
+    [[condition]]
+    name = "as searched"
+
+    [[condition]]
+    name = "chosen silenced"
+    learner.program.silenced = ["chosen"]  # settings of the learner that are replaced
+    family = { kind = "bandit" }           # another family
+
+Seeds of tasks and episodes are those of the run's transfer, so that conditions on the same family
+are paired by bandit. It prints mean regret with 95 % t-intervals over searches; ``--table`` keeps
+the mean of each search.
+"""
+
+import argparse
+import tomllib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from planned import against, cell, over_searches
+
+from spikeloop.coordinator.search.deployment import deployed
+from spikeloop.coordinator.store.run_folder import RunFolder, read_run
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.tasks import FAMILIES
+from spikeloop.tasks.base import FloatArray, HasBaselines, TaskBatch
+from spikeloop.workers.evaluate import evaluate
+from spikeloop.workers.job import Grid, cut
+from spikeloop.workers.seeding import Purpose, TaskSet, stream
+
+TILE = 50
+"""Tasks that a thread plays at a time."""
+
+
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace settings, those of tables within one by one."""
+    tables = {
+        name: merged(values[name], change)
+        for name, change in changes.items()
+        if isinstance(change, Mapping) and isinstance(values.get(name), Mapping)
+    }
+    return {**values, **changes, **tables}
+
+
+def grid_under(run: RunFolder, condition: Mapping[str, Any], n_tasks: int) -> Grid:
+    """Episodes of a run's learned Θ on held-out tasks under a condition."""
+    config = run.config
+    changed: Any = config.learner
+    if "learner" in condition:
+        values = merged(changed.model_dump(), condition["learner"])
+        changed = type(changed).model_validate(values)
+    family: Any = config.family
+    if "family" in condition:
+        family = FAMILIES[condition["family"]["kind"]].model_validate(condition["family"])
+    if changed.space(family.interface).columns != config.space.columns:
+        raise SystemExit(f"{condition['name']}: its learner has another Θ than {run.store.folder}")
+    return Grid(
+        family,
+        changed,
+        Explicit(deployed(run)[None]),
+        n_tasks,
+        config.run.seed,
+        TaskSet.TRANSFER,
+        config.transfer.seed,
+        config.run.common_noise,
+    )
+
+
+def regret(grid: Grid) -> float:
+    """Mean over tasks of the optimal minus the earned return."""
+    with ThreadPoolExecutor(cpu_count()) as threads:
+        results = list(threads.map(evaluate, cut(grid, 1, TILE, "conditions")))
+    for result in results:
+        if result.failures:
+            raise SystemExit(result.failures[0].traceback)
+    returns: FloatArray = np.concatenate([result.returns[0] for result in results])
+    return float((grid.tasks().references().optimal - returns).mean())
+
+
+def policies(tasks: TaskBatch, seed: int) -> dict[str, float]:
+    """Mean regret of uniform pulls and of the family's baselines."""
+    references = tasks.references()
+    earned = {"uniform pulls": references.random}
+    if isinstance(tasks, HasBaselines):
+        earned |= tasks.baselines(stream(seed, Purpose.BASELINES, TaskSet.TRANSFER, 0))
+    return {name: float((references.optimal - x).mean()) for name, x in earned.items()}
+
+
+def measured(plan: Mapping[str, Any], sweeps: Path) -> pd.DataFrame:
+    """Play every Θ under every condition: a row of theta, condition, seed and regret for each."""
+    rows: list[tuple[str, str, int, float]] = []
+    for theta in plan["theta"]:
+        folders = sorted(sweeps.glob(theta["runs"]), key=lambda run: int(run.name))
+        for run in (read_run(RunStore.open(folder)) for folder in folders):
+            seed = run.config.run.seed
+            for condition in plan["condition"]:
+                grid = grid_under(run, condition, plan["tasks"])
+                rows.append((theta["name"], condition["name"], seed, regret(grid)))
+    run = read_run(RunStore.open(next(sweeps.glob(plan["theta"][0]["runs"]))))
+    for condition in plan["condition"] if "policies" in plan else ():
+        tasks, seed = grid_under(run, condition, plan["tasks"]).tasks(), run.config.run.seed
+        found = policies(tasks, seed)
+        named = [name for name in plan["policies"] if name in found]
+        rows += [(name, condition["name"], seed, found[name]) for name in named]
+    return pd.DataFrame(rows, columns=["theta", "condition", "seed", "regret"])
+
+
+def print_differences(frame: pd.DataFrame) -> None:
+    """Print each Θ under each condition, and the difference to the first one, paired by search."""
+    first = frame["condition"].iloc[0]
+    print(f"| Θ | condition | n | regret | minus {first} | p, Holm |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for theta, rows in frame.groupby("theta", sort=False):
+        found = {name: x.tolist() for name, x in rows.groupby("condition", sort=False)["regret"]}
+        compared = against(found, first)
+        for name, values in found.items():
+            difference, p = compared.get(name, (None, 1.0))
+            cells = f"{cell(difference, signed=True)} | {p:.2g}" if difference else " | "
+            print(f"| {theta} | {name} | {len(values)} | {cell(over_searches(values))} | {cells} |")
+
+
+def print_matrix(frame: pd.DataFrame) -> None:
+    """Print a row for each condition and a column for each Θ or policy."""
+    columns = frame["theta"].unique()
+    print(f"| condition | {' | '.join(columns)} |")
+    print("| --- " * (1 + len(columns)) + "|")
+    for name, rows in frame.groupby("condition", sort=False):
+        values = {theta: x.tolist() for theta, x in rows.groupby("theta")["regret"]}
+        cells = [cell(over_searches(values[c])) if c in values else "" for c in columns]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path, help="TOML file of Θ and conditions")
+    parser.add_argument("--sweeps", type=Path, required=True, help="folder of the sweeps")
+    parser.add_argument("--table", type=Path, help="where to keep the mean of each search")
+    arguments = parser.parse_args()
+    plan = tomllib.loads(arguments.file.read_text(encoding="utf-8"))
+    frame = measured(plan, arguments.sweeps)
+    if arguments.table:
+        frame.to_parquet(arguments.table)
+    (print_differences if plan.get("compare", False) else print_matrix)(frame)
+
+
+if __name__ == "__main__":
+    main()
