@@ -243,6 +243,7 @@ def rewarded(core: Core, memory: NetworkMemory, state: int, action: int, signal_
         evaluate(memory, k)
     for k in range(n_actions):
         if memory.only_chosen_u1 == 1 and k != action:
+            memory.change_q16[k] = 0
             continue
         pair = first + k
         value = int(values.value_u16[pair]) + int(memory.change_q16[k])
