@@ -7,12 +7,9 @@ actions: the difference of two runs of different lengths, divided by their updat
 instructions count as one. ``cycles`` of the programs follow from the columns of -Os.
 """
 
-import subprocess
 import tempfile
-from collections import Counter
-from pathlib import Path
-from typing import NamedTuple
 
+from execution import executed_by_function
 from processor_programs import LEVELS, build
 
 RULES: dict[str, tuple[str, ...]] = {
@@ -23,6 +20,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "plasticity_network_published": (),
     "formula": (),
     "td_advantage": (),
+    "td_network": (),
 }
 ACTIONS = (2, 4, 8)
 SHORT, LONG = 50, 250
@@ -35,34 +33,6 @@ def executed(rule: str, level: str, n_actions: int, n_updates: int) -> int:
         defines = " ".join((*sizes, *RULES[rule]))
         program = build("count.linux", folder, RULE=rule.split()[0], LEVEL=level, DEFINES=defines)
         return executed_by_function(program).instructions.total()
-
-
-class Executed(NamedTuple):
-    """Instructions and calls of each function in a run; a call begins at a function's first one."""
-
-    instructions: Counter[str]
-    calls: Counter[str]
-
-
-def executed_by_function(program: Path, standard_input: bytes = b"") -> Executed:
-    """Run a program for Linux under the emulator, which logs every instruction."""
-    at: Counter[tuple[str, str]] = Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "log")
-        command = ("qemu-ppc", "-one-insn-per-tb", "-d", "exec,nochain", "-D", str(log))
-        subprocess.run(
-            [*command, str(program)], input=standard_input, stdout=subprocess.DEVNULL, check=True
-        )
-        with log.open() as lines:
-            for line in lines:
-                if line.startswith("Trace"):
-                    address, _, function = line.split("/", 1)[1].partition("/")
-                    at[function.rsplit(" ", 1)[1].rstrip(), address] += 1
-    found = Executed(Counter(), Counter())
-    for (function, _), n in sorted(at.items()):
-        found.calls.setdefault(function, n)
-        found.instructions[function] += n
-    return found
 
 
 def per_update(rule: str, level: str, n_actions: int) -> float:

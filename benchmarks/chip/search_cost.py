@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 
 import numpy as np
-from instructions import executed_by_function
+from execution import executed_by_function
 from processor_programs import LEVELS, build, run, section_bytes, stack_bytes
 
 ALGORITHMS = ("evolution", "one_plus_one", "spsa", "annealing")
@@ -94,40 +94,55 @@ def mailbox(program: Program, shape: tuple[int, int, int, int]) -> bytes:
     n_generations, n_pairs, n_tasks, n_steps = shape
     n_dim = program.sizes[2]
     words = (1, n_generations, n_tasks, n_steps, n_pairs, 0, 0, 0, 0, 0)
-    points = struct.pack(f">{n_dim}H", *[40000] * n_dim)
-    written = struct.pack(">10I", *words) + bytes(4 * n_dim + 8 * N_TRACE) + points
-    return written.ljust(MAILBOX_BYTES, b"\1")
+    x = [NO_RESCALING if j == 5 else 40000 for j in range(n_dim)]
+    written = struct.pack(">10I", *words) + bytes(4 * n_dim + 8 * N_TRACE)
+    return (written + struct.pack(f">{n_dim}H", *x)).ljust(MAILBOX_BYTES, b"\1")
 
 
-SHAPES = ((1, 1, 1, 20), (3, 1, 1, 20), (1, 3, 1, 20), (1, 1, 3, 20), (1, 1, 1, 60), (2, 2, 2, 40))
-"""Generations, pairs, tasks, steps; all candidates are equal, so that episodes cost the same."""
+SHAPES = ((1, 1, 0, 0), (3, 1, 0, 0), (1, 3, 0, 0), (1, 1, 4, 0), (1, 3, 4, 0), (1, 1, 1, 60))
+"""Generations, pairs, tasks and steps. Costs are the same whatever happens in an episode, but those
+of a task, of which four are averaged, and of a decision."""
+NO_RESCALING = 65535
+"""Coordinate 5, with which td_lambda rescales once an episode, after its end."""
 
 
-def instructions(program: Program, algorithm: str, level: str) -> dict[str, float]:
-    """Return the instructions of a generation, a pair in it, a task, an episode and a decision."""
-    rows, counts = [], []
-    synapses = synapse_instructions(level)
+def cost(program: Program, algorithm: str, level: str) -> dict[str, dict[str, float]]:
+    """Return instructions and cycles of a generation, a pair in it, a task, an episode, a decision.
+
+    Cycles are the sum of latencies, see ``execution``.
+    """
+    rows: list[list[int]] = []
+    counts: dict[str, list[float]] = {"instructions": [], "cycles": []}
+    synapses = synapse_cost(level)
     with tempfile.TemporaryDirectory() as folder:
         elf = build("search.linux", folder, **program.variables(algorithm, level))
-        for n_generations, n_pairs, n_tasks, n_steps in SHAPES:
-            shape = (n_generations, n_pairs, n_tasks, n_steps)
-            executed = executed_by_function(elf, mailbox(program, shape))
-            own = sum(n for f, n in executed.instructions.items() if not STAND_INS.fullmatch(f))
-            counts.append(own + sum(synapses[f] * executed.calls[f] for f in SYNAPSES))
+        for shape in SHAPES:
+            n_generations, n_pairs, n_tasks, n_steps = shape
             n_episodes = n_generations * n_tasks * 2 * n_pairs
             of_generation = [n_generations, n_generations * n_pairs, n_generations * n_tasks]
             rows.append([1, *of_generation, n_episodes, n_episodes * n_steps])
-    found = np.linalg.solve(np.array(rows, dtype=float), np.array(counts, dtype=float))
+            executed = executed_by_function(elf, mailbox(program, shape))
+            for unit, found in counts.items():
+                own = getattr(executed, unit)
+                total = sum(n for f, n in own.items() if not STAND_INS.fullmatch(f))
+                total += sum(synapses[unit][f] * executed.calls[f] for f in SYNAPSES)
+                found.append(total)
     names = ("start", "generation", "pair", "task", "episode", "decision")
-    return dict(zip(names, found.tolist(), strict=True))
+    return {
+        unit: dict(zip(names, np.linalg.solve(rows, found).tolist(), strict=True))
+        for unit, found in counts.items()
+    }
 
 
-def synapse_instructions(level: str) -> dict[str, float]:
-    """Return the instructions in which the chip's own code reads or writes a row of synapses."""
+def synapse_cost(level: str) -> dict[str, dict[str, float]]:
+    """Return what it takes the chip's own code to read or write a row of synapses."""
     with tempfile.TemporaryDirectory() as folder:
         variables = {"RULE": "incremental", "LEVEL": level, "DEFINES": "-DN_UPDATES=5"}
         executed = executed_by_function(build("count.linux", folder, **variables))
-        return {f: executed.instructions[f] / executed.calls[f] for f in SYNAPSES}
+        return {
+            unit: {f: getattr(executed, unit)[f] / executed.calls[f] for f in SYNAPSES}
+            for unit in ("instructions", "cycles")
+        }
 
 
 def main() -> None:
@@ -144,13 +159,13 @@ def main() -> None:
                 found["free"] = MEMORY_BYTES - MAILBOX_BYTES - used
                 cells = " | ".join(str(found[name]) for name in columns)
                 print(f"| {program.name} | {algorithm} | {level} | {cells} |", flush=True)
-    print("| program | level | generation | pair | task | episode | decision |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| program | level | unit | generation | pair | task | episode | decision |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for program in PROGRAMS:
         for level in LEVELS:
-            found = instructions(program, "evolution", level)
-            cells = " | ".join(f"{found[name]:.0f}" for name in list(found)[1:])
-            print(f"| {program.name} | {level} | {cells} |", flush=True)
+            for unit, of_unit in cost(program, "evolution", level).items():
+                cells = " | ".join(f"{of_unit[name]:.0f}" for name in list(of_unit)[1:])
+                print(f"| {program.name} | {level} | {unit} | {cells} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,12 @@ class Measured:
     @property
     def verdict(self) -> str:
         """Name the verdict of the planned comparisons."""
-        jittered, filtered = of.jitter(self.planned), of.low_pass(self.planned)
-        return verdict(self.returns.gain, self.beyond(jittered), self.beyond(filtered))
+        return verdict(
+            self.returns.gain,
+            self.beyond(of.jitter(self.planned)),
+            self.beyond(of.low_pass(self.planned)),
+            self.returns.loss(of.EXCHANGES[0]),
+        )
 
 
 def measure(loop: ClosedLoop, seed: int, note: Note) -> Measured:

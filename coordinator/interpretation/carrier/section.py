@@ -21,16 +21,22 @@ from spikeloop.coordinator.interpretation.section import Note, Section
 from spikeloop.coordinator.interpretation.subject import Subject
 from spikeloop.coordinator.report.page import Drawing, Table
 
+EPISODES = 1000
+"""By default at most: differences of a few percent are to be told from none."""
+
 MEANING = {
-    TIMES: "consistent with a code by times of spikes at a resolution of {ms:g} ms: jitter and "
-    "filter both cost more than {margin} of the gain beyond a delay as long on average",
-    RATES: "consistent with rates: times of recurrent spikes within {ms:g} ms are worth less "
-    "than {margin} of the gain, by jitter and by filter, each beyond a delay as long on average",
-    VARIANCE: "consistent with rates that are read with noise: jitter costs more than {margin} of "
-    "the gain beyond its delay, a filter of {ms:g} ms, which has no noise, less",
+    TIMES: "consistent with a code by times of spikes: jitter and filter of {ms:g} ms cost more "
+    "than {margin} of the gain beyond delays as long on average, and so do trains of other "
+    "episodes with the same counts",
+    RATES: "consistent with rates, and times of recurrent spikes are worth less than {margin} of "
+    "the gain: by jitter and filter of {ms:g} ms, each beyond a delay as long on average, and by "
+    "trains of other episodes with the same counts",
+    VARIANCE: "consistent with rates that are read with noise: of the planned comparisons at "
+    "{ms:g} ms only jitter, which adds variance, costs more than {margin} of the gain",
     SMOOTHING: "consistent with responses faster than {ms:g} ms, not with times of single spikes: "
     "the filter costs more than {margin} of the gain beyond its delay, the jitter less",
-    UNDECIDED: "undecided: an interval of the planned comparisons has {margin} of the gain within",
+    UNDECIDED: "undecided: the planned comparisons at {ms:g} ms do not agree, or an interval has "
+    "the margin of {margin} of the gain within",
     NOTHING: "no verdict: the network gains nothing over the random policy that could be lost",
 }
 
@@ -41,7 +47,7 @@ def interpret(subject: Subject, note: Note) -> Results:
     Raises:
         Unavailable: JAX or the extra ``interpret`` is not installed.
     """
-    held = HeldOutEpisodes(subject.learned, default_episodes(subject), subject.seed)
+    held = HeldOutEpisodes(subject.learned, default_episodes(subject, EPISODES), subject.seed)
     with one_thread("carrier"):
         measured = measure(closed_loop(held), subject.seed, note)
     return results(measured)

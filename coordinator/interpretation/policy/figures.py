@@ -44,7 +44,7 @@ def likelihood_figure(
         colour = COLOURS["learned"] if name == best else COLOURS["reference"]
         axes.plot([one.low, one.high], [row, row], color=colour, lw=2)
         axes.plot(one.value, row, "o", color=colour, ms=5)
-    styles = dict(zip(ceiling, (":", "--", "-"), strict=True))
+    styles = dict(zip(ceiling, (":", "--", "-"), strict=False))
     for units, one in ceiling.items():
         axes.axvline(one.value, color=COLOURS["default"], ls=styles[units], lw=1.2, zorder=0)
         label = f"{units} gated unit{'s' if units > 1 else ''}"

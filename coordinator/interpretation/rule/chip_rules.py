@@ -97,6 +97,8 @@ def why_no_rule(config: RunConfig) -> str | None:
             "a rule for bandits needs one observation and rewards of 0 and 1, which "
             f"{FAMILY.name(config.family)} has not"
         )
+    if interface.n_listed:
+        return f"choices are recorded where tasks are tables, not of {FAMILY.name(config.family)}"
     return None
 
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloop.coordinator.interpretation.packages import required
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.base import Unavailable
 
 LEAST_SHARE = 1e-12
 """A target whose variance is below this share of its squares does not vary."""
@@ -104,19 +104,14 @@ def path(whole: Products) -> list[Fit]:
     Raises:
         Unavailable: scikit-learn is not installed.
     """
-    try:
-        from sklearn.linear_model import lars_path_gram
-    except ImportError as error:
-        raise Unavailable(
-            "the section rule needs scikit-learn: pip install 'spikeloop[interpret]'"
-        ) from error
+    linear_model = required("sklearn.linear_model", "rule")
     used = np.flatnonzero(np.diag(whole.gram) > 0)
     scale = np.abs(least_squares(whole, used.tolist()).coefficients)
     used = used[scale[used] > 0]
     if used.size == 0:
         return [least_squares(whole, ())]
     scale = scale[used]
-    _, _, found = lars_path_gram(
+    _, _, found = linear_model.lars_path_gram(
         whole.cross[used] * scale,
         whole.gram[np.ix_(used, used)] * np.outer(scale, scale),
         n_samples=int(whole.n_rows),
