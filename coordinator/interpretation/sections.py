@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from spikeloop.coordinator.interpretation.behaviour.section import BEHAVIOUR
 from spikeloop.coordinator.interpretation.carrier.section import CARRIER
 from spikeloop.coordinator.interpretation.decoding.section import DECODING
+from spikeloop.coordinator.interpretation.importance.section import IMPORTANCE
 from spikeloop.coordinator.interpretation.memory.section import MEMORY
 from spikeloop.coordinator.interpretation.policy.section import POLICY
 from spikeloop.coordinator.interpretation.rule.section import RULE
@@ -16,5 +17,6 @@ SECTIONS: Mapping[str, Section] = {
     "decoding": DECODING,
     "policy": POLICY,
     "rule": RULE,
+    "importance": IMPORTANCE,
     "memory": MEMORY,
 }

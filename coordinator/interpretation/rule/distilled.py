@@ -10,12 +10,11 @@ from spikeloop.coordinator.interpretation.rule.chip_rules import ChipRule
 from spikeloop.coordinator.interpretation.rule.distillation import Formulas
 from spikeloop.coordinator.interpretation.rule.gain import Regrets, mean, recovered
 from spikeloop.coordinator.interpretation.rule.sparse_regression import Fit
-from spikeloop.coordinator.interpretation.rule.states import COLUMNS
+from spikeloop.coordinator.interpretation.rule.states import COLUMNS, States
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.tasks.base import FloatArray
 
 UNIFORM = "uniform pulls"
-SYMBOLS = {"r": "r", "w": "w", "o": "o", "t": "t", "1": "1"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,7 @@ class Distilled:
         random: the negative control of the gain.
         shuffled: R² of the formula that BIC chooses for changes in another order.
         correlation: of a value and the others' mean in visited states.
+        visited: those states.
     """
 
     rule: ChipRule
@@ -59,6 +59,7 @@ class Distilled:
     random: RandomRules
     shuffled: float
     correlation: float
+    visited: States
 
     @property
     def n_tasks(self) -> int:

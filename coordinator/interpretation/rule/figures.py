@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spikeloop.coordinator.interpretation.rule.chip_rules import ChipRule
+from spikeloop.coordinator.interpretation.rule.chip_rules import formula_of
 from spikeloop.coordinator.interpretation.rule.distilled import UNIFORM, Distilled
 from spikeloop.coordinator.interpretation.rule.states import COLUMNS, States
 from spikeloop.coordinator.report import figures
@@ -26,8 +26,12 @@ PANELS = (
 )
 
 
-def surface_figure(rule: ChipRule, formula: ChipRule, visited: States) -> "Figure":
-    """Draw the changes of a rule above those of a formula, over own and others' values."""
+def surface_figure(about: Distilled) -> "Figure":
+    """Draw the changes of the rule above those of its short formula, over own and others' values.
+
+    Saturation is left out, so that the rule itself is seen.
+    """
+    rule, formula = about.rule, about.rule.compiled(formula_of(about.short))
     figure = figures.new(3.6)
     grid = figure.subplots(2, len(PANELS), sharex=True, sharey=True)
     for axes, (title, _, _) in zip(grid[0], PANELS, strict=True):
@@ -41,7 +45,6 @@ def surface_figure(rule: ChipRule, formula: ChipRule, visited: States) -> "Figur
             for reward in (1.0, 0.0)
         }
         maps.append([by_reward[reward][action] for _, action, reward in PANELS])
-    # Saturation is left out, so that the rule itself is seen; its bounds are those of the values.
     largest = float(np.abs(maps).max()) or 1.0
     for row, of_rule, name in zip(
         grid, maps, (rule.learner.program.kind.replace("_", " "), "formula"), strict=True
@@ -55,7 +58,7 @@ def surface_figure(rule: ChipRule, formula: ChipRule, visited: States) -> "Figur
                 vmin=-largest,
                 vmax=largest,
             )
-            _dots(axes, visited, action == 0, reward)
+            _dots(axes, about.visited, action == 0, reward)
             axes.set(xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
         row[0].set_ylabel(name)
     figure.supxlabel("own value", fontsize="medium")

@@ -12,6 +12,7 @@ import numpy as np
 
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export.weights import Learned
+from spikeloop.coordinator.interpretation.packages import one_thread
 from spikeloop.coordinator.interpretation.results import Results
 from spikeloop.coordinator.interpretation.rule import tables
 from spikeloop.coordinator.interpretation.rule.chip_rules import (
@@ -21,7 +22,6 @@ from spikeloop.coordinator.interpretation.rule.chip_rules import (
     why_no_rule,
 )
 from spikeloop.coordinator.interpretation.rule.distillation import (
-    Formulas,
     distil,
     shuffled,
     uniform_states,
@@ -88,6 +88,12 @@ def interpret(subject: Subject, note: Note) -> Results:
         ConfigError: the run beside it has no such rule or another family.
         Unavailable: scikit-learn is not installed.
     """
+    with one_thread("rule"):
+        return results(distilled(subject, note))
+
+
+def distilled(subject: Subject, note: Note) -> Distilled:
+    """Distil the rule, and play the formulas and the controls."""
     learned = subject.learned
     beside = None if subject.beside is None else _beside(subject.beside, learned)
     rule, tasks = rule_of(learned.config, learned.point), _new_tasks(subject)
@@ -115,7 +121,7 @@ def interpret(subject: Subject, note: Note) -> Results:
     note("formulas of random Θ")
     random = _random_formulas(learned, tasks.few(), rng)
     counts = draw_counts(len(tasks.played_seeds), N_RESAMPLES, rng)
-    about = Distilled(
+    return Distilled(
         rule,
         None if beside is None else beside.learner.program.kind,
         found,
@@ -125,23 +131,32 @@ def interpret(subject: Subject, note: Note) -> Results:
         random,
         by_chance,
         fitted.correlation(),
+        fitted,
     )
+
+
+def results(about: Distilled) -> Results:
+    """Write the tables and sentences of what was found, and draw its figures."""
+    surfaces = {}
+    if about.formulas.off_policy:  # its changes follow from values
+        surfaces["surfaces"] = Drawing(
+            surface_figure(about),
+            "Changes of a value by one pull, of the rule and of its short formula, over the own "
+            "value and the others', in the middle of an episode. Dots are states that the rule "
+            "visits; elsewhere the formula is an extrapolation.",
+            "Two rows of four maps of colours: the rule above, the formula below.",
+        )
     return Results(
         tables.numbers(about),
         [tables.formula_table(about), tables.path_table(about)],
         tables.lines(about),
         {
-            "surfaces": Drawing(
-                surface_figure(rule, _short(rule, found), fitted),
-                "Changes of a value by one pull, of the rule and of its short formula, over the "
-                "own value and the others', in the middle of an episode. Dots are states that the "
-                "rule visits; elsewhere the formula is an extrapolation.",
-                "Two rows of four maps of colours: the rule above, the formula below.",
-            ),
+            **surfaces,
             "terms": Drawing(
                 coefficient_figure(about),
-                f"Coefficients of the short formula, fitted to {found.n_episodes} episodes; 95 % "
-                "intervals, bootstrap over episodes. Grey: how often resamples choose the term.",
+                f"Coefficients of the short formula, fitted to {about.formulas.n_episodes} "
+                "episodes; 95 % intervals, bootstrap over episodes. Grey: how often resamples "
+                "choose the term.",
                 "Points with intervals, a row for each term, for chosen and other actions.",
             ),
             "path": Drawing(
@@ -178,10 +193,6 @@ def _regret(rule: ChipRule, tasks: NewTasks) -> FloatArray:
     optimal = tasks.played.references().optimal
     regret: FloatArray = optimal - rule.returns(tasks.played, tasks.played_seeds)
     return regret
-
-
-def _short(rule: ChipRule, found: Formulas) -> ChipRule:
-    return rule.compiled(formula_of(found.fits[found.short]))
 
 
 def _random_formulas(learned: Learned, tasks: NewTasks, rng: np.random.Generator) -> RandomRules:
