@@ -42,8 +42,8 @@ def executed_by_function(program: Path, standard_input: bytes = b"") -> Executed
         with log.open() as lines:
             for line in lines:
                 if line.startswith("Trace"):
-                    address, _, function = line.split("/", 1)[1].partition("/")
-                    at[function.rsplit(" ", 1)[1].rstrip(), int(address, 16)] += 1
+                    place, _, function = line.split("/", 1)[1].partition("/")
+                    at[function.rsplit(" ", 1)[1].rstrip(), int(place, 16)] += 1
     cycles, found = latencies(program), Executed(Counter(), Counter(), Counter())
     for (function, address), n in sorted(at.items()):
         found.calls.setdefault(function, n)

@@ -20,6 +20,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "plasticity_network_published": (),
     "formula": (),
     "td_advantage": (),
+    "td_network": (),
 }
 ACTIONS = (2, 4, 8)
 SHORT, LONG = 50, 250

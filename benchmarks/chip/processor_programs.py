@@ -16,7 +16,7 @@ LEVELS = ("-O0", "-Os", "-O2")
 RULES = (
     *("td_published", "td_lambda", "td_advantage", "reward_stdp"),
     *("incremental", "posterior_mean", "plasticity_network", "plasticity_network_published"),
-    "formula",
+    *("formula", "td_network"),
 )
 
 NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "[^"]*?(\d+) bytes', re.MULTILINE)

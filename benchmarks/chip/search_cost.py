@@ -94,13 +94,16 @@ def mailbox(program: Program, shape: tuple[int, int, int, int]) -> bytes:
     n_generations, n_pairs, n_tasks, n_steps = shape
     n_dim = program.sizes[2]
     words = (1, n_generations, n_tasks, n_steps, n_pairs, 0, 0, 0, 0, 0)
-    points = struct.pack(f">{n_dim}H", *[40000] * n_dim)
-    written = struct.pack(">10I", *words) + bytes(4 * n_dim + 8 * N_TRACE) + points
-    return written.ljust(MAILBOX_BYTES, b"\1")
+    x = [NO_RESCALING if j == 5 else 40000 for j in range(n_dim)]
+    written = struct.pack(">10I", *words) + bytes(4 * n_dim + 8 * N_TRACE)
+    return (written + struct.pack(f">{n_dim}H", *x)).ljust(MAILBOX_BYTES, b"\1")
 
 
-SHAPES = ((1, 1, 1, 20), (3, 1, 1, 20), (1, 3, 1, 20), (1, 1, 3, 20), (1, 1, 1, 60), (2, 2, 2, 40))
-"""Generations, pairs, tasks, steps; all candidates are equal, so that episodes cost the same."""
+SHAPES = ((1, 1, 0, 0), (3, 1, 0, 0), (1, 3, 0, 0), (1, 1, 4, 0), (1, 3, 4, 0), (1, 1, 1, 60))
+"""Generations, pairs, tasks and steps. Costs are the same whatever happens in an episode, but those
+of a task, of which four are averaged, and of a decision."""
+NO_RESCALING = 65535
+"""Coordinate 5, with which td_lambda rescales once an episode, after its end."""
 
 
 def cost(program: Program, algorithm: str, level: str) -> dict[str, dict[str, float]]:

@@ -23,10 +23,10 @@ from spikeloop.coordinator.stats.bootstrap import Interval
 COMPARED = {"jitter": (COLOURS["learned"], "o"), "filter": (COLOURS["default"], "s")}
 
 
-def measure(source: Path, episodes: int | None) -> dict[str, Any]:
-    """Return the numbers of the section for one network, with its score."""
+def measure(source: Path, episodes: int | None, seed: int) -> dict[str, Any]:
+    """Return the numbers of the section for one network, in tasks of that seed."""
     learned = open_learned(source, trust=False)
-    results = CARRIER.interpret(Subject(learned, 0, episodes), lambda line: None)
+    results = CARRIER.interpret(Subject(learned, seed, episodes), lambda line: None)
     return {"name": source.stem, **results.numbers}
 
 
@@ -115,6 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("sources", type=Path, nargs="+", help="run folders or weights files")
     parser.add_argument("--episodes", type=int)
+    parser.add_argument("--seed", type=int, default=1, help="of the held-out tasks")
     parser.add_argument("--json", type=Path, help="where the numbers go, and come from if there")
     parser.add_argument("--figure", type=Path)
     asked = parser.parse_args()
@@ -122,7 +123,7 @@ def main() -> None:
     known = {one["name"]: one for one in kept}
     for source in asked.sources:
         if source.stem not in known:
-            known[source.stem] = measure(source, asked.episodes)
+            known[source.stem] = measure(source, asked.episodes, asked.seed)
             if asked.json:
                 asked.json.write_text(json.dumps(list(known.values())))
     measured = [known[source.stem] for source in asked.sources]

@@ -67,13 +67,13 @@ def recorded(run: Path) -> tuple[FloatArray, FloatArray]:
     """
     rows = pd.read_parquet(run / "generations").sort_values("generation")
     n_steps = read_run(RunStore.open(run), True).config.family.interface.n_steps
-    n_decisions = rows["n_episodes"] * n_steps
+    n_decisions = rows["n_episodes"].to_numpy(float) * n_steps
     if "strategy_recorded_sum" in rows:
-        total = rows["strategy_recorded_sum"] / REWARD_ONE_Q7
+        total = rows["strategy_recorded_sum"].to_numpy(float) / REWARD_ONE_Q7
     else:
         episodes = pd.read_parquet(run / "episodes")
-        total = episodes.groupby("generation")["return"].sum().to_numpy()
-    return rows["total_episodes"].to_numpy(float), np.asarray(total / n_decisions, dtype=float)
+        total = episodes.groupby("generation")["return"].sum().to_numpy(float)
+    return rows["total_episodes"].to_numpy(float), total / n_decisions
 
 
 def draw(sweep: Path, seed: int, path: Path) -> None:

@@ -13,8 +13,9 @@ measures it.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -121,12 +122,17 @@ def memory_map(
     sizes = {"code": code, "data": data_bytes(data), "environment": environment}
     sizes["free"] = MAILBOX_START - STACK_BYTES - sum(sizes.values())
     sizes |= {"stack": STACK_BYTES, "mailbox": MAILBOX_BYTES}
-    sections, start = [], 0
-    for name, size in sizes.items():
-        sections.append(Section(name, start, size))
-        start += size
     message = HEADER_BYTES + environment + constant_bytes(data, constant_arrays)
-    return MemoryMap(tuple(sections), message)
+    return MemoryMap(in_order(sizes), message)
+
+
+def in_order(sizes: Mapping[str, int]) -> tuple[Section, ...]:
+    """Return sections of these names and sizes, one after the other from address 0."""
+    starts = accumulate(sizes.values(), initial=0)
+    return tuple(
+        Section(name, start, size)
+        for (name, size), start in zip(sizes.items(), starts, strict=False)
+    )
 
 
 def data_bytes(data: Any) -> int:

@@ -21,6 +21,9 @@ from spikeloop.coordinator.interpretation.section import Note, Section
 from spikeloop.coordinator.interpretation.subject import Subject
 from spikeloop.coordinator.report.page import Drawing, Table
 
+EPISODES = 1000
+"""By default at most: differences of a few percent are to be told from none."""
+
 MEANING = {
     TIMES: "consistent with a code by times of spikes: jitter and filter of {ms:g} ms cost more "
     "than {margin} of the gain beyond delays as long on average, and so do trains of other "
@@ -44,7 +47,7 @@ def interpret(subject: Subject, note: Note) -> Results:
     Raises:
         Unavailable: JAX or the extra ``interpret`` is not installed.
     """
-    held = HeldOutEpisodes(subject.learned, default_episodes(subject), subject.seed)
+    held = HeldOutEpisodes(subject.learned, default_episodes(subject, EPISODES), subject.seed)
     with one_thread("carrier"):
         measured = measure(closed_loop(held), subject.seed, note)
     return results(measured)

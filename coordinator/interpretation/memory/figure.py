@@ -38,7 +38,7 @@ def memory_figure(
     left.invert_yaxis()
     left.axvline(0, color="0.5", lw=0.7, zorder=0)
     left.set_xlabel("% of the gain lost")
-    left.set_title("State before each decision", loc="left", fontsize="medium")
+    left.set_title("State before each decision", loc="left", fontsize="medium", pad=20)
     figures.open_frame(left)
     for axes in right:
         decisions = np.arange(1, memory.intact.shape[1] + 1)
@@ -53,7 +53,7 @@ def memory_figure(
         axes.set_xlabel("decision")
         axes.set_ylabel("% of a mean gain lost")
         title = f"State exchanged before decision {(once[0].once or 0) + 1}"
-        axes.set_title(title, loc="left", fontsize="medium", x=-0.1)
-        axes.legend(frameon=False, fontsize="small", loc="upper left")
+        axes.set_title(title, loc="left", fontsize="medium", pad=20)
+        figures.legend_above(axes, ncols=3, fontsize="x-small", columnspacing=1)
         figures.open_frame(axes)
     return figure

@@ -29,7 +29,7 @@ class Choices:
         """The number of pulls of an episode."""
         return int(self.arms.shape[1])
 
-    def __getitem__(self, episodes: slice) -> "Choices":
+    def __getitem__(self, episodes: "slice | np.ndarray") -> "Choices":
         """Give some of the episodes."""
         return Choices(self.arms[episodes], self.rewards[episodes])
 

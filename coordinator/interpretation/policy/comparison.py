@@ -77,10 +77,11 @@ def ceiling(choices: Choices, rng: np.random.Generator, note: Note) -> dict[int,
     found = {}
     for units in tiny_gru.UNITS:
         note(f"policy: ceiling of {units} gated unit{'s' if units > 1 else ''}")
-        fitter, held_out = tiny_gru.GruFitter(units, choices), np.empty(choices.n_episodes)
+        held_out = np.empty(choices.n_episodes)
         for outside in folds(choices.n_episodes):
-            gru = fitter.fit((~outside).astype(np.float64), rng)
-            held_out[outside] = gru.log_likelihood[outside] / choices.n_steps
+            gru = tiny_gru.fit(units, choices[~outside], rng)
+            nats = tiny_gru.log_likelihood(units, gru, choices[outside])
+            held_out[outside] = nats / choices.n_steps
         found[units] = held_out
     return found
 

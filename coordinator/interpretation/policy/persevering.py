@@ -39,19 +39,22 @@ class Persevering:
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """Put κ before those of the model, whose last is the bias."""
+        """Put κ before those of the model."""
         return ("κ", *self.model.weights)
 
     def start(self, n_episodes: int) -> Memory:
         """Return the memory of the model, and no last arm."""
         return {**self.model.start(n_episodes), "last": np.zeros(n_episodes)}
 
-    def features(self, memory: Memory) -> FloatArray:
+    def features(self, memory: Memory) -> tuple[FloatArray, ...]:
         """Return the last arm as ±1 before the features of the model."""
-        return np.concatenate([memory["last"][:, None], self.model.features(memory)], axis=1)
+        return (memory["last"], *self.model.features(memory))
 
     def learn(
         self, learning: FloatArray, memory: Memory, arm: IntArray, reward: FloatArray
     ) -> Memory:
         """Remember the arm, and learn as the model does."""
-        return {**self.model.learn(learning, memory, arm, reward), "last": 2.0 * arm - 1.0}
+        return {
+            **self.model.learn(learning, memory, arm, reward),
+            "last": np.where(arm == 1, 1.0, -1.0),
+        }

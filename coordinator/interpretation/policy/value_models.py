@@ -5,11 +5,11 @@ The value of the pulled arm moves towards the reward, Q ← Q + rate · (r − Q
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from spikeloop.coordinator.interpretation.policy.model import Link, Memory, with_bias
+from spikeloop.coordinator.interpretation.policy.model import Link, Memory
 from spikeloop.tasks.base import FloatArray, IntArray
 
 Variant = Literal["", "two rates", "forgetting", "decaying rate", "fictive"]
@@ -67,33 +67,37 @@ class ValueModel:
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """Give the inverse temperature and the bias."""
-        return ("β", "bias")
+        """Give the inverse temperature."""
+        return ("β",)
 
     def start(self, n_episodes: int) -> Memory:
         """Return equal values and no pulls."""
         zeros = np.zeros((n_episodes, 2))
         return {"value": zeros + 0.5, "pulls": zeros}
 
-    def features(self, memory: Memory) -> FloatArray:
+    def features(self, memory: Memory) -> tuple[FloatArray, ...]:
         """Return the difference of the values."""
-        return with_bias(memory["value"][:, 1] - memory["value"][:, 0])
+        return (memory["value"][:, 1] - memory["value"][:, 0],)
 
     def learn(
         self, learning: FloatArray, memory: Memory, arm: IntArray, reward: FloatArray
     ) -> Memory:
         """Move the values."""
-        rate, more = learning[0], learning[-1]
-        value, pulls = memory["value"], memory["pulls"]
-        pulled, paid = arm[:, None] == np.arange(2), reward[:, None]
-        step = np.broadcast_to(rate, value.shape)
+        rate: Any = learning[0]
+        more = learning[-1]
+        value, pulls = memory["value"].copy(), memory["pulls"]
+        own = 2 * np.arange(len(arm)) + arm  # places in the flat arrays
+        flat, before = value.reshape(-1), value.reshape(-1)[own]
         if self.variant == "two rates":
-            step = np.where(paid > 0, rate, more)
+            rate = np.where(reward > 0, rate, more)
         elif self.variant == "decaying rate":
-            step = rate / (1.0 + more * pulls)
-        moved = value + pulled * step * (paid - value)
-        if self.variant == "forgetting":
-            moved += ~pulled * more * (0.5 - value)
-        elif self.variant == "fictive":
-            moved += ~pulled * rate * (1.0 - paid - value)
-        return {"value": moved, "pulls": pulls + pulled}
+            rate = rate / (1.0 + more * pulls.reshape(-1)[own])
+            pulls = pulls.copy()
+            pulls.reshape(-1)[own] += 1.0
+        flat[own] = before + rate * (reward - before)
+        if self.variant in ("forgetting", "fictive"):
+            other = own + 1 - 2 * arm
+            before = flat[other]
+            towards, by = (0.5, more) if self.variant == "forgetting" else (1.0 - reward, rate)
+            flat[other] = before + by * (towards - before)
+        return {"value": value, "pulls": pulls}

@@ -21,7 +21,7 @@ SEED = 7
 
 def tables(**changes: dict[str, Any]) -> dict[str, Any]:
     """A search of three generations, with other keys in some of its tables."""
-    small = {
+    small: dict[str, dict[str, Any]] = {
         "run": {"seed": SEED, "generations": 3, "tasks": 2, "common_noise": False},
         "family": {"kind": "random_mdp", "n_states": 4, "n_actions": 3, "n_steps": 40},
         "learner": {"kind": "chip"},

@@ -127,6 +127,10 @@ class ActionValues:
     def decided(self, step: int, state: int, action: int) -> None:
         pass
 
+    def rewarded(self, state: int, action: int, signal_q7: int) -> None:
+        """Change the values: a rule's own."""
+        raise NotImplementedError
+
 
 def reward_u16(signal_q7: int) -> int:
     """Return a reward in 1/65536."""

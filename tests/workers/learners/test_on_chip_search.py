@@ -128,9 +128,10 @@ def reference_search(
 
     def episode(x: list[int], task: Task, seed: int) -> int:
         memory, inhibition_u6 = make_memory(agent, interface, x)
+        kind: Any = type(memory)
         core = clone(agent.network({"inhibition": inhibition_u6}, n_observations, n_actions))
         curve = np.zeros(1)
-        episode_kernel(type(memory))(
+        episode_kernel(kind)(
             core,
             memory,
             environment_of(task, seed),

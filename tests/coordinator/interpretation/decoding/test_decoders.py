@@ -18,12 +18,12 @@ from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.informative_bandit import InformativeBandit
 from spikeloop.tasks.quadratic import Quadratic
 
-N_EPISODES, N_TIME_STEPS, N_NEURONS = 200, 10, 12
+N_EPISODES, N_TIME_STEPS, N_NEURONS = 150, 8, 10
 
 
 def coded_in_times(value: NDArray[Any]) -> NDArray[np.bool_]:
     """One spike of each neuron, the later the larger the value, with a jitter of one step."""
-    place = 4 + 3 * value[:, None] + rng(1).integers(-1, 2, (len(value), N_NEURONS))
+    place = 3.5 + 2.5 * value[:, None] + rng(1).integers(-1, 2, (len(value), N_NEURONS))
     at = np.round(place).clip(0, N_TIME_STEPS - 1)
     return np.asarray(np.arange(N_TIME_STEPS)[:, None, None] == at)
 

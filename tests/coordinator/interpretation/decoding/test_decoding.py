@@ -14,7 +14,7 @@ from spikeloop.coordinator.interpretation.subject import Subject
 
 
 def test_a_network_of_random_weights_answers_by_its_counts_and_knows_no_coefficients() -> None:
-    subject = Subject(random_network({**QUADRATIC, "n_steps": 4}), 0, 60)
+    subject = Subject(random_network({**QUADRATIC, "n_steps": 3}), 0, 60)
     assert DECODING.why_not(subject) is None
     found = DECODING.interpret(subject, lambda line: None)
     numbers = found.numbers
@@ -27,5 +27,5 @@ def test_a_network_of_random_weights_answers_by_its_counts_and_knows_no_coeffici
     assert UNTRAINED in latents
     over_time = numbers["over_time"]
     assert over_time["target"] == LATENTS
-    assert over_time["decisions"] == [1, 2, 3, 4]
-    assert np.shape(over_time["explained"]) == (4, 4)
+    assert over_time["decisions"] == [1, 2, 3]
+    assert np.shape(over_time["explained"]) == (3, 3)

@@ -38,7 +38,8 @@ RATE = 0.2
 
 def difference(model: ChoiceModel, *learning: float) -> list[float]:
     """The first feature before each pull of ``ONE``."""
-    return features_of(model, np.array(learning), ONE)[0, :, 0].tolist()
+    found: list[float] = features_of(model, np.array(learning), ONE)[0, :, 0].tolist()
+    return found
 
 
 @pytest.mark.parametrize(

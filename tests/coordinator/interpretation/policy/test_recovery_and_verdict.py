@@ -133,12 +133,12 @@ def test_the_ceiling_reaches_the_likelihood_of_the_true_model() -> None:
     true = Fit(np.zeros(0), np.array([3.0, 1.0, 0.0]), np.zeros(0))
     choices = simulate(model, true, tasks, np.random.default_rng(1))
     own = comparison.compare([model], choices, nothing)[0]
-    gru = tiny_gru.GruFitter(2, choices).fit(np.ones(120), np.random.default_rng(2))
-    nats = gru.log_likelihood / choices.n_steps
+    gru = tiny_gru.fit(2, choices, np.random.default_rng(2))
+    nats = tiny_gru.log_likelihood(2, gru, choices) / choices.n_steps
     assert nats.mean() == pytest.approx(own.fit.log_likelihood.mean() / choices.n_steps, abs=0.02)
     # A negative control: of rewards that have nothing to do with choices nothing is learned.
     arms = np.random.default_rng(3).integers(0, 2, choices.arms.shape)
-    blind = tiny_gru.GruFitter(1, Choices(arms, choices.rewards)).fit(
-        np.ones(120), np.random.default_rng(2), 1
-    )
-    assert blind.log_likelihood.mean() / choices.n_steps == pytest.approx(-np.log(2), abs=0.01)
+    blind = Choices(arms, choices.rewards)
+    gru = tiny_gru.fit(1, blind, np.random.default_rng(2), 1)
+    nats = tiny_gru.log_likelihood(1, gru, blind) / choices.n_steps
+    assert nats.mean() == pytest.approx(-np.log(2), abs=0.01)

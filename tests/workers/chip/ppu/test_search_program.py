@@ -14,6 +14,7 @@ from support.on_chip_reference.algorithms import (
     ask,
     first_state,
 )
+from support.on_chip_reference.constants import inhibition_u6
 from support.on_chip_reference.episode import Rule, play
 from support.on_chip_reference.search import search
 from support.on_chip_reference.tasks import Task
@@ -24,7 +25,9 @@ from support.search_program import (
     N_TRACE,
     Generation,
     Length,
+    Memory,
     SearchProgram,
+    Size,
     mailbox,
     rule_bytes,
     trace,
@@ -97,6 +100,7 @@ def require_equal(search: Search, program: SearchProgram) -> None:
         last_word = word(search.run_word, TASK, before.g, search.length.n_tasks - 1)
         for name, content in case.task_bytes(case.task(last_word)).items():
             assert memory.bytes(name, len(content)) == content
+        assert inhibition(memory, case.size) == {inhibition_u6(point[-1])}
         for name, layout, values in case.learned(rule):
             assert memory.read(name, f"{len(values)}{layout}") == tuple(values), name
         before = state
@@ -104,6 +108,13 @@ def require_equal(search: Search, program: SearchProgram) -> None:
     kept = trace(found[-1].memory, case.size.n_dim, search.length.n_generations)
     assert kept == [(sum(of), max(of)) for of in fitness]
     assert len(set(fitness)) > 1
+
+
+def inhibition(memory: Memory, size: Size) -> set[int]:
+    """The weights from action neurons to other ones."""
+    weight, n_states = memory.read("weight", "1024b"), size.n_states
+    neurons = range(n_states, n_states + size.n_actions)
+    return {weight[32 * row + column] for row in neurons for column in neurons if row != column}
 
 
 SAMPLE: tuple[tuple[str, Algorithm, str], ...] = (
@@ -156,6 +167,7 @@ def test_long_searches_in_c_equal_the_reference(
     case = CASES[name]
     program = SearchProgram(tmp_path, case.size, algorithm, level)
     first = 5 * LEVELS.index(level)
+    require_equal(Search(case, algorithm, Length(6, 1, 2000), first, n_pairs=2), program)
     for seed in range(first, first + 5):
         require_equal(Search(case, algorithm, Length(50, 2, 30), seed, n_pairs=8), program)
         require_equal(Search(case, algorithm, Length(N_TRACE, 1, 1), seed, n_pairs=2), program)
