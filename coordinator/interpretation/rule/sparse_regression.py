@@ -48,13 +48,11 @@ class Products:
     def summed(self, counts: FloatArray | None = None) -> "Products":
         """Add episodes up, each as often as ``counts`` says, by default once."""
         weights = np.ones(len(self.square)) if counts is None else counts
-        return Products(
-            np.tensordot(weights, self.gram, 1),
-            np.tensordot(weights, self.cross, 1),
-            np.tensordot(weights, self.square, 1),
-            np.tensordot(weights, self.total, 1),
-            np.tensordot(weights, self.n_rows, 1),
+        gram, cross, square, total, n_rows = (
+            np.asarray(np.tensordot(weights, of_episodes, 1), dtype=np.float64)
+            for of_episodes in (self.gram, self.cross, self.square, self.total, self.n_rows)
         )
+        return Products(gram, cross, square, total, n_rows)
 
 
 @dataclass(frozen=True)
