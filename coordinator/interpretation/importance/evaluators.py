@@ -55,11 +55,11 @@ def explained_by_forest(points: FloatArray, fitness: FloatArray, n_trees: int, s
 
 def _evaluated(evaluator: Any, points: FloatArray, fitness: FloatArray) -> FloatArray:
     import optuna
-    from optuna.distributions import FloatDistribution
+    from optuna.distributions import BaseDistribution, FloatDistribution
     from optuna.trial import create_trial
 
     names = [f"{column}" for column in range(points.shape[1])]
-    laws = {name: FloatDistribution(0, 1) for name in names}
+    laws: dict[str, BaseDistribution] = {name: FloatDistribution(0, 1) for name in names}
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # it would name every study
     try:

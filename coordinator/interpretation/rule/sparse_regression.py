@@ -48,12 +48,16 @@ class Products:
     def summed(self, counts: FloatArray | None = None) -> "Products":
         """Add episodes up, each as often as ``counts`` says, by default once."""
         weights = np.ones(len(self.square)) if counts is None else counts
+
+        def summed(products: FloatArray) -> FloatArray:
+            return np.asarray(np.tensordot(weights, products, 1), dtype=np.float64)
+
         return Products(
-            np.tensordot(weights, self.gram, 1),
-            np.tensordot(weights, self.cross, 1),
-            np.tensordot(weights, self.square, 1),
-            np.tensordot(weights, self.total, 1),
-            np.tensordot(weights, self.n_rows, 1),
+            summed(self.gram),
+            summed(self.cross),
+            summed(self.square),
+            summed(self.total),
+            summed(self.n_rows),
         )
 
 
