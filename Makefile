@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Three processes: one begins with the tests on Ray, which run one after another and mostly wait.
 PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test test-exhaustive lint format docs docs-serve bench rivals scale soak chaos slurm-test compose-test clean
+.PHONY: demo test test-exhaustive lint format docs docs-serve bench rivals scale soak chaos slurm-test compose-test ppu-test clean
 
 # Learning to learn on the emulated chip, on all cores, in one to two minutes.
 demo: $(VENV)/.installed
@@ -19,6 +19,12 @@ test: $(VENV)/.installed-dev
 # Every variant of what `make test` samples: hours.
 test-exhaustive: $(VENV)/.installed-dev
 	$(PYTEST) -m exhaustive
+
+# The search on the chip's plasticity processor, in C under an emulator of PowerPC, against its reference: every bit.
+# Needs gcc-powerpc-linux-gnu and qemu-user. PPU="-m exhaustive": 20 seeds of 50 generations of every program.
+PPU ?=
+ppu-test: $(VENV)/.installed-dev
+	$(BIN)/pytest $(PPU) tests/workers/chip/ppu/test_search_program.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

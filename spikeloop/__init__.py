@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.coordinator.strategies.natural_evolution import (
         NaturalEvolution as NaturalEvolution,
     )
+    from spikeloop.coordinator.strategies.on_chip import OnChip as OnChip
     from spikeloop.coordinator.strategies.parallel_tempering import (
         ParallelTempering as ParallelTempering,
     )
@@ -80,6 +81,7 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.workers.learners.brian_td import BrianTd as BrianTd
     from spikeloop.workers.learners.chip.agent import ChipAgent as ChipAgent
     from spikeloop.workers.learners.lsnn.learner import Lsnn as Lsnn
+    from spikeloop.workers.learners.on_chip_search import OnChipSearch as OnChipSearch
     from spikeloop.workers.learners.reservoir.brian_liquid import BrianLiquid as BrianLiquid
     from spikeloop.workers.learners.reservoir.brian_recurrent import (
         BrianRecurrent as BrianRecurrent,
@@ -136,6 +138,8 @@ _HOMES = {
     "Maze": "tasks.maze",
     "minimize": "coordinator.api.minimize",
     "NaturalEvolution": "coordinator.strategies.natural_evolution",
+    "OnChip": "coordinator.strategies.on_chip",
+    "OnChipSearch": "workers.learners.on_chip_search",
     "open": "coordinator.api.open",
     "Optimum": "coordinator.api.optimum",
     "ParallelTempering": "coordinator.strategies.parallel_tempering",

@@ -61,6 +61,8 @@ class TabularTasks(ProgramBatch):
         map_u8: (n_tasks, height, width) uint8 the same tasks as maps where they are mazes
             (``maze``), which take less memory: 0 for a free field, 1 for a wall, 2 for the goal.
         map_feedback: feedback at a wall or the border, and at the goal.
+        first_random: (n_tasks,) word at which the generator of the chip's processor begins in an
+            episode, where the processor has drawn it with the task; None: from the episode's seed.
     """
 
     transition: FloatArray
@@ -73,6 +75,7 @@ class TabularTasks(ProgramBatch):
     feedback_values: tuple[float, ...] = ()
     map_u8: NDArray[np.uint8] | None = None
     map_feedback: tuple[float, float] = (0.0, 0.0)
+    first_random: IntArray | None = None
 
     @property
     def interface(self) -> Interface:

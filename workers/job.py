@@ -28,6 +28,17 @@ class Population(Protocol):
         """Return the (stop - start, n_dim) points of these candidates, by default of all."""
 
 
+class TaskSource(Protocol):
+    """What draws the tasks of a generation in place of the run's random numbers.
+
+    A population may have one as its ``task_source``, where the tasks are the strategy's own, as
+    those of a search on a chip are.
+    """
+
+    def draw(self, family: TaskFamily, n_tasks: int) -> TaskBatch:
+        """Return the tasks, always the same ones."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """All episodes of one evaluation: a population on the same freshly drawn tasks.
@@ -67,6 +78,9 @@ class Grid:
 
     def tasks(self) -> TaskBatch:
         """Draw the tasks, always the same ones."""
+        source: TaskSource | None = getattr(self.population, "task_source", None)
+        if source is not None:
+            return source.draw(self.family, self.n_tasks)
         rng = stream(self.run_seed, Purpose.TASKS, self.task_set, self.index)
         return self.family.sample(self.n_tasks, rng)
 

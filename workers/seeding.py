@@ -28,6 +28,7 @@ class Purpose(IntEnum):
     BOOTSTRAP = 6
     COMPARISON = 7
     BASELINES = 8
+    INTERPRETATION = 9
 
 
 class TaskSet(IntEnum):

@@ -1,17 +1,16 @@
 """How many instructions an update of a plasticity program takes on the processor.
 
-``python benchmarks/chip/instructions.py`` compiles the C in ``ppu/`` for 32-bit PowerPC, runs a
-rule alone under an emulator of user programs that logs every instruction (Debian:
+``python benchmarks/chip/instructions.py`` compiles the C in ``workers/chip/ppu/c`` for 32-bit
+PowerPC, runs a rule alone under an emulator of user programs that logs every instruction (Debian:
 gcc-powerpc-linux-gnu, qemu-user), and prints the instructions of one update by the number of
 actions: the difference of two runs of different lengths, divided by their updates. Vector
 instructions count as one. ``cycles`` of the programs follow from the columns of -Os.
 """
 
-import subprocess
 import tempfile
-from pathlib import Path
 
-from code_size import SOURCES, TARGET_FLAGS, run
+from execution import executed_by_function
+from processor_programs import LEVELS, build
 
 RULES: dict[str, tuple[str, ...]] = {
     "incremental": (),
@@ -21,24 +20,19 @@ RULES: dict[str, tuple[str, ...]] = {
     "plasticity_network_published": (),
     "formula": (),
     "td_advantage": (),
+    "td_network": (),
 }
-LEVELS = ("-O0", "-Os", "-O2")
 ACTIONS = (2, 4, 8)
 SHORT, LONG = 50, 250
 
 
 def executed(rule: str, level: str, n_actions: int, n_updates: int) -> int:
     """Return the instructions that a program of so many updates executes."""
-    name, sizes = rule.split()[0], (f"-DN_ACTIONS={n_actions}", "-DN_STATES=1")
+    sizes = (f"-DN_ACTIONS={n_actions}", "-DN_STATES=1", f"-DN_UPDATES={n_updates}")
     with tempfile.TemporaryDirectory() as folder:
-        program, log = f"{folder}/program", Path(folder, "log")
-        sources = [str(SOURCES / f"{source}.c") for source in ("count", "chip", name)]
-        flags = (*TARGET_FLAGS, *sizes, *RULES[rule], f"-DN_UPDATES={n_updates}", level)
-        run("gcc", *flags, "-nostdlib", "-static", "-o", program, *sources, "-lgcc")
-        command = ("qemu-ppc", "-one-insn-per-tb", "-d", "exec,nochain", "-D", str(log), program)
-        subprocess.run(command, check=True)
-        with log.open() as lines:
-            return sum(line.startswith("Trace") for line in lines)
+        defines = " ".join((*sizes, *RULES[rule]))
+        program = build("count.linux", folder, RULE=rule.split()[0], LEVEL=level, DEFINES=defines)
+        return executed_by_function(program).instructions.total()
 
 
 def per_update(rule: str, level: str, n_actions: int) -> float:

@@ -224,6 +224,7 @@ class Run:
         episodes: int | None = None,
         steps: int | None = None,
         seed: int | None = None,
+        beside: "str | PathLike[str] | Run | None" = None,
         progress: bool = True,
     ) -> Interpretation:
         """Show what was learned and how it works, in sections such as "behaviour" and "policy".
@@ -237,6 +238,8 @@ class Run:
             episodes: in new tasks; by default 1000, or 3 mazes.
             steps: of each episode in a maze; by default 1000.
             seed: which tasks; by default those of the run's transfer.
+            beside: another learned rule, to compare a rule with: a run, its folder or a weights
+                file.
             progress: print a line for each step of a long section.
 
         Raises:
@@ -245,7 +248,9 @@ class Run:
         """
         learned = open_learned(self.folder, self._trust)
         seed = self.config.transfer.seed if seed is None else seed
-        subject = Subject(learned, seed, episodes, steps)
+        folder = beside.folder if isinstance(beside, Run) else beside
+        other = None if folder is None else open_learned(Path(folder), self._trust)
+        subject = Subject(learned, seed, episodes, steps, other)
         note = choose_view(progress).note
         return Interpretation(interpret(subject, only, note))
 

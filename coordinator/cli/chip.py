@@ -1,4 +1,4 @@
-"""``spikeloop chip``: calibrate one emulated chip, measure and draw it, or lay out its memory."""
+"""``spikeloop chip``: calibrate one emulated chip, measure and draw it, let it search."""
 
 import json
 import tempfile
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from spikeloop.coordinator.cli.chip_evolve import evolve
 from spikeloop.coordinator.cli.chip_memory import memory
 from spikeloop.coordinator.cli.options import Json, help_without_command
 from spikeloop.coordinator.errors import ConfigError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 app = typer.Typer(rich_markup_mode=None)
+app.command()(evolve)
 app.command()(memory)
 
 

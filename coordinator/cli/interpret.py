@@ -23,6 +23,10 @@ def interpret(
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, help="steps in each maze (default: 1000)")
     ] = None,
+    beside: Annotated[
+        Path | None,
+        typer.Option("--beside", metavar="RUN", help="another rule, to compare the rule with"),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="which tasks")] = None,
     out: Annotated[
         Path | None,
@@ -46,7 +50,8 @@ def interpret(
     console = progress.stream(stderr=as_json)
     seed = learned.config.transfer.seed if seed is None else seed
     names = [name for part in only.split(",") if (name := part.strip())]
-    subject = Subject(learned, seed, episodes, steps)
+    other = None if beside is None else open_learned(beside, trust)
+    subject = Subject(learned, seed, episodes, steps, other)
     found, written = interpret_and_write(subject, names, console.out, out)
     figures = [str(path) for path in written]
     if as_json:

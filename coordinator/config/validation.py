@@ -14,6 +14,7 @@ from spikeloop.coordinator.config.members import (
     interface_differences,
     missing_members,
 )
+from spikeloop.coordinator.config.on_chip import require_on_chip
 from spikeloop.coordinator.config.setting_errors import allowed, describe
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import one_line, raised_at
@@ -44,6 +45,7 @@ def require_consistent(config: "RunConfig", source: str) -> None:
     _check_tasks(config, config.held_out_family, source, "transfer.family")
     with _named(source, "strategy"):
         _check_gradients(config)
+        require_on_chip(config)
     with _named(source, "run"):
         _check_racing(config)
     _check_search(config, source)

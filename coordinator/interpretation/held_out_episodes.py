@@ -31,6 +31,17 @@ LONGEST = 1000
 """Time steps of an episode that a figure shows."""
 
 
+def held_out_grid(learned: Learned, n_tasks: int, seed: int) -> Grid:
+    """Give the grid of the default and the learned point on held-out tasks, as in a transfer.
+
+    It may have more tasks than are asked for: without common noise the seeds of a row depend on the
+    length of the rows before it.
+    """
+    points = np.stack([learned.config.space.default_point(), learned.point])
+    n_tasks = max(n_tasks, learned.config.transfer.tasks)
+    return grid_of(learned.config, points, n_tasks, TaskSet.TRANSFER, seed)
+
+
 def why_no_network(learned: Learned) -> str | None:
     """Say why a learned point is no spiking network of kind ``lsnn``; None if it is one."""
     learner: object = learned.config.learner
@@ -67,11 +78,7 @@ class HeldOutEpisodes:
     @cached_property
     def _grid(self) -> Grid:
         """Rows are the default and the learned point, as in a transfer."""
-        config = self.learned.config
-        points = np.stack([self.default, self.learned.point])
-        # Without common noise the seeds of a row depend on the length of the rows before it.
-        n_tasks = max(self.n_tasks, config.transfer.tasks)
-        return grid_of(config, points, n_tasks, TaskSet.TRANSFER, self.seed)
+        return held_out_grid(self.learned, self.n_tasks, self.seed)
 
     @cached_property
     def tasks(self) -> TaskBatch:

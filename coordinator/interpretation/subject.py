@@ -16,12 +16,14 @@ class Subject:
         seed: of the held-out tasks.
         n_episodes: episodes that were asked for; None where each section takes its own default.
         maze_steps: steps of each episode in a maze that were asked for; None for the default.
+        beside: a learned point of another rule, to compare with; None without one.
     """
 
     learned: Learned
     seed: int
     n_episodes: int | None = None
     maze_steps: int | None = None
+    beside: Learned | None = None
 
     def episodes(self, default: int) -> int:
         """Give the number of episodes that were asked for, or a section's default.

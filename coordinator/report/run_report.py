@@ -25,6 +25,7 @@ from spikeloop.coordinator.report.page import (
     records,
     table_of,
 )
+from spikeloop.coordinator.report.rule_figure import rule_blocks
 from spikeloop.coordinator.report.section_file import section_blocks
 from spikeloop.coordinator.report.theta_table import ThetaRow, theta_rows
 from spikeloop.coordinator.report.transfer_report import OtherTransfers, transfer_blocks
@@ -63,6 +64,7 @@ def run_page(run: RunFolder) -> Page:
             ),
             Section("search", "The search", list(_search(config, frames))),
             Section("where", "Where the distribution went", list(_where(run, frames))),
+            Section("rule", "The learned rule", list(_rule(run))),
             Section("failures", "Failed episodes", list(_failures(frames, others))),
             Section("run", "The run", list(_run(config, manifest, frames, others))),
             Section("data", "Reading the data", list(_reading(config, store))),
@@ -166,6 +168,16 @@ def _where(run: RunFolder, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
             [(*row.cells, row.description) for row in rows],
             "lrrlll",
         )
+
+
+def _rule(run: RunFolder) -> Iterator[Block]:
+    config, space = run.config, run.config.space
+    try:
+        values = space.decode(deployed(run)[None]).values[0].tolist()
+    except (ConfigError, ValueError):  # told above, where the recommended points are shown
+        return
+    theta = dict(zip(space.columns, values, strict=True))
+    yield from rule_blocks(config.held_out_learner, theta, config.held_out_family.interface)
 
 
 def _failures(frames: dict[str, pd.DataFrame], others: OtherTransfers) -> Iterator[Block]:

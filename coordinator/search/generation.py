@@ -95,7 +95,8 @@ def ask_evaluate_tell(
     population = strategy.ask(state, stream(run.seed, Purpose.ASK, generation))
     episodes = run_generation(config, pool, population, generation, reporter, meanwhile)
     fitness = racing.fitness(episodes, run.edges[0], run.max_failed_share)
-    evaluation = Evaluation(fitness, episodes.gradient)
+    returns = episodes.returns.sum(axis=1) if len(run.edges) == 1 else None
+    evaluation = Evaluation(fitness, episodes.gradient, returns)
     rng = stream(run.seed, Purpose.TELL, generation)
     return strategy.tell(state, population, evaluation, rng), episodes, fitness
 

@@ -16,6 +16,7 @@ from spikeloop.coordinator.strategies.finite_differences import FiniteDifference
 from spikeloop.coordinator.strategies.genetic import Genetic
 from spikeloop.coordinator.strategies.grid import GridSearch
 from spikeloop.coordinator.strategies.natural_evolution import NaturalEvolution
+from spikeloop.coordinator.strategies.on_chip import OnChip
 from spikeloop.coordinator.strategies.parallel_tempering import ParallelTempering
 from spikeloop.coordinator.strategies.published.annealing import AnnealingPublished
 from spikeloop.coordinator.strategies.published.cross_entropy import CrossEntropyPublished
@@ -35,6 +36,7 @@ STRATEGIES: dict[str, type[Strategy[Any]]] = {
     "genetic": Genetic,
     "grid": GridSearch,
     "natural_evolution": NaturalEvolution,
+    "on_chip": OnChip,
     "parallel_tempering": ParallelTempering,
     "random_search": RandomSearch,
 }

@@ -27,10 +27,13 @@ class Evaluation:
         gradient: (n_candidates, n_dim) to be ascended, for a strategy that ``wants_gradient``, else
             None; nan for a candidate of which no episode succeeded, and not finite where the
             learner's was not.
+        returns: (n_candidates,) sum of each candidate's returns, on the same tasks for all; None
+            outside runs, and where not all candidates met all tasks.
     """
 
     fitness: FloatArray
     gradient: FloatArray | None = None
+    returns: FloatArray | None = None
 
 
 class Strategy(Protocol[S]):

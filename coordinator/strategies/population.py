@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.job import Population
+from spikeloop.workers.job import Population, TaskSource
 
 BLOCK = 1 << 16
 """Coordinates whose noise comes from one counter: they fit the cache. Another number gives other
@@ -29,10 +29,12 @@ class Explicit:
         slots: (n_candidates,) int64, for a strategy that distinguishes its rows: the place of each
             row in its own layout, such as the chain that proposed it. Without it, rows are
             exchangeable.
+        task_source: draws the generation's tasks; None: the run's random numbers do.
     """
 
     points: FloatArray
     slots: NDArray[np.int64] | None = None
+    task_source: TaskSource | None = None
 
     @property
     def n_candidates(self) -> int:

@@ -26,6 +26,7 @@ from spikeloop.coordinator.check.learners import LEARNER_PROMISES, LearnerCase
 from spikeloop.coordinator.check.promises import CannotCheck
 from spikeloop.tasks.base import Interface, References
 from spikeloop.workers.base import N_CURVE_BINS
+from spikeloop.workers.space import Choice
 
 TAKES_ALL = {"brian_recurrent"}
 """Learners for which no family is unsuitable."""
@@ -119,6 +120,8 @@ def test_settings_round_trip_and_the_default_point_decodes_to_the_defaults(kind:
     values = default_values(learner, family_of(kind).interface)
     for parameter in values.space.parameters:
         value = values[parameter.name][0]
+        if isinstance(parameter, Choice):
+            value = parameter.options[int(value)]
         assert value == pytest.approx(parameter.default, rel=1e-12), parameter.name
 
 

@@ -79,7 +79,7 @@ def test_every_strategy_keeps_every_promise(strategy: Strategy[Any], promise: st
         pytest.skip(str(reason))
 
 
-DETERMINISTIC = {"bptt", "evolution_published", "grid"}
+DETERMINISTIC = {"bptt", "evolution_published", "grid", "on_chip"}
 EXHAUSTIVE = pytest.mark.exhaustive
 OF_MANY = [kind for kind, cls in STRATEGIES.items() if not wants_gradient(cls())]
 """Strategies that learn from differences between candidates; gradients need a single one."""
@@ -109,7 +109,8 @@ def test_a_search_begins_at_the_default_point_unless_told_otherwise(
     given = strategy.init(SPACE, stream(5, Purpose.INIT), SPACE.default_point())
     for one, other in zip(to_arrays(state).values(), to_arrays(given).values(), strict=True):
         np.testing.assert_array_equal(one, other)
-    np.testing.assert_allclose(strategy.recommend(state), SPACE.default_point())
+    atol = 0.5**16 if strategy.kind == "on_chip" else 0.0  # its coordinates have 16 bits
+    np.testing.assert_allclose(strategy.recommend(state), SPACE.default_point(), atol=atol)
 
 
 def test_values_of_populations_are_in_bounds(strategy: Strategy[Any]) -> None:
@@ -205,7 +206,7 @@ def test_a_hundred_thousand_weights_cost_no_square_array(kind: str) -> None:
     assert np.isfinite(strategy.recommend(state)).all()
 
 
-@pytest.mark.parametrize("kind", sorted(set(OF_MANY) - {"cma_es"}))
+@pytest.mark.parametrize("kind", sorted(set(OF_MANY) - {"cma_es", "on_chip"}))
 def test_the_first_generation_holds_the_start_or_is_mirrored_about_it(kind: str) -> None:
     strategy, start = STRATEGIES[kind](), SPACE.default_point() + 0.01
     population = strategy.ask(

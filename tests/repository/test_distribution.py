@@ -56,7 +56,9 @@ def test_wheel_holds_the_modules_and_their_data_once(archives: tuple[Path, Path]
         for path in EXAMPLES.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    package = {"__init__.py", "py.typed", *modules, *TEMPLATES, *examples}
+    processor = ROOT / "workers" / "chip" / "ppu" / "c"
+    programs = {path.relative_to(ROOT).as_posix() for path in processor.iterdir() if path.is_file()}
+    package = {"__init__.py", "py.typed", *modules, *TEMPLATES, *examples, *programs}
     found = {PurePosixPath(name) for name in checksums(archives[1])}
     described = f"spikeloop-{spikeloop.__version__}.dist-info"
     assert {path.parts[0] for path in found} == {"spikeloop", described}

@@ -10,7 +10,15 @@ import pytest
 
 
 def run_tool(*command: str, cwd: Path) -> str:
-    """Run a program and return its output; fail if it complains.
+    """Run a program and return its output; fail if it complains, skip the test if it is missing."""
+    program = find_tool(*command)
+    done = subprocess.run([program, *command[1:]], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def find_tool(*command: str) -> str:
+    """Return the path of a command's program.
 
     Skip the test if the program is missing; with ``SPIKELOOP_ALL_TOOLS=1`` it fails.
     """
@@ -24,6 +32,4 @@ def run_tool(*command: str, cwd: Path) -> str:
         if os.environ.get("SPIKELOOP_ALL_TOOLS") == "1":
             pytest.fail(f"{missing}, but SPIKELOOP_ALL_TOOLS=1")
         pytest.skip(missing)
-    done = subprocess.run([program, *command[1:]], cwd=cwd, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return program

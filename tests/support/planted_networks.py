@@ -73,7 +73,7 @@ def timing_network() -> FrozenNetwork:
     recurrent = np.zeros((30, 30))
     pair = np.eye(pairs) * 0.7 * theta / (1 - alpha)  # one is not enough, two are
     recurrent[a, detectors] = recurrent[b, detectors] = pair
-    return _frozen(learner, to, recurrent, detectors, weight=10.0, bias=1.5)
+    return hand_made(learner, INTERFACE, to, recurrent, detectors, asks=0, weight=10.0, bias=1.5)
 
 
 def rate_network() -> FrozenNetwork:
@@ -92,7 +92,7 @@ def rate_network() -> FrozenNetwork:
     to = {"observation": {0: (a, 4 * theta * spread), 1: (a, 1.3 * theta * spread)}}
     recurrent = np.zeros((40, 40))
     recurrent[a, b] = theta
-    return _frozen(learner, to, recurrent, b, weight=1.0, bias=0.5)
+    return hand_made(learner, INTERFACE, to, recurrent, b, asks=0, weight=1.0, bias=0.5)
 
 
 def planted_loop(network: FrozenNetwork, n_episodes: int) -> ClosedLoop:
@@ -101,32 +101,38 @@ def planted_loop(network: FrozenNetwork, n_episodes: int) -> ClosedLoop:
     return ClosedLoop(network, tasks, np.arange(n_episodes, dtype=np.uint64))
 
 
-def _frozen(
+def hand_made(
     learner: Lsnn,
+    interface: Interface,
     to: Mapping[str, Mapping[int, tuple[slice, float | FloatArray]]],
     recurrent: FloatArray,
     asking: slice,
+    asks: int,
     weight: float,
     bias: float,
 ) -> FrozenNetwork:
-    """A network whose neurons ``asking`` ask for action 0, against a bias for action 1."""
-    channels, n = learner.inputs(INTERFACE), learner.n_neurons
+    """A network whose neurons ``asking`` ask for one action, against a bias for the other.
+
+    ``to`` has, by the group of input channels and the channel, which neurons get what current.
+    """
+    channels, n = learner.inputs(interface), learner.n_neurons
     start = {group.name: group.start for group in channels.groups}
     inputs = np.zeros((channels.n, n))
     for group, of_channel in to.items():
         for channel, (neurons, currents) in of_channel.items():
             inputs[start[group] + channel, neurons] = currents
-    circuit = learner.circuit(INTERFACE)
-    readout = np.zeros((n, circuit.n_readouts))
-    readout[asking, 0] = weight
+    circuit = learner.circuit(interface)
+    readout, biases = np.zeros((n, circuit.n_readouts)), np.zeros(circuit.n_readouts)
+    readout[asking, asks] = weight
+    biases[1 - asks] = bias
     return FrozenNetwork(
         learner,
-        INTERFACE,
+        interface,
         circuit,
         learner.wiring(),
         np.resize(circuit.delays, n),
         inputs,
         recurrent,
         readout,
-        np.array([0.0, bias, 0.0]),
+        biases,
     )

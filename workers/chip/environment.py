@@ -18,14 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.chip.limits import FULL, REWARD_ONE_Q7
 from spikeloop.workers.chip.ppu.scalar_unit import draw_by_word
 from spikeloop.workers.kernels import part
-
-FULL = 65535
-"""Transition probabilities are scaled to this integer."""
-
-REWARD_ONE_Q7 = 127
-"""A reward of 1 in Q7."""
 
 FREE, WALL, GOAL = 0, 1, 2
 """What a byte of a map says of a field."""
@@ -51,6 +46,7 @@ class Environment(NamedTuple):
         n_restarts: free fields other than the goal.
         chance_u16: (n_steps, n_listed) uint16 chances · 65535 that arms have a feedback of 1, see
             ``tasks.listed_chances``.
+        first_random: word at which the processor's generator begins; 0: from the episode's seed.
     """
 
     n_actions: int
@@ -67,6 +63,7 @@ class Environment(NamedTuple):
     goal_q7: int
     n_restarts: int
     chance_u16: NDArray[np.uint16]
+    first_random: int
 
 
 @part

@@ -51,3 +51,9 @@ DECISION_CYCLES = (N_STIMULUS_SPIKES + N_SILENCE_SPIKES) * SPIKE_INTERVAL_CYCLES
 
 # Published initial weight of the synapses from states to actions (NHL2L NetworkMDP.py).
 INITIAL_WEIGHT_U6 = 35
+
+# A reward of 1 in Q7, as the published program has it (NHL2L hardware/mdp/PPU/PPU.c).
+REWARD_ONE_Q7 = 127
+
+# Transition probabilities are scaled to this integer (NHL2L hardware/mdp/PPU/MDP.c).
+FULL = 65535

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.listed_chances import ListedChances
 from spikeloop.tasks.tabular import TabularTasks
-from spikeloop.workers.chip.environment import FREE, FULL, REWARD_ONE_Q7, Environment
+from spikeloop.workers.chip.environment import FREE, Environment
+from spikeloop.workers.chip.limits import FULL, REWARD_ONE_Q7
 from spikeloop.workers.chip.mailbox import HEADER_BYTES, MAILBOX_BYTES, Mailbox
 
 SIGNAL_RANGE_Q7 = (-256, 255)
@@ -41,7 +42,10 @@ def environments(
     for task in range(tasks.n_tasks):
         mailbox.write(HEADER_BYTES, message(tasks, task))
         mailbox.receive(HEADER_BYTES)
-        received.append(receive(mailbox, tasks.interface, rewards[task].copy()))
+        environment = receive(mailbox, tasks.interface, rewards[task].copy())
+        if isinstance(tasks, TabularTasks) and tasks.first_random is not None:
+            environment = environment._replace(first_random=int(tasks.first_random[task]))
+        received.append(environment)
     return received
 
 
@@ -143,4 +147,5 @@ def receive(mailbox: Mailbox, interface: Interface, reward: FloatArray) -> Envir
         goal_q7=goal_q7,
         n_restarts=int((map_u8 == FREE).sum()),
         chance_u16=chance.astype(np.uint16),
+        first_random=0,
     )

@@ -10,12 +10,14 @@ from spikeloop.workers.learners.brian_rstdp.learner import BrianRstdp
 from spikeloop.workers.learners.brian_td import BrianTd
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.lsnn.learner import Lsnn
+from spikeloop.workers.learners.on_chip_search import OnChipSearch
 from spikeloop.workers.learners.reservoir.brian_liquid import BrianLiquid
 from spikeloop.workers.learners.reservoir.brian_recurrent import BrianRecurrent
 from spikeloop.workers.learners.tabular.learner import TabularTd
 
 LEARNERS: dict[str, type[Learner]] = {
     "chip": ChipAgent,
+    "on_chip_search": OnChipSearch,
     "tabular_td": TabularTd,
     "brian_td": BrianTd,
     "brian_rstdp": BrianRstdp,
@@ -35,5 +37,6 @@ __all__ = [
     "ChipAgent",
     "Learner",
     "Lsnn",
+    "OnChipSearch",
     "TabularTd",
 ]

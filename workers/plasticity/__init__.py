@@ -14,6 +14,7 @@ from spikeloop.workers.plasticity.program import PlasticityProgram
 from spikeloop.workers.plasticity.reward_stdp import RewardStdp
 from spikeloop.workers.plasticity.td_advantage import TdAdvantage
 from spikeloop.workers.plasticity.td_lambda import TdLambda
+from spikeloop.workers.plasticity.td_network import TdNetwork
 from spikeloop.workers.plasticity.td_published import TdPublished
 
 PROGRAMS: dict[str, type[PlasticityProgram]] = {
@@ -26,6 +27,7 @@ PROGRAMS: dict[str, type[PlasticityProgram]] = {
     "reward_stdp": RewardStdp,
     "td_advantage": TdAdvantage,
     "td_lambda": TdLambda,
+    "td_network": TdNetwork,
     "td_published": TdPublished,
 }
 
@@ -41,5 +43,6 @@ __all__ = [
     "RewardStdp",
     "TdAdvantage",
     "TdLambda",
+    "TdNetwork",
     "TdPublished",
 ]

@@ -24,7 +24,7 @@ This is not the published program: that has 64-bit sums, updates in place, and m
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +126,7 @@ class PlasticityNetwork(Settings):
     constant_arrays: ClassVar[tuple[str, ...]] = (
         *("hidden_q12", "bias_q12", "output_q12", "second_output_q12", "sigmoid_q15"),
     )
-    compiled_bytes: ClassVar[int] = 5510  # benchmarks/chip/code_size.py
+    compiled_bytes: ClassVar[int] = 5506  # benchmarks/chip/code_size.py
     inputs: Literal["published", "extended"] = Field(
         default="published", description="five inputs, or two more and a second state"
     )
@@ -179,15 +179,15 @@ class PlasticityNetwork(Settings):
         """Return the memory at the start of an episode."""
         n_states, n_actions = interface.n_observations, interface.n_actions
         h, n_inputs, n_pairs = self.n_hidden, self.n_inputs, n_states * n_actions
-        second = self._weights(theta, "second_weights", h if self.inputs == "extended" else 0)
+        bits, n_second = self.weight_bits, h if self.inputs == "extended" else 0
         return NetworkMemory(
             values=action_values(n_states, n_actions, theta["initial_value"], theta["code_low"]),
             n_inputs_u8=n_inputs,
             n_hidden_u8=h,
-            hidden_q12=self._weights(theta, "hidden_weights", h * n_inputs),
-            bias_q12=self._weights(theta, "hidden_bias", h),
-            output_q12=self._weights(theta, "output_weights", h),
-            second_output_q12=second,
+            hidden_q12=weights_q12(theta, "hidden_weights", h * n_inputs, bits),
+            bias_q12=weights_q12(theta, "hidden_bias", h, bits),
+            output_q12=weights_q12(theta, "output_weights", h, bits),
+            second_output_q12=weights_q12(theta, "second_weights", n_second, bits),
             used_u1=np.array([name not in self.silenced for name in INPUTS], dtype=np.uint8),
             sigmoid_q15=sigmoid_q15(self.table_points),
             point_bits_u8=(2 * RANGE * ONE_Q12 // (self.table_points - 1)).bit_length() - 1,
@@ -203,12 +203,16 @@ class PlasticityNetwork(Settings):
             second_change_q15=np.zeros(n_actions, dtype=np.int32),
         )
 
-    def _weights(self, theta: Mapping[str, float], name: str, size: int) -> NDArray[np.int16]:
-        weights = np.array([theta[f"{name}_{i}"] for i in range(size)])
-        step = 1 << (16 - self.weight_bits)  # in Q12
-        limit = (1 << 15) // step
-        codes = np.clip(np.rint(weights * ONE_Q12 / step), -limit, limit - 1)
-        return (codes * step).astype(np.int16)
+
+def weights_q12(
+    theta: Mapping[str, float], name: str, size: int, weight_bits: int = 16
+) -> NDArray[np.int16]:
+    """Return weights of a Θ in Q12, of so many bits, saturated at ±8."""
+    weights = np.array([theta[f"{name}_{i}"] for i in range(size)])
+    step = 1 << (16 - weight_bits)  # in Q12
+    limit = (1 << 15) // step
+    codes = np.clip(np.rint(weights * ONE_Q12 / step), -limit, limit - 1)
+    return (codes * step).astype(np.int16)
 
 
 def sigmoid_q15(n_points: int) -> NDArray[np.int16]:
@@ -268,8 +272,8 @@ def set_inputs(memory: NetworkMemory, pair: int, chosen: bool, signal_q7: int, t
 
 
 @routine
-def evaluate(memory: NetworkMemory, k: int) -> None:
-    """Compute the changes of an action from its inputs."""
+def evaluate(memory: Any, k: int) -> None:
+    """Compute the changes of an action from its inputs; ``td_network`` has the same fields."""
     n_inputs = memory.n_inputs_u8
     output, second = 0, 0
     for j in range(memory.n_hidden_u8):
@@ -285,7 +289,7 @@ def evaluate(memory: NetworkMemory, k: int) -> None:
 
 
 @part
-def activation_q12(memory: NetworkMemory, a: int) -> int:
+def activation_q12(memory: Any, a: int) -> int:
     """Return the activation of a hidden unit in [0, 1), for a sum of inputs in Q12."""
     if memory.saturates_u1 == 1:
         return min(max((a >> 2) + ONE_Q12 // 2, 0), ONE_Q12 - 1)

@@ -9,14 +9,21 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from spikeloop.tasks.base import Interface
-from spikeloop.workers.chip.environment import REWARD_ONE_Q7
-from spikeloop.workers.chip.limits import INITIAL_WEIGHT_U6, MAX_WEIGHT_U6, N_NEURONS
+from spikeloop.workers.chip.limits import (
+    INITIAL_WEIGHT_U6,
+    MAX_WEIGHT_U6,
+    N_NEURONS,
+    REWARD_ONE_Q7,
+)
 from spikeloop.workers.kernels import part
 from spikeloop.workers.space import Parameter, Real
 
 CYCLES_PER_INSTRUCTION = 2
-"""Our assumption: no figure for the processor is public. It begins one instruction a cycle at
-most, and loads and products take longer."""
+"""Our assumption. The processor begins one instruction a cycle at most, in order, and its public
+sources state when results are there: after 1 cycle, 3 of loads and stores over the bus, 4 of
+products, 31 of divisions (electronicvisions/nux, src/rtl/packages/frontend_pkg.sv). If nothing
+overlapped, our programs would take 1.4 to 1.9 cycles an instruction, branches not counted
+(``benchmarks/chip/search_cost.py``)."""
 
 FRACTION_BITS = 7
 REWARD_SHIFT = 6
@@ -38,7 +45,7 @@ class PlasticityProgram(Protocol):
     def compiled_bytes(self) -> int:
         """Return the bytes of its C, measured by ``benchmarks/chip/code_size.py``.
 
-        They include what surrounds the rule in ``benchmarks/chip/ppu``. The processor's memory is
+        They include what surrounds the rule in ``workers/chip/ppu/c``. The processor's memory is
         laid out with them (``chip.memory``).
         """
 

@@ -16,7 +16,7 @@ from spikeloop.tasks.base import FloatArray, IntArray, Interface
 from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
-from spikeloop.workers.chip.environment import REWARD_ONE_Q7
+from spikeloop.workers.chip.limits import REWARD_ONE_Q7
 from spikeloop.workers.kernels import routine
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.action_values import VALUE_BITS
@@ -100,15 +100,21 @@ def changes_from(
     return after[:, 0] / 2.0**VALUE_BITS
 
 
+def keeps_values(
+    program: PlasticityProgram, theta: Mapping[str, float], interface: Interface
+) -> bool:
+    """Tell whether a program keeps values of actions, which replaying needs."""
+    return hasattr(program.memory(theta, interface), "values")
+
+
 def _core() -> Core:
     return new_core(ideal_constants(neuron_codes(Circuit(), 1)))
 
 
 def _memory(program: PlasticityProgram, theta: Mapping[str, float], interface: Interface) -> Any:
-    memory = program.memory(theta, interface)
-    if not hasattr(memory, "values"):
+    if not keeps_values(program, theta, interface):
         raise TypeError(f"{program.kind} keeps no values of actions")
-    return memory
+    return program.memory(theta, interface)
 
 
 @routine

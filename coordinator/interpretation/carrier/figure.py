@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from spikeloop.coordinator.interpretation.carrier.section import Measured
+    from spikeloop.coordinator.interpretation.carrier.measurement import Measured
 
 STYLES = {
     "jitter up to J": (COLOURS["learned"], "o-"),
@@ -64,7 +64,9 @@ def losses_figure(measured: "Measured") -> "Figure":
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, 1 - 2 * TOP), min(high, TOP))
         axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}")
-        axes.set_title(title, loc="left", fontsize="medium", pad=70)
+        axes.set_title(
+            title, loc="left", fontsize="medium", pad=14 * len(axes.get_legend_handles_labels()[0])
+        )
         figures.legend_above(axes, ncols=1, fontsize="x-small")
         figures.open_frame(axes)
     left.set_ylabel("% of the gain")

@@ -85,28 +85,33 @@ class Returns:
         return percentile_interval(float(values[0]), values[1:], len(self.intact))
 
 
-def verdict(gain: Interval, jittered: Interval, filtered: Interval) -> str:
-    """Say what the two planned comparisons are consistent with.
+def verdict(gain: Interval, jittered: Interval, filtered: Interval, exchanged: Interval) -> str:
+    """Say what the three planned comparisons are consistent with.
+
+    The first two are held against a delay, which itself costs much in a network that was trained
+    without; the third needs no control, since counts and delays stay what they were.
 
     Args:
         gain: of the intact network.
         jittered: loss by jitter beyond the delay that matches it.
         filtered: loss by the low-pass filter beyond the delay that matches it.
+        exchanged: loss by trains of other episodes with equal counts.
 
     Returns:
-        TIMES if both cost more than ``MARGIN``, RATES if both cost less, VARIANCE if only the
-        jitter costs more and the filter less, SMOOTHING the other way round, UNDECIDED if an
-        interval has the margin within, and NOTHING without a gain that could be lost.
+        TIMES if all cost more than ``MARGIN``, RATES if all cost less, VARIANCE if jitter alone
+        costs more, SMOOTHING if the filter does and jitter does not, UNDECIDED otherwise, as where
+        an interval has the margin within, and NOTHING without a gain that could be lost.
     """
     if not gain.low > 0:
         return NOTHING
-    sides = [
+    jitter, filter_, exchange = (
         "more" if one.low > MARGIN else "less" if one.high < MARGIN else "undecided"
-        for one in (jittered, filtered)
-    ]
+        for one in (jittered, filtered, exchanged)
+    )
+    if (jitter, filter_) == ("less", "more"):
+        return SMOOTHING
     return {
-        ("more", "more"): TIMES,
-        ("less", "less"): RATES,
-        ("more", "less"): VARIANCE,
-        ("less", "more"): SMOOTHING,
-    }.get((sides[0], sides[1]), UNDECIDED)
+        ("more", "more", "more"): TIMES,
+        ("less", "less", "less"): RATES,
+        ("more", "less", "less"): VARIANCE,
+    }.get((jitter, filter_, exchange), UNDECIDED)

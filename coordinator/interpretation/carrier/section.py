@@ -1,10 +1,5 @@
 """The section ``carrier``: what a network loses with the times of its recurrent spikes."""
 
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-
 from spikeloop.coordinator.interpretation.carrier import conditions as of
 from spikeloop.coordinator.interpretation.carrier.conditions import Condition
 from spikeloop.coordinator.interpretation.carrier.figure import losses_figure
@@ -16,111 +11,34 @@ from spikeloop.coordinator.interpretation.carrier.losses import (
     TIMES,
     UNDECIDED,
     VARIANCE,
-    Returns,
-    verdict,
 )
-from spikeloop.coordinator.interpretation.closed_loop.simulation import ClosedLoop
-from spikeloop.coordinator.interpretation.closed_loop.subject import closed_loop
+from spikeloop.coordinator.interpretation.carrier.measurement import REPEATED, Measured, measure
+from spikeloop.coordinator.interpretation.closed_loop.subject import closed_loop, default_episodes
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes, why_no_network
 from spikeloop.coordinator.interpretation.packages import one_thread
 from spikeloop.coordinator.interpretation.results import Results, percent
 from spikeloop.coordinator.interpretation.section import Note, Section
 from spikeloop.coordinator.interpretation.subject import Subject
 from spikeloop.coordinator.report.page import Drawing, Table
-from spikeloop.coordinator.stats.bootstrap import Interval
-from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
-EPISODES = 500
-LEAST = 150
-"""Episodes by default of tasks with few decisions, and of those with many."""
-TIME_STEPS = 200_000
-"""Of all episodes together, about which the default number of episodes is chosen."""
-REPEATED = "repeated"
-"""The intact network in the same tasks with other random numbers: the negative control."""
+EPISODES = 1000
+"""By default at most: differences of a few percent are to be told from none."""
 
 MEANING = {
-    TIMES: "consistent with a code by times of spikes at a resolution of {ms:g} ms: jitter and "
-    "filter both cost more than {margin} of the gain beyond a delay as long on average",
-    RATES: "consistent with rates: times of recurrent spikes within {ms:g} ms are worth less "
-    "than {margin} of the gain, by jitter and by filter, each beyond a delay as long on average",
-    VARIANCE: "consistent with rates that are read with noise: jitter costs more than {margin} of "
-    "the gain beyond its delay, a filter of {ms:g} ms, which has no noise, less",
+    TIMES: "consistent with a code by times of spikes: jitter and filter of {ms:g} ms cost more "
+    "than {margin} of the gain beyond delays as long on average, and so do trains of other "
+    "episodes with the same counts",
+    RATES: "consistent with rates, and times of recurrent spikes are worth less than {margin} of "
+    "the gain: by jitter and filter of {ms:g} ms, each beyond a delay as long on average, and by "
+    "trains of other episodes with the same counts",
+    VARIANCE: "consistent with rates that are read with noise: of the planned comparisons at "
+    "{ms:g} ms only jitter, which adds variance, costs more than {margin} of the gain",
     SMOOTHING: "consistent with responses faster than {ms:g} ms, not with times of single spikes: "
     "the filter costs more than {margin} of the gain beyond its delay, the jitter less",
-    UNDECIDED: "undecided: an interval of the planned comparisons has {margin} of the gain within",
+    UNDECIDED: "undecided: the planned comparisons at {ms:g} ms do not agree, or an interval has "
+    "the margin of {margin} of the gain within",
     NOTHING: "no verdict: the network gains nothing over the random policy that could be lost",
 }
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Simulations of one network under all conditions.
-
-    Attributes:
-        returns: of the episodes.
-        tested: J in time steps.
-        planned: J of the planned comparisons.
-        step_ms: length of a time step.
-        moved: share of the trains with spikes that an exchange at equal counts changed.
-        rate_hz: mean firing rate of the intact network.
-    """
-
-    returns: Returns
-    tested: list[int]
-    planned: int
-    step_ms: float
-    moved: float
-    rate_hz: float
-
-    def beyond(self, condition: Condition) -> Interval:
-        """Return the loss of a condition beyond the delay that matches it."""
-        return self.returns.beyond(condition, condition.control)
-
-    @property
-    def verdict(self) -> str:
-        """Name the verdict of the planned comparisons."""
-        jittered, filtered = of.jitter(self.planned), of.low_pass(self.planned)
-        return verdict(self.returns.gain, self.beyond(jittered), self.beyond(filtered))
-
-
-def measure(loop: ClosedLoop, seed: int, note: Note) -> Measured:
-    """Simulate the episodes of a loop under all conditions.
-
-    ``seed`` is that of the lesions' random numbers and of the bootstrap.
-    """
-    circuit, step_ms = loop.net.circuit, loop.net.learner.step_ms
-    tested = of.strengths(step_ms)
-    chosen = of.conditions(tested)
-    intact = loop.run()
-    other = ClosedLoop(loop.net, loop.tasks, loop.seeds ^ np.uint64(1 << 40))
-    lesioned = {(REPEATED, 0.0): other.run().returns}
-    moved = 0.0
-    for number, condition in enumerate(chosen):
-        note(f"carrier: lesion {number + 1} of {len(chosen)}")
-        rng = stream(seed, Purpose.EPISODES, TaskSet.TRANSFER, number)
-        exchange = condition.exchange(rng)
-        carrier = None if condition.carrier is None else condition.carrier(rng)
-        lesioned[condition.lesion, condition.steps] = loop.run(carrier, exchange).returns
-        if exchange is not None and condition.lesion == of.EQUAL_COUNTS:
-            moved = exchange.n_moved / max(1, exchange.n_trains)
-    random = loop.tasks.references().random  # type: ignore[attr-defined]
-    bootstrap = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, len(chosen))
-    return Measured(
-        Returns(intact.returns, random, lesioned, bootstrap),
-        tested,
-        of.planned(circuit.n_steps, tested),
-        step_ms,
-        moved,
-        intact.mean_rate_hz,
-    )
-
-
-def default_episodes(subject: Subject) -> int:
-    """Give the number of episodes that were asked for, or one that takes a minute or two."""
-    config: Any = subject.learned.config
-    interface = config.family.interface
-    time_steps = interface.n_steps * config.learner.circuit(interface).n_steps
-    return subject.episodes(int(np.clip(TIME_STEPS // time_steps, LEAST, EPISODES)))
 
 
 def interpret(subject: Subject, note: Note) -> Results:
@@ -129,7 +47,7 @@ def interpret(subject: Subject, note: Note) -> Results:
     Raises:
         Unavailable: JAX or the extra ``interpret`` is not installed.
     """
-    held = HeldOutEpisodes(subject.learned, default_episodes(subject), subject.seed)
+    held = HeldOutEpisodes(subject.learned, default_episodes(subject, EPISODES), subject.seed)
     with one_thread("carrier"):
         measured = measure(closed_loop(held), subject.seed, note)
     return results(measured)

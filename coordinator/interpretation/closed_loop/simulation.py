@@ -8,21 +8,25 @@ step for 500 episodes of 200 neurons.
 
 from collections.abc import Callable, Collection
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.coordinator.export.frozen_network import FrozenNetwork
 from spikeloop.coordinator.interpretation.closed_loop.axons import Axons, Carrier, Intact
-from spikeloop.tasks.base import FloatArray, IntArray, SeedArray
+from spikeloop.tasks.base import FloatArray, IntArray, SeedArray, TaskBatch
 from spikeloop.tasks.program import ProgrammedTasks, ProgramPlay
 from spikeloop.workers import xla
 from spikeloop.workers.learners.lsnn.episode import input_spikes
 from spikeloop.workers.learners.lsnn.wiring import INPUT_BITS
 from spikeloop.workers.philox import Stream, uniforms
+
+OTHER = 0x9E3779B97F4A7C15
+"""What other random numbers' seeds differ by, bit by bit: no other episode has such a seed but by
+chance."""
 
 
 @dataclass
@@ -97,6 +101,10 @@ Exchange = Callable[[FloatArray], FloatArray]
 """Takes the spikes of one decision, (n_time_steps, n_episodes, n_neurons), and gives others."""
 
 
+class SimulatedTasks(TaskBatch, ProgrammedTasks, Protocol):
+    """Tasks whose rules are a program."""
+
+
 @dataclass(frozen=True)
 class ClosedLoop:
     """A frozen network in tasks, one episode each.
@@ -109,7 +117,7 @@ class ClosedLoop:
     """
 
     net: FrozenNetwork
-    tasks: ProgrammedTasks
+    tasks: SimulatedTasks
     seeds: SeedArray
     beta_scale: float = 1.0
 
@@ -158,6 +166,10 @@ class ClosedLoop:
         rate = n_spikes / (n * net.circuit.neurons.n * seconds)
         reward, action, feedback = (np.stack(part, axis=1) for part in zip(*record, strict=True))
         return Simulated(reward, action, feedback, kept, rate)
+
+    def with_other_random_numbers(self) -> "ClosedLoop":
+        """Return the loop in the same tasks, with other random numbers of tasks and learner."""
+        return replace(self, seeds=self.seeds ^ np.uint64(OTHER))
 
     def _window(
         self, state: State, drive: FloatArray, carrier: Carrier, sent: FloatArray | None

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from spikeloop.coordinator.interpretation.policy.model import ChoiceModel, Link, Memory, with_bias
+from spikeloop.coordinator.interpretation.policy.model import ChoiceModel, Link, Memory
 from spikeloop.tasks.bandit import TWO_POINTS, Bandit
 from spikeloop.tasks.base import FloatArray, IntArray, TaskFamily
 from spikeloop.tasks.references.bandit_indices import bernoulli_policies
@@ -62,11 +62,13 @@ class DependentArms:
     def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
         """Return the posterior means."""
         favour = memory["favour"]
+        mean: FloatArray
         if self.worse is None:
-            return (favour + 1.0) / (favour.sum(axis=1, keepdims=True) + 2.0)
+            mean = (favour + 1.0) / (favour.sum(axis=1, keepdims=True) + 2.0)
+            return mean
         odds = np.log((1.0 - self.worse) / self.worse)
         larger = 1.0 / (1.0 + np.exp(-odds * (favour - favour[:, ::-1])))
-        mean: FloatArray = self.worse + (1.0 - 2.0 * self.worse) * larger
+        mean = self.worse + (1.0 - 2.0 * self.worse) * larger
         return mean
 
     def learn(self, memory: Memory, arm: IntArray, reward: FloatArray) -> Memory:
@@ -122,17 +124,17 @@ class BeliefModel:
     belief: Belief
     link: Link = "logit"
     learning: tuple[str, ...] = ()
-    weights: tuple[str, ...] = ("β", "bias")
+    weights: tuple[str, ...] = ("β",)
     _rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0), repr=False)
 
     def start(self, n_episodes: int) -> Memory:
         """Return the memory of the policy."""
         return self.belief.start(n_episodes)
 
-    def features(self, memory: Memory) -> FloatArray:
+    def features(self, memory: Memory) -> tuple[FloatArray, ...]:
         """Return the difference of the numbers of the arms, which are not drawn."""
         numbers = self.belief.numbers(memory, self._rng)
-        return with_bias(numbers[:, 1] - numbers[:, 0])
+        return (numbers[:, 1] - numbers[:, 0],)
 
     def learn(
         self, learning: FloatArray, memory: Memory, arm: IntArray, reward: FloatArray
@@ -143,8 +145,7 @@ class BeliefModel:
 
 def bayes_models(family: TaskFamily) -> list[ChoiceModel]:
     """Return the models that know a family of two-armed bandits."""
-    greedy, optimum = "Bayes-greedy softmax", "Bayes-optimum softmax"
-    both = "Bayes-greedy softmax, which is the optimum here"
+    greedy, optimum, both = "Bayes-greedy", "Bayes-optimum", "Bayes-greedy = optimum"
     if isinstance(family, ReversalBandit):
         return [
             BeliefModel(

@@ -29,11 +29,15 @@ class Choices:
         """The number of pulls of an episode."""
         return int(self.arms.shape[1])
 
-    def __getitem__(self, episodes: slice) -> "Choices":
+    def __getitem__(self, episodes: "slice | np.ndarray") -> "Choices":
         """Give some of the episodes."""
         return Choices(self.arms[episodes], self.rewards[episodes])
 
+    def repeated(self, n: int) -> "Choices":
+        """Give all episodes n times, one after the other."""
+        return Choices(np.tile(self.arms, (n, 1)), np.tile(self.rewards, (n, 1)))
+
     def stays(self) -> np.ndarray:
-        """Tell for each pull but the first whether it repeats the last, (n_episodes, n_steps − 1)."""
+        """Tell which pulls repeat the one before, (n_episodes, n_steps − 1)."""
         repeated: np.ndarray = self.arms[:, 1:] == self.arms[:, :-1]
         return repeated

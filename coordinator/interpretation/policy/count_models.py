@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from spikeloop.coordinator.interpretation.policy.model import Link, Memory, with_bias
+from spikeloop.coordinator.interpretation.policy.model import Link, Memory
 from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.tasks.references.bandit_indices import chance_mean
 
@@ -21,9 +21,9 @@ FORMULAS: dict[Kind, str] = {
     "V, RU, V/TU": "P = Φ(w₁ V + w₂ RU + w₃ V / TU), RU = √v₁ − √v₀",
 }
 WEIGHTS: dict[Kind, tuple[str, ...]] = {
-    "UCB": ("β", "β · bonus", "bias"),
-    "Thompson": ("V/TU", "bias"),
-    "V, RU, V/TU": ("V", "RU", "V/TU", "bias"),
+    "UCB": ("β", "β · bonus"),
+    "Thompson": ("V/TU",),
+    "V, RU, V/TU": ("V", "RU", "V/TU"),
 }
 
 
@@ -69,20 +69,20 @@ class CountModel:
         zeros = np.zeros((n_episodes, 2))
         return {"total": zeros, "pulls": zeros}
 
-    def features(self, memory: Memory) -> FloatArray:
+    def features(self, memory: Memory) -> tuple[FloatArray, ...]:
         """Return the terms, each of arm 1 minus arm 0."""
         pulls = memory["pulls"]
         mean = chance_mean(memory["total"], pulls)
         value = mean[:, 1] - mean[:, 0]
         if self.kind == "UCB":
             bonus = np.sqrt(np.log1p(pulls.sum(axis=1, keepdims=True)) / (pulls + 2.0))
-            return with_bias(value, bonus[:, 1] - bonus[:, 0])
+            return value, bonus[:, 1] - bonus[:, 0]
         variance = mean * (1.0 - mean) / (pulls + 3.0)
         ratio = value / np.sqrt(variance.sum(axis=1))
         if self.kind == "Thompson":
-            return with_bias(ratio)
+            return (ratio,)
         deviation = np.sqrt(variance)
-        return with_bias(value, deviation[:, 1] - deviation[:, 0], ratio)
+        return value, deviation[:, 1] - deviation[:, 0], ratio
 
     def learn(
         self, learning: FloatArray, memory: Memory, arm: IntArray, reward: FloatArray

@@ -19,8 +19,10 @@ from scipy.special import expit, log_ndtr, logit
 from spikeloop.coordinator.interpretation.policy.choices import Choices
 from spikeloop.coordinator.interpretation.policy.model import (
     ChoiceModel,
+    Link,
     features_of,
     log_chance,
+    weight_names,
 )
 from spikeloop.tasks.base import FloatArray
 
@@ -31,10 +33,10 @@ LARGEST = 12.0
 STEP = 1e-5
 """Of finite differences."""
 RIDGE = 1e-6
-"""Added to the information of each parameter: with choices that are never wrong, weights of infinite
-size would fit best."""
+"""Added to the information of each parameter: to choices that are never wrong, infinite weights
+would fit best."""
 MAX_ROUNDS = 60
-GAINED = 1e-4
+GAINED = 1e-2
 """Nats by which a further step must raise the log likelihood."""
 
 
@@ -54,7 +56,7 @@ class Fit:
 
     def parameters(self, model: ChoiceModel) -> dict[str, float]:
         """Give all parameters by name."""
-        names = (*model.learning, *model.weights)
+        names = (*model.learning, *weight_names(model))
         return dict(zip(names, [*self.learning.tolist(), *self.weights.tolist()], strict=True))
 
 
@@ -76,21 +78,30 @@ class Fitter:
             start: where to begin, such as the fit with other counts.
         """
         counts = np.ones(self._choices.n_episodes) if counts is None else counts
-        n_weights = len(self._model.weights)
+        n_weights = len(weight_names(self._model))
         if start is not None:
             begins = [np.concatenate([logit(start.learning), start.weights])]
         else:
             odds: Sequence[float] = logit(STARTS) if self._model.learning else (0.0,)
-            begins = [np.r_[np.full(len(self._model.learning), o), np.zeros(n_weights)] for o in odds]
-        return max((self._climb(begin, counts) for begin in begins), key=lambda f: f.log_likelihood @ counts)
+            begins = [
+                np.r_[np.full(len(self._model.learning), o), np.zeros(n_weights)] for o in odds
+            ]
+        return max(
+            (self._climb(begin, counts) for begin in begins),
+            key=lambda f: f.log_likelihood @ counts,
+        )
 
     def evaluate(self, fit: Fit) -> FloatArray:
         """Compute the log likelihood of each episode, (n_episodes,), under other parameters."""
         score = self._features(fit.learning) @ fit.weights
-        return log_chance(self._model.link, score, self._choices.arms).sum(axis=1)
+        return _of_episodes(self._model.link, score, self._choices)
 
     def _features(self, learning: FloatArray) -> FloatArray:
-        return self._fixed if self._fixed is not None else features_of(self._model, learning, self._choices)
+        return (
+            self._fixed
+            if self._fixed is not None
+            else features_of(self._model, learning, self._choices)
+        )
 
     def _climb(self, theta: FloatArray, counts: FloatArray) -> Fit:
         n_learning, arms = len(self._model.learning), self._choices.arms
@@ -122,24 +133,34 @@ class Fitter:
             damping = max(damping / 10.0, 1e-9)
             if gained < GAINED:
                 break
-        each = log_chance(self._model.link, score, arms).sum(axis=1)
+        each = _of_episodes(self._model.link, score, self._choices)
         return Fit(expit(theta[:n_learning]), theta[n_learning:], each)
 
     def _value(self, score: FloatArray, counts: FloatArray) -> float:
-        each = log_chance(self._model.link, score, self._choices.arms).sum(axis=1)
-        return float(each @ counts)
+        return float(_of_episodes(self._model.link, score, self._choices) @ counts)
 
     def _slopes(self, theta: FloatArray, features: FloatArray, score: FloatArray) -> FloatArray:
         """Compute ∂s/∂θ, (n_episodes, n_steps, n_parameters)."""
-        n_learning = len(self._model.learning)
-        slopes = [
-            (self._features(expit(theta[:n_learning] + STEP * unit)) @ theta[n_learning:] - score) / STEP
-            for unit in np.eye(n_learning)
-        ]
-        return np.concatenate([np.stack(slopes, axis=2), features], axis=2) if slopes else features
+        n = len(self._model.learning)
+        if not n:
+            return features
+        moved = expit(theta[:n, None] + STEP * np.eye(n))  # a column for each parameter
+        choices = self._choices.repeated(n)  # all at once, which saves most of the time
+        each = np.repeat(moved, self._choices.n_episodes, axis=1)
+        scores = features_of(self._model, each, choices) @ theta[n:]
+        slopes = (scores.reshape(n, *score.shape) - score) / STEP
+        return np.concatenate([np.moveaxis(slopes, 0, 2), features], axis=2)
 
 
-def log_derivatives(link: str, score: FloatArray, arms: np.ndarray) -> tuple[FloatArray, FloatArray]:
+def _of_episodes(link: Link, score: FloatArray, choices: Choices) -> FloatArray:
+    """Sum the log probabilities of the pulls of each episode, (n_episodes,)."""
+    total: FloatArray = log_chance(link, score, choices.arms).sum(axis=1)
+    return total
+
+
+def log_derivatives(
+    link: Link, score: FloatArray, arms: np.ndarray
+) -> tuple[FloatArray, FloatArray]:
     """Compute ∂ log P(pulled) / ∂s and the Fisher information of a score."""
     if link == "logit":
         chance = expit(score)

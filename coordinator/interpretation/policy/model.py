@@ -6,7 +6,7 @@ larger the more speaks for arm 1. The arm is then drawn with
     P(arm 1) = σ(w · x)          link "logit"
     P(arm 1) = Φ(w · x)          link "probit"
 
-The last feature is 1: all models but "random" may prefer an arm whatever it pays. Learning
+A constant 1 is added as the last feature: every model may prefer an arm whatever it pays. Learning
 parameters, such as a learning rate, are in (0, 1) and shape the features; weights are real.
 """
 
@@ -23,6 +23,9 @@ Memory = Mapping[str, FloatArray]
 """What a model remembers: arrays whose first axis are the episodes."""
 
 Link = Literal["logit", "probit"]
+
+BIAS = "bias"
+"""Name of the weight of the constant."""
 
 
 class ChoiceModel(Protocol):
@@ -50,35 +53,49 @@ class ChoiceModel(Protocol):
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """Names of the features' weights."""
+        """Names of the features' weights, without that of the constant."""
         ...
 
     def start(self, n_episodes: int) -> Memory:
         """Return the memory before the first pull."""
         ...
 
-    def features(self, memory: Memory) -> FloatArray:
-        """Return (n_episodes, n_weights) features before a pull."""
+    def features(self, memory: Memory) -> tuple[FloatArray, ...]:
+        """Return the features before a pull, (n_episodes,) each."""
         ...
 
     def learn(
         self, learning: FloatArray, memory: Memory, arm: IntArray, reward: FloatArray
     ) -> Memory:
-        """Return the memory after a pull; arm and reward are (n_episodes,)."""
+        """Return the memory after a pull.
+
+        Args:
+            learning: (n_learning,) learning parameters, or (n_learning, n_episodes) of their own
+                for each episode.
+            memory: before the pull.
+            arm: (n_episodes,) the pulled arm.
+            reward: (n_episodes,) what it paid.
+        """
         ...
+
+
+def weight_names(model: ChoiceModel) -> tuple[str, ...]:
+    """Name the weights, that of the constant last."""
+    return (*model.weights, BIAS)
 
 
 def n_parameters(model: ChoiceModel) -> int:
     """Count the free parameters."""
-    return len(model.learning) + len(model.weights)
+    return len(model.learning) + len(weight_names(model))
 
 
 def features_of(model: ChoiceModel, learning: FloatArray, choices: Choices) -> FloatArray:
-    """Compute the features before every pull, (n_episodes, n_steps, n_weights)."""
-    found = np.empty((choices.n_episodes, choices.n_steps, len(model.weights)))
+    """Compute the features before every pull, with the constant, (n_episodes, n_steps, n)."""
+    found = np.ones((choices.n_episodes, choices.n_steps, len(model.weights) + 1))
     memory = model.start(choices.n_episodes)
     for step in range(choices.n_steps):
-        found[:, step] = model.features(memory)
+        for place, feature in enumerate(model.features(memory)):
+            found[:, step, place] = feature
         memory = model.learn(learning, memory, choices.arms[:, step], choices.rewards[:, step])
     return found
 
@@ -96,6 +113,8 @@ def log_chance(link: Link, score: FloatArray, arms: IntArray) -> FloatArray:
     return found
 
 
-def with_bias(*features: FloatArray) -> FloatArray:
-    """Stack features, (n_episodes,) each, with the constant 1 last."""
-    return np.stack([*features, np.ones_like(features[0])], axis=1)
+def score_of(model: ChoiceModel, memory: Memory, weights: FloatArray) -> FloatArray:
+    """Compute the weighted features before a pull, (n_episodes,)."""
+    terms = (w * x for w, x in zip(weights[:-1], model.features(memory), strict=True))
+    score: FloatArray = sum(terms, start=weights[-1])
+    return score

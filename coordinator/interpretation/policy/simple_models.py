@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloop.coordinator.interpretation.policy.model import Link, Memory, with_bias
+from spikeloop.coordinator.interpretation.policy.model import Link, Memory
 from spikeloop.tasks.base import FloatArray, IntArray
 
 
@@ -16,15 +16,15 @@ class Random:
     formula: str = "the same odds in every pull"
     link: Link = "logit"
     learning: tuple[str, ...] = ()
-    weights: tuple[str, ...] = ("bias",)
+    weights: tuple[str, ...] = ()
 
     def start(self, n_episodes: int) -> Memory:
-        """Return how many episodes there are, as an empty column."""
-        return {"nothing": np.zeros(n_episodes)}
+        """Remember nothing."""
+        return {}
 
-    def features(self, memory: Memory) -> FloatArray:
-        """Return the constant alone."""
-        return np.ones((len(memory["nothing"]), 1))
+    def features(self, memory: Memory) -> tuple[FloatArray, ...]:
+        """Return none."""
+        return ()
 
     def learn(
         self, learning: FloatArray, memory: Memory, arm: IntArray, reward: FloatArray
@@ -44,19 +44,20 @@ class WinStayLoseShift:
     formula: str = "log odds ± stay after a reward, ± shift after none"
     link: Link = "logit"
     learning: tuple[str, ...] = ()
-    weights: tuple[str, ...] = ("stay", "shift", "bias")
+    weights: tuple[str, ...] = ("stay", "shift")
 
     def start(self, n_episodes: int) -> Memory:
         """Return no last arm."""
         return {"won": np.zeros(n_episodes), "lost": np.zeros(n_episodes)}
 
-    def features(self, memory: Memory) -> FloatArray:
+    def features(self, memory: Memory) -> tuple[FloatArray, ...]:
         """Return ±1 for the arm that won last, and against the one that lost last; else 0."""
-        return with_bias(memory["won"], -memory["lost"])
+        return memory["won"], -memory["lost"]
 
     def learn(
         self, learning: FloatArray, memory: Memory, arm: IntArray, reward: FloatArray
     ) -> Memory:
         """Remember the last arm and what it paid."""
-        side = 2.0 * arm - 1.0
-        return {"won": side * (reward > 0), "lost": side * (reward <= 0)}
+        side = np.where(arm == 1, 1.0, -1.0)
+        won = reward > 0
+        return {"won": np.where(won, side, 0.0), "lost": np.where(won, 0.0, side)}

@@ -9,7 +9,6 @@ product; with hidden units h and gates z, r in the form of Cho et al. 2014 (arXi
     z, r = σ(W x + U h + b),   h ← z h + (1 − z) tanh(W x + U (r h) + b),   log odds = w · h + bias.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -29,52 +28,34 @@ DECAY = 1e-6
 """Weight of the squared parameters beside the mean nats of a choice."""
 
 
-@dataclass(frozen=True)
-class TinyGru:
-    """A fitted network.
+def fit(n_units: int, choices: Choices, rng: np.random.Generator, n_starts: int = 2) -> FloatArray:
+    """Fit a network from random starts, and give the parameters of the best, (n_parameters,)."""
+    given, best = _arrays(choices), (np.inf, np.zeros(0))
+    with xla.precision("float32"):
+        loss, _ = _compiled(n_units)
 
-    Attributes:
-        n_units: gated units.
-        parameters: (n_parameters,) of it.
-        log_likelihood: (n_episodes,) nats of each episode, those without weight in the fit too.
-    """
+        def value(parameters: FloatArray) -> tuple[float, FloatArray]:
+            lost, slope = loss(parameters.astype(np.float32), *given)
+            return float(lost), np.asarray(slope, dtype=np.float64)
 
-    n_units: int
-    parameters: FloatArray
-    log_likelihood: FloatArray
-
-
-class GruFitter:
-    """Fits networks of one size to choices, again and again with other weights of the episodes."""
-
-    def __init__(self, n_units: int, choices: Choices) -> None:
-        self._n_units = n_units
-        self._given = (inputs(choices).astype(np.float32), choices.arms.astype(np.float32))
-
-    def fit(self, counts: FloatArray, rng: np.random.Generator, n_starts: int = 2) -> TinyGru:
-        """Fit the network from random starts, and give the best.
-
-        Args:
-            counts: (n_episodes,) how often each episode counts.
-            rng: for the first parameters.
-            n_starts: how often.
-        """
-        found = [self._climb(counts, initial(self._n_units, rng)) for _ in range(n_starts)]
-        return max(found, key=lambda one: one.log_likelihood @ counts)
-
-    def _climb(self, counts: FloatArray, begin: FloatArray) -> TinyGru:
-        weights = (counts / (counts.sum() * self._given[1].shape[1])).astype(np.float32)
-        with xla.precision("float32"):
-            loss, each = _compiled(self._n_units)
-
-            def value(parameters: FloatArray) -> tuple[float, FloatArray]:
-                lost, slope = loss(parameters.astype(np.float32), weights, *self._given)
-                return float(lost), np.asarray(slope, dtype=np.float64)
-
+        for _ in range(n_starts):
+            begin = 0.5 * rng.standard_normal(n_parameters(n_units))
             options = {"maxiter": MAX_ITERATIONS}
-            best = minimize(value, begin, jac=True, method="L-BFGS-B", options=options).x
-            nats = np.asarray(each(best.astype(np.float32), *self._given), dtype=np.float64)
-        return TinyGru(self._n_units, best, nats)
+            found = minimize(value, begin, jac=True, method="L-BFGS-B", options=options)
+            best = min(best, (float(found.fun), found.x), key=lambda one: one[0])
+    return best[1]
+
+
+def log_likelihood(n_units: int, parameters: FloatArray, choices: Choices) -> FloatArray:
+    """Compute the nats of each episode, (n_episodes,)."""
+    with xla.precision("float32"):
+        _, each = _compiled(n_units)
+        nats = each(parameters.astype(np.float32), *_arrays(choices))
+    return np.asarray(nats, dtype=np.float64)
+
+
+def _arrays(choices: Choices) -> tuple[Any, Any]:
+    return inputs(choices).astype(np.float32), choices.arms.astype(np.float32)
 
 
 def n_parameters(n_units: int) -> int:
@@ -83,16 +64,11 @@ def n_parameters(n_units: int) -> int:
 
 
 def inputs(choices: Choices) -> FloatArray:
-    """Return what the network sees before each pull, (n_episodes, n_steps, 3); 0 before the first."""
+    """Return what is seen before each pull, (n_episodes, n_steps, 3); 0 before the first."""
     arm, reward = 2.0 * choices.arms[:, :-1] - 1.0, choices.rewards[:, :-1]
     seen = np.zeros((choices.n_episodes, choices.n_steps, N_INPUTS))
     seen[:, 1:] = np.stack([arm, reward, arm * reward], axis=2)
     return seen
-
-
-def initial(n_units: int, rng: np.random.Generator) -> FloatArray:
-    """Draw parameters."""
-    return 0.5 * rng.standard_normal(n_parameters(n_units))
 
 
 @lru_cache(len(UNITS))
@@ -101,7 +77,7 @@ def _compiled(n_units: int) -> tuple[Any, Any]:
     module = xla.jax("the section policy")
     xp, nn = module.numpy, module.nn
 
-    def log_likelihood(parameters: Any, seen: Any, arms: Any) -> Any:
+    def nats(parameters: Any, seen: Any, arms: Any) -> Any:
         gates, rest = xp.split(parameters, [3 * n_units * (N_INPUTS + n_units + 1)])
         gates = gates.reshape(3, N_INPUTS + n_units + 1, n_units)
         from_inputs = xp.einsum("eti,gij->tgej", seen, gates[:, :N_INPUTS])
@@ -117,8 +93,8 @@ def _compiled(n_units: int) -> tuple[Any, Any]:
         _, odds = module.lax.scan(step, xp.zeros((seen.shape[0], n_units)), from_inputs)
         return nn.log_sigmoid((2 * arms - 1) * odds.T).sum(axis=1)
 
-    def loss(parameters: Any, weights: Any, seen: Any, arms: Any) -> Any:
-        nats = log_likelihood(parameters, seen, arms)
-        return -(weights * nats).sum() + DECAY * (parameters**2).sum()
+    def loss(parameters: Any, seen: Any, arms: Any) -> Any:
+        mean = nats(parameters, seen, arms).mean() / arms.shape[1]
+        return DECAY * (parameters**2).sum() - mean
 
-    return module.jit(module.value_and_grad(loss)), module.jit(log_likelihood)
+    return module.jit(module.value_and_grad(loss)), module.jit(nats)

@@ -5,20 +5,19 @@ The value of the pulled arm moves towards the reward, Q ← Q + rate · (r − Q
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from spikeloop.coordinator.interpretation.policy.model import Link, Memory, with_bias
+from spikeloop.coordinator.interpretation.policy.model import Link, Memory
 from spikeloop.tasks.base import FloatArray, IntArray
 
-Variant = Literal["", "two rates", "forgetting", "perseveration", "decaying rate", "fictive"]
+Variant = Literal["", "two rates", "forgetting", "decaying rate", "fictive"]
 
 ADDED: dict[Variant, tuple[str, ...]] = {
     "": (),
     "two rates": ("rate without reward",),
     "forgetting": ("forgetting",),
-    "perseveration": (),
     "decaying rate": ("decay",),
     "fictive": (),
 }
@@ -27,7 +26,6 @@ FORMULAS: dict[Variant, str] = {
     "": "Q ← Q + rate (r − Q)",
     "two rates": "a rate for pulls that pay, one for others",
     "forgetting": "the other arm's Q ← Q + forgetting (1/2 − Q)",
-    "perseveration": "log odds + κ for the arm pulled last",
     "decaying rate": "rate / (1 + decay · earlier pulls of the arm)",
     "fictive": "the other arm's Q ← Q + rate (1 − r − Q)",
 }
@@ -38,7 +36,7 @@ class ValueModel:
     """Rescorla-Wagner, or one variant of it.
 
     Two rates: Frank et al. 2007 (PNAS 104:16311). Forgetting: Ito and Doya 2009 (J. Neurosci.
-    29:9861), here towards 1/2. Perseveration: Lau and Glimcher 2005 (JEAB 84:555). A rate that
+    29:9861), here towards 1/2. A rate that
     decays as 1 / pulls makes Q the mean of the arm's rewards. The fictive update (Lohrenz et al.
     2007, PNAS 104:9493) is right where one arm pays as often as the other does not.
     """
@@ -69,36 +67,37 @@ class ValueModel:
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """Give the inverse temperature, stickiness and bias."""
-        return ("β", "κ", "bias") if self.variant == "perseveration" else ("β", "bias")
+        """Give the inverse temperature."""
+        return ("β",)
 
     def start(self, n_episodes: int) -> Memory:
-        """Return equal values, no pulls, and no last arm."""
+        """Return equal values and no pulls."""
         zeros = np.zeros((n_episodes, 2))
-        return {"value": zeros + 0.5, "pulls": zeros, "last": np.zeros(n_episodes)}
+        return {"value": zeros + 0.5, "pulls": zeros}
 
-    def features(self, memory: Memory) -> FloatArray:
-        """Return the difference of the values, and which arm was pulled last as ±1."""
-        difference = memory["value"][:, 1] - memory["value"][:, 0]
-        if self.variant == "perseveration":
-            return with_bias(difference, memory["last"])
-        return with_bias(difference)
+    def features(self, memory: Memory) -> tuple[FloatArray, ...]:
+        """Return the difference of the values."""
+        return (memory["value"][:, 1] - memory["value"][:, 0],)
 
     def learn(
         self, learning: FloatArray, memory: Memory, arm: IntArray, reward: FloatArray
     ) -> Memory:
         """Move the values."""
-        rate, more = learning[0], learning[-1]
-        value, pulls = memory["value"], memory["pulls"]
-        pulled, paid = arm[:, None] == np.arange(2), reward[:, None]
-        step = np.full_like(value, rate)
+        rate: Any = learning[0]
+        more = learning[-1]
+        value, pulls = memory["value"].copy(), memory["pulls"]
+        own = 2 * np.arange(len(arm)) + arm  # places in the flat arrays
+        flat, before = value.reshape(-1), value.reshape(-1)[own]
         if self.variant == "two rates":
-            step = np.where(paid > 0, rate, more)
+            rate = np.where(reward > 0, rate, more)
         elif self.variant == "decaying rate":
-            step = rate / (1.0 + more * pulls)
-        moved = value + pulled * step * (paid - value)
-        if self.variant == "forgetting":
-            moved += ~pulled * more * (0.5 - value)
-        elif self.variant == "fictive":
-            moved += ~pulled * rate * (1.0 - paid - value)
-        return {"value": moved, "pulls": pulls + pulled, "last": 2.0 * arm - 1.0}
+            rate = rate / (1.0 + more * pulls.reshape(-1)[own])
+            pulls = pulls.copy()
+            pulls.reshape(-1)[own] += 1.0
+        flat[own] = before + rate * (reward - before)
+        if self.variant in ("forgetting", "fictive"):
+            other = own + 1 - 2 * arm
+            before = flat[other]
+            towards, by = (0.5, more) if self.variant == "forgetting" else (1.0 - reward, rate)
+            flat[other] = before + by * (towards - before)
+        return {"value": value, "pulls": pulls}

@@ -68,7 +68,7 @@ def test_whatever_can_be_called_with_theta_and_rng_is_a_function() -> None:
         assert dict(shifted.theta) == dict(plain.theta)
 
 
-@pytest.mark.parametrize("kind", sorted(set(STRATEGIES) - {"bptt", "grid"}))
+@pytest.mark.parametrize("kind", sorted(set(STRATEGIES) - {"bptt", "grid", "on_chip"}))
 def test_every_strategy_searches_a_function(kind: str) -> None:
     found = sl.minimize(loss, SPACE, STRATEGIES[kind](), episodes=120, held_out=2, **FOUND)
     assert np.isfinite(found.value.value)
@@ -98,6 +98,7 @@ def test_too_many_failures_end_the_search_and_quote_the_first() -> None:
         ({"episodes": 500, "repeats": 0}, "repeats must be a whole number of at least 1, got 0"),
         ({"episodes": 500, "held_out": 1}, "held_out must be a whole number of at least 2, got 1"),
         ({"strategy": sl.Bptt()}, "needs a learner that gives gradients"),
+        ({"strategy": sl.OnChip()}, "on_chip needs learner.kind"),
         ({"episodes": 1e3}, "episodes must be a whole number"),
         ({"seed": -1}, r"\[run\] seed"),
         ({"workers": 2}, "exclude each other"),

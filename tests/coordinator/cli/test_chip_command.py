@@ -154,6 +154,22 @@ def test_memory_prints_sections_with_addresses_and_what_the_mailbox_takes() -> N
     assert sum(section["size"] for section in found["sections"]) == 16384
 
 
+def test_memory_lays_out_a_search_on_the_processor_too() -> None:
+    command = ["chip", "memory", EXAMPLES / "on_chip_mdp.toml"]
+    output = printed(*command)
+    rows = [line.replace("│", " ").split() for line in output.splitlines()]
+    assert ["code", "0x0000", "4344"] in rows
+    search = answer(*command)["search"]
+    assert output.endswith(
+        f"in the mailbox: {search['message']} bytes from the host and of the trace\n"
+    )
+    assert sum(section["size"] for section in search["sections"]) == 16384
+
+    unwritten = [*command, "--set", "learner.program.kind=td_published"]
+    assert "a search with td_published has not been written in C" in printed(*unwritten)
+    assert answer(*unwritten)["search"] is None
+
+
 def test_memory_refuses_what_does_not_fit_and_learners_without_a_processor() -> None:
     command = ["chip", "memory", EXAMPLES / "mdp_evolution.toml"]
     large = ["--set", "family.n_states=10", "--set", "family.n_actions=7"]

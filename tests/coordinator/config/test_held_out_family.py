@@ -82,6 +82,7 @@ def test_a_run_scores_its_theta_on_the_family_of_held_out_tasks(tmp_path: Path) 
     config = small_toml(tmp_path / "small.toml", transfer={"family": bandit})
     printed("run", config, "--out", tmp_path)
     run = sl.open(tmp_path / "small")
+    assert isinstance(run, sl.Run)
     rows = run.transfer
     assert rows["optimal"].max() <= 30
     assert "Thompson" in run.scores.index

@@ -19,15 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tests.support.on_chip_reference.words import ACCEPT, NOISE, Xorshift, i32, u32, word
+from support.on_chip_reference.words import ACCEPT, NOISE, Xorshift, i32, u32, word
 
 Algorithm = Literal["evolution", "one_plus_one", "spsa", "annealing"]
 
 MAX_X = 65535
 MAX_FITNESS = 1 << 22
 MAX_SIGMA, MIN_SIGMA = 1 << 15, 16
-MAX_ALPHA = 3300
-"""For which (m >> 4) alpha fits a word."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,12 @@ class Constants:
     Attributes:
         n_pairs: P of the evolution strategy, 1 elsewhere.
         sigma: at first, in 256 / 147.8 coordinates; up to 32768.
-        alpha: factor on a step at first, up to 3300; of annealing the temperature at first, in
-            merits Q7, up to 65535; unused by one_plus_one.
+        alpha: factor on a step at first, up to 65535, and in evolution as large that (m >> 4) alpha
+            fits a word, for 64 candidates 3329; of annealing the temperature at first, in merits
+            Q7, up to 65535; unused by one_plus_one.
         halve_every: generations after which sigma and alpha are halved (rounded down, sigma no
             further than to 16); 0 for never. one_plus_one adapts sigma and halves nothing.
-        shift: of differences of fitness in spsa, which makes them 15 bits wide.
+        shift: of differences of fitness in spsa, which makes them 15 bits wide; the host writes 7.
     """
 
     algorithm: Algorithm

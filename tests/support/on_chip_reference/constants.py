@@ -12,7 +12,7 @@ weight code, which is the weight of every synapse from an action neuron to anoth
 
 from collections.abc import Sequence
 
-from tests.support.on_chip_reference.words import u32
+from support.on_chip_reference.words import u32
 
 Constants = dict[str, int]
 

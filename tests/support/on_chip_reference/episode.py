@@ -10,9 +10,9 @@ them.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from tests.support.on_chip_reference import constants as written
-from tests.support.on_chip_reference.tasks import FULL, Task
-from tests.support.on_chip_reference.words import Lcg, i32, u32
+from support.on_chip_reference import constants as written
+from support.on_chip_reference.tasks import FULL, Task
+from support.on_chip_reference.words import Lcg, i32, u32
 
 MAX_TABLE = 63 << 7
 
@@ -126,6 +126,10 @@ class ActionValues:
 
     def decided(self, step: int, state: int, action: int) -> None:
         pass
+
+    def rewarded(self, state: int, action: int, signal_q7: int) -> None:
+        """Change the values: a rule's own."""
+        raise NotImplementedError
 
 
 def reward_u16(signal_q7: int) -> int:

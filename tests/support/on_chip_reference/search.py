@@ -8,8 +8,8 @@ fitness is the sum of merits of its episodes.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tests.support.on_chip_reference.algorithms import Constants, State, ask, first_state, tell
-from tests.support.on_chip_reference.words import EPISODE, TASK, word
+from support.on_chip_reference.algorithms import Constants, State, ask, first_state, tell
+from support.on_chip_reference.words import EPISODE, TASK, word
 
 Episode = Callable[[list[int], Any, int], int]
 """The fitness of a candidate in an episode on a task, whose generator begins at a word."""

@@ -8,7 +8,7 @@ generator that begins at the task's word, in the order in which they stand here.
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.support.on_chip_reference.words import Xorshift, below, u32
+from support.on_chip_reference.words import Xorshift, below, u32
 
 FULL = 65535
 FORBIDDEN_Q7 = 64

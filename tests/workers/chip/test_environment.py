@@ -8,7 +8,8 @@ import pytest
 from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
-from spikeloop.workers.chip.environment import FREE, FULL, GOAL, WALL, maze_step
+from spikeloop.workers.chip.environment import FREE, GOAL, WALL, maze_step
+from spikeloop.workers.chip.limits import FULL
 from spikeloop.workers.chip.task_message import environment_bytes, environments, message
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spikeloop.tasks.restless_bandit import RestlessBandit, RestlessTasks
-from spikeloop.workers.chip.environment import FULL, pull, transition
+from spikeloop.workers.chip.environment import pull, transition
+from spikeloop.workers.chip.limits import FULL
 from spikeloop.workers.chip.ppu.scalar_unit import draw_by_word
 from spikeloop.workers.chip.task_message import environment_bytes, environments, message
 

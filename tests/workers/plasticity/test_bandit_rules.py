@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.on_chip_reference import episode as reference
 
 from spikeloop.tasks.base import Interface
 from spikeloop.workers.chip.capmem import ideal_constants
@@ -31,7 +32,6 @@ from spikeloop.workers.plasticity.plasticity_network_published import (
 )
 from spikeloop.workers.plasticity.replay import replay
 from spikeloop.workers.space import ParameterSpace
-from tests.support.on_chip_reference import episode as reference
 
 S, A = 2, 3
 FACE = Interface(S, A, "discrete", 100)

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.on_chip_reference import constants as reference
+from support.on_chip_reference.episode import TdLambda as Reference
+from support.program_hooks import begin, experience
 
 from spikeloop.tasks.base import Interface
 from spikeloop.workers.chip.capmem import ideal_constants
@@ -12,9 +15,6 @@ from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import new_core
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.plasticity import Fictive, Incremental, PlasticityNetwork, TdLambda
-from tests.support.on_chip_reference import constants as reference
-from tests.support.on_chip_reference.episode import TdLambda as Reference
-from tests.support.program_hooks import begin, experience
 
 SEARCHED = TdLambda(search_trace_decay=True, search_reward_scale=True)
 

@@ -27,6 +27,7 @@ from spikeloop.workers.chip.mailbox import MAILBOX_BYTES
 from spikeloop.workers.chip.memory import MemoryMap, compiled_environment, memory_map
 from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
+from spikeloop.workers.chip.search_memory_map import search_memory_map
 from spikeloop.workers.chip.task_message import environment_bytes, environments
 from spikeloop.workers.learners.chip.chip_numbers import ChipNumbers, chip_list
 from spikeloop.workers.learners.chip.coding import CODINGS
@@ -44,6 +45,7 @@ from spikeloop.workers.plasticity import (
     RewardStdp,
     TdAdvantage,
     TdLambda,
+    TdNetwork,
     TdPublished,
 )
 from spikeloop.workers.plasticity.program import VALUE_ONE
@@ -116,6 +118,7 @@ class ChipAgent(Settings):
         | RewardStdp
         | TdAdvantage
         | TdLambda
+        | TdNetwork
         | TdPublished,
         Field(discriminator="kind"),
     ] = Field(default=TdLambda(), description="plasticity program")
@@ -279,21 +282,40 @@ class ChipAgent(Settings):
         learner = self.model_copy(update={"check_memory": False})
         return self._memory_map(learner.space(interface), interface)
 
+    def search_memory_map(self, interface: Interface, n_generations: int) -> MemoryMap:
+        """Return what lies where in the processor's memory in a search of its own, see ``ppu/c``.
+
+        Raises:
+            KeyError: there is no search with the learner's program in C.
+        """
+        space = self.model_copy(update={"check_memory": False}).space(interface)
+        return search_memory_map(
+            self.program.kind,
+            self._program_memory(space, interface),
+            interface,
+            space.n_dim,
+            n_generations,
+            self.program.constant_arrays,
+        )
+
     def _environments(self, tasks: TabularTasks | ListedChances) -> list[Environment]:
         """Return the tasks as they arrive in the chip's memory; ValueError if they do not fit."""
         return environments(tasks, MAILBOX_BYTES if self.check_memory else None)
 
     def _memory_map(self, space: ParameterSpace, interface: Interface) -> MemoryMap:
-        defaults = space.decode(space.default_point()[None]).values[0]
-        theta = dict(zip(space.columns, defaults, strict=True))
-        data = self.program.memory(theta, interface)
         return memory_map(
             self.program.compiled_bytes,
-            data,
+            self._program_memory(space, interface),
             environment_bytes(interface),
             more_compiled=compiled_environment(interface),
             constant_arrays=self.program.constant_arrays,
         )
+
+    def _program_memory(self, space: ParameterSpace, interface: Interface) -> Any:
+        """Return the program's memory for the default Θ."""
+        defaults = space.decode(space.default_point()[None]).values[0]
+        theta = dict(zip(space.columns, defaults, strict=True))
+        return self.program.memory(theta, interface)
 
     def circuit_of(self, theta: Mapping[str, float]) -> Circuit:
         """Return the circuit with the hardware hyperparameters of a Θ."""

@@ -157,14 +157,16 @@ def episode_kernel(program_memory: type) -> Callable[..., None]:
             environment: the task.
             protocol: the decision protocol.
             coding: index into ``coding.CODINGS``.
-            seed: of all randomness of the episode.
+            seed: of all randomness of the episode, but for the processor's generator where the
+                environment has a word for it.
             n_steps: decisions.
             curve: (n_bins,) rewards are added to their part of the episode.
         """
         n_actions, n_observed = environment.n_actions, environment.n_observations
         n_bins = curve.size
         seed_words(seed, core.lanes)
-        core.random[0] = core.lanes[SEED_LANE]
+        drawn = environment.first_random
+        core.random[0] = drawn if drawn > 0 else np.int64(core.lanes[SEED_LANE])
         begin(core, memory)
         state = environment.start_state
         for step in range(n_steps):

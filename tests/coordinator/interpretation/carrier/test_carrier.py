@@ -16,7 +16,8 @@ from spikeloop.coordinator.interpretation.carrier.losses import (
     Returns,
     verdict,
 )
-from spikeloop.coordinator.interpretation.carrier.section import REPEATED, measure, results
+from spikeloop.coordinator.interpretation.carrier.measurement import REPEATED, measure
+from spikeloop.coordinator.interpretation.carrier.section import results
 from spikeloop.coordinator.stats.bootstrap import Interval
 
 GAIN = Interval(4.0, 3.0, 5.0, 100)
@@ -25,19 +26,24 @@ BETWEEN = Interval(0.05, 0.0, 0.1, 100)
 
 
 @pytest.mark.parametrize(
-    ("gain", "jittered", "filtered", "expected"),
+    ("gain", "jittered", "filtered", "exchanged", "expected"),
     [
-        (GAIN, MORE, MORE, TIMES),
-        (GAIN, LESS, LESS, RATES),
-        (GAIN, MORE, LESS, VARIANCE),
-        (GAIN, LESS, MORE, SMOOTHING),
-        (GAIN, BETWEEN, MORE, UNDECIDED),
-        (GAIN, LESS, BETWEEN, UNDECIDED),
-        (Interval(0.1, -0.2, 0.4, 100), MORE, MORE, NOTHING),
+        (GAIN, MORE, MORE, MORE, TIMES),
+        (GAIN, LESS, LESS, LESS, RATES),
+        (GAIN, MORE, LESS, LESS, VARIANCE),
+        (GAIN, LESS, MORE, LESS, SMOOTHING),
+        (GAIN, MORE, MORE, LESS, UNDECIDED),
+        (GAIN, LESS, LESS, MORE, UNDECIDED),
+        (GAIN, BETWEEN, MORE, MORE, UNDECIDED),
+        (GAIN, LESS, BETWEEN, LESS, UNDECIDED),
+        (GAIN, LESS, LESS, BETWEEN, UNDECIDED),
+        (Interval(0.1, -0.2, 0.4, 100), MORE, MORE, MORE, NOTHING),
     ],
 )
-def test_verdicts(gain: Interval, jittered: Interval, filtered: Interval, expected: str) -> None:
-    assert verdict(gain, jittered, filtered) == expected
+def test_verdicts(
+    gain: Interval, jittered: Interval, filtered: Interval, exchanged: Interval, expected: str
+) -> None:
+    assert verdict(gain, jittered, filtered, exchanged) == expected
 
 
 def test_losses_are_shares_of_the_gain_and_paired() -> None:

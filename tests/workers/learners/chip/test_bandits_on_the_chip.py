@@ -10,7 +10,7 @@ from spikeloop.tasks.bandit import Bandit, BanditTasks
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.restless_bandit import RestlessBandit, RestlessTasks
 from spikeloop.tasks.reversal_bandit import ReversalBandit
-from spikeloop.workers.chip.environment import FULL
+from spikeloop.workers.chip.limits import FULL
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.tabular.learner import TabularTd
 from spikeloop.workers.plasticity import PROGRAMS, Incremental
@@ -18,9 +18,10 @@ from spikeloop.workers.plasticity import PROGRAMS, Incremental
 ALPHA = 1e-4
 RULES = [
     "fictive",
+    pytest.param("formula", marks=pytest.mark.exhaustive),  # kernels that no other test has
     "incremental",
     "plasticity_network",
-    pytest.param("posterior_mean", marks=pytest.mark.exhaustive),  # kernels that no other test has
+    pytest.param("posterior_mean", marks=pytest.mark.exhaustive),
 ]
 """Programs for any number of arms; the published network has two."""
 
@@ -93,14 +94,18 @@ def test_every_rule_runs_restless_bandits_of_500_pulls(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "most"),
-    [("incremental", 1772), ("plasticity_network", 771), ("plasticity_network_published", 310)],
+    ("kind", "fits", "too_many"),
+    [
+        ("incremental", 1750, 1790),
+        ("plasticity_network", 760, 780),
+        ("plasticity_network_published", 305, 315),
+    ],
 )
 def test_the_longest_walks_that_the_memory_holds_are_those_of_the_page(
-    kind: str, most: int
+    kind: str, fits: int, too_many: int
 ) -> None:
     learner = agent(PROGRAMS[kind]())
-    learner.space(RestlessBandit(n_steps=most).interface)
+    learner.space(RestlessBandit(n_steps=fits).interface)
     with pytest.raises(ValueError, match="fewer steps of a restless bandit"):
-        learner.space(RestlessBandit(n_steps=most + 1).interface)
-    agent(PROGRAMS[kind](), check_memory=False).space(RestlessBandit(n_steps=most + 1).interface)
+        learner.space(RestlessBandit(n_steps=too_many).interface)
+    agent(PROGRAMS[kind](), check_memory=False).space(RestlessBandit(n_steps=too_many).interface)

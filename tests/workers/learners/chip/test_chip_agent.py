@@ -144,7 +144,9 @@ def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
     assert episodes[0] == episodes[1] != episodes[2]
 
 
-IN_OTHER_TESTS = {"fictive", "posterior_mean", "plasticity_network_published"}
+IN_OTHER_TESTS = {
+    *("fictive", "formula", "plasticity_network_published", "posterior_mean", "td_network"),
+}
 """Programs whose hooks other tests compile; in an episode they run on demand."""
 
 

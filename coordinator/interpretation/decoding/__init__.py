@@ -1,0 +1,1 @@
+"""What can be read from spikes, by counts and by times, and when."""

@@ -1,0 +1,1 @@
+"""The section ``importance``: which hyperparameters decide how good a random point is."""

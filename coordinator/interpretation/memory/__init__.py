@@ -1,0 +1,1 @@
+"""Where a network keeps what it has learned of a task: lesions of its state."""

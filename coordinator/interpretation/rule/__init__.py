@@ -1,0 +1,1 @@
+"""The section ``rule``: an evolved learning rule distilled into a formula that runs on the chip."""
