@@ -2,7 +2,8 @@
 
 ``python benchmarks/studies/code_difference.py RUN... [--tasks 200]`` plays the learned Θ of runs on
 bandits with two arms on the first of their held-out tasks, and prints for each program the mean
-difference of the two synapses' codes, without sign, with a 95 % t-interval over the runs. The chip's choice is decided by this difference, its noise and its mismatch (docs/results/choice.md).
+difference of the two synapses' codes, without sign, with a 95 % t-interval over the runs. The
+chip's choice is decided by this difference, its noise and its mismatch (docs/results/choice.md).
 """
 
 import argparse
