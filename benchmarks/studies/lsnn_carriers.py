@@ -53,7 +53,7 @@ def table(measured: list[dict[str, Any]]) -> list[str]:
     """Return the lines of the table, in Markdown; losses in % of the gain."""
     lines = [
         "| network | rate (Hz) | gain | J (ms) | delay J / 2 | jitter − delay | filter − delay "
-        "| exchange, equal counts | verdict |",
+        "| trains of equal counts | verdict |",
         "|" + " --- |" * 9,
     ]
     for one in measured:
@@ -69,7 +69,7 @@ def table(measured: list[dict[str, Any]]) -> list[str]:
             f"{one['planned_ms']:g}",
             percent(half),
             *(percent(planned(one, lesion)["beyond_matched_delay"]) for lesion in COMPARED),
-            percent(exchange(one)["loss"]),
+            f"{percent(exchange(one)['loss'])}, {100 * one['trains_moved']:.0f} % moved",
             _verdict(one),
         ]
         lines.append("| " + " | ".join(cells) + " |")

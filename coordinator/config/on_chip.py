@@ -12,11 +12,11 @@ from spikeloop.tasks.base import TaskFamily
 from spikeloop.workers.chip.limits import REWARD_ONE_Q7
 from spikeloop.workers.chip.mailbox import MAILBOX_BYTES
 from spikeloop.workers.chip.ppu.coordinates import unwritable
-from spikeloop.workers.chip.ppu.search_memory import MAX_FITNESS, mailbox_bytes
+from spikeloop.workers.chip.ppu.search_memory import MAX_FITNESS
+from spikeloop.workers.chip.search_memory_map import COMPILED_SEARCH_BYTES
 
 if TYPE_CHECKING:
     from spikeloop.coordinator.config.run_config import RunConfig
-    from spikeloop.workers.learners.chip.agent import ChipAgent
 
 
 def require_on_chip(config: "RunConfig") -> None:
@@ -54,29 +54,19 @@ def _problems(config: "RunConfig") -> Iterator[str]:
             f"adds rewards up in words that hold {MAX_FITNESS // REWARD_ONE_Q7} rewards, got run."
             f"tasks = {run.tasks} with {interface.n_steps} steps each: take fewer tasks"
         )
-    record = _mailbox_bytes(config, learner)
-    if learner.check_memory and record > MAILBOX_BYTES:
-        yield (
-            f"keeps two words of each generation in the mailbox, which with {run.generations} of "
-            f"them takes {record} bytes and has {MAILBOX_BYTES}: take fewer run.generations of "
-            "more tasks, or set learner.check_memory = false"
-        )
+    if learner.check_memory and learner.program.kind in COMPILED_SEARCH_BYTES:
+        layout = learner.search_memory_map(interface, run.generations)
+        if layout.message > MAILBOX_BYTES:
+            yield (
+                f"keeps two words of each generation in the mailbox, which has {MAILBOX_BYTES} "
+                f"bytes; with {run.generations} of them it would take {layout.message}: take fewer "
+                "run.generations of more tasks, or set learner.check_memory = false"
+            )
+        layout.require_fit()
     if config.deploy.finalists > 1 or config.deploy.average > 1:
         yield "deploys the last point, so deploy.finalists and deploy.average must be 1"
     if config.stop.target or config.stop.patience or config.stop.spread:
         yield "ends after its last generation, so [stop] must have no target, patience or spread"
-
-
-def _mailbox_bytes(config: "RunConfig", learner: "ChipAgent") -> int:
-    from spikeloop.workers.chip.memory import constant_bytes
-
-    space = config.space
-    theta = dict(
-        zip(space.columns, space.decode(space.default_point()[None]).values[0], strict=True)
-    )
-    data = learner.program.memory(theta, config.family.interface)
-    rule = constant_bytes(data, learner.program.constant_arrays)
-    return mailbox_bytes(space.n_dim, config.run.generations, rule)
 
 
 def _family_problems(family: TaskFamily) -> Iterator[str]:

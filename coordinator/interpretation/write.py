@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.interpretation.interpret import Interpreted, interpret
 from spikeloop.coordinator.interpretation.section import Note
 from spikeloop.coordinator.interpretation.sections import SECTIONS
@@ -12,7 +11,6 @@ from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.section_file import FigureText, SectionFile
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.sync.upload import uploading
 
 
 def interpret_and_write(
@@ -36,7 +34,7 @@ def interpret_and_write(
         found = interpret(subject, only, note)
         return found, write(found, out or Path(f"{subject.learned.source.stem}-interpretation"))
     store = RunStore.open(source)
-    with store.locked(), uploading(subject.learned.config, store, note, StopSignal()):
+    with store.locked():
         found = interpret(subject, only, note)
         for name in found.sections:
             store.write_section(name, section_file(found, name).model_dump())

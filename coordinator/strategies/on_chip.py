@@ -96,7 +96,7 @@ class OnChip(SearchSettings):
         {
             "population_size": Choice(("8", "16", "32", "64"), "32"),
             "sigma": Real(0.05, 0.28, 0.15, scale="log"),
-            "learning_rate": Real(0.03, 0.5, 0.1, scale="log"),
+            "learning_rate": Real(0.05, 0.8, 0.2, scale="log"),
         }
     )
     portable: ClassVar[bool] = True  # the same bits on every processor

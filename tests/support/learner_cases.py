@@ -68,7 +68,12 @@ MODEL: dict[str, Any] = {
 
 # A few time steps of Brian2 for each decision; each of them takes about 75 µs.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "on_chip_search": {"episodes": 16, "tasks": 1, "held_out": 2},
+    "on_chip_search": {
+        "agent": {"circuit": {"step_s": 5e-7}},
+        "episodes": 16,
+        "tasks": 1,
+        "held_out": 2,
+    },
     "brian_td": {"window_ms": 3.0, "onset_ms": 0.5, "step_ms": 0.5},
     "brian_rstdp": {"window_ms": 5.0, "step_ms": 1.0},
     "brian_recurrent": {"window_ms": 4.0, "reservoir": {"n_neurons": 12, "longest_delay_ms": 3.0}},

@@ -25,6 +25,8 @@ COMPILED_SEARCH_BYTES: Mapping[str, int] = {
     "incremental": 3420,
     "fictive": 3432,
     "plasticity_network": 4006,
+    "formula": 3720,
+    "td_network": 4220,
 }
 """Code and constants of a search by evolution, by the kind of its program, as gcc 14 compiles it
 with ``-Os``: ``benchmarks/chip/search_cost.py``. Other algorithms are up to 400 bytes shorter."""

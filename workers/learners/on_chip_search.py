@@ -65,8 +65,11 @@ class OnChipSearch(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Return Θ: the algorithm and its numbers."""
-        if interface.grid is not None:
-            raise ValueError(f"{self.kind} needs tasks that the processor can make, not mazes")
+        if interface.actions != "discrete" or interface.tables is False or interface.grid:
+            raise ValueError(
+                f"{self.kind} needs tasks that the processor can make, which are random_mdp and "
+                "bandit with Bernoulli rewards"
+            )
         if name := unwritable(self.agent.space(interface)):
             raise ValueError(
                 f"{self.kind} needs a program whose constants the processor can compute, as "
@@ -87,7 +90,7 @@ class OnChipSearch(Settings):
                     0.03, 0.28, 0.15, scale="log", description="first width, in coordinates"
                 ),
                 "learning_rate": Real(
-                    0.03, 0.5, 0.1, scale="log", description="factor on evolution's gradient"
+                    0.05, 0.8, 0.2, scale="log", description="factor on evolution's gradient"
                 ),
                 "halvings": Integer(
                     0, 4, 2, description="how often width and step are halved in a search"

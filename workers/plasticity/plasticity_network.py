@@ -243,6 +243,7 @@ def rewarded(core: Core, memory: NetworkMemory, state: int, action: int, signal_
         evaluate(memory, k)
     for k in range(n_actions):
         if memory.only_chosen_u1 == 1 and k != action:
+            memory.change_q16[k] = 0
             continue
         pair = first + k
         value = int(values.value_u16[pair]) + int(memory.change_q16[k])
@@ -295,7 +296,8 @@ def activation_q12(memory: Any, a: int) -> int:
         return min(max((a >> 2) + ONE_Q12 // 2, 0), ONE_Q12 - 1)
     limit = RANGE * ONE_Q12
     above = min(max(a, -limit), limit - 1) + limit
-    point, bits = above >> memory.point_bits_u8, memory.point_bits_u8
+    bits: int = memory.point_bits_u8
+    point = above >> bits
     low, high = int(memory.sigmoid_q15[point]), int(memory.sigmoid_q15[point + 1])
     between = (high - low) * (above - (point << bits))
     return (low + ((between + (1 << (bits - 1))) >> bits)) >> (15 - FRACTION_BITS)

@@ -31,11 +31,11 @@ def importance_figure(
     grid = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     rows = np.arange(len(order))
     for axes, (measure, of) in zip(grid, measures.items(), strict=True):
-        value, chance = of.value[order], of.chance[order]
+        value = of.value[order]
         bars = np.abs([value - of.low[order], of.high[order] - value])
         axes.barh(rows, value, color=COLOURS["learned"], height=0.6)
         axes.errorbar(value, rows, xerr=bars, fmt="none", color="k", capsize=2, lw=1)
-        axes.vlines(chance, rows - 0.4, rows + 0.4, color="0.5", lw=1.5, label="chance")
+        axes.axvline(of.chance, color="0.5", lw=1.5, label="chance")
         axes.set(xlabel=LABELS[measure], xlim=(0, None))
         axes.xaxis.label.set_size("small")
         figures.open_frame(axes)

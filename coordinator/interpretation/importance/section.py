@@ -37,7 +37,6 @@ from spikeloop.workers.seeding import Purpose, TaskSet, stream
 from spikeloop.workers.space import Choice, Parameter
 
 N_RESAMPLES = 60
-N_SHUFFLED = 40
 MEASURES = {"fanova": fanova, "ped_anova": ped_anova}
 
 
@@ -82,10 +81,8 @@ def interpret(subject: Subject, note: Note) -> Results:
     measures = {}
     with one_thread("importance"):
         for name, evaluate in MEASURES.items():
-            note(f"{name}: {N_RESAMPLES} resamples and {N_SHUFFLED} shuffles")
-            measures[name] = importance(
-                evaluate, points.points, points.fitness, rng, N_RESAMPLES, N_SHUFFLED
-            )
+            note(f"{name}: {N_RESAMPLES} resamples")
+            measures[name] = importance(evaluate, points.points, points.fitness, rng, N_RESAMPLES)
         explained = explained_by_forest(
             points.points, points.fitness, N_TREES, int(rng.integers(SEED_BELOW))
         )
@@ -108,8 +105,8 @@ def results(found: Found) -> Results:
         {
             "bars": Drawing(
                 importance_figure(points.names, found.measures, found.order),
-                f"Importance of each hyperparameter in {about}. Grey lines: the 95 % quantile of "
-                f"{N_SHUFFLED} shuffles of the fitness, which is chance.",
+                f"Importance of each hyperparameter in {about}. Grey line: chance, the 95 % "
+                "quantile of the importance of random coordinates beside the true ones.",
                 "Bars with intervals, a row for each hyperparameter, by two measures.",
             ),
             "marginals": Drawing(
@@ -130,7 +127,6 @@ def numbers(found: Found) -> dict[str, Any]:
         "points": len(found.points.fitness),
         "tasks": found.points.n_tasks,
         "resamples": N_RESAMPLES,
-        "shuffles": N_SHUFFLED,
         "forest_r2": found.explained,
         "ranges": {p.name: _range(p) for p in found.points.space.parameters},
         **{
@@ -139,12 +135,12 @@ def numbers(found: Found) -> dict[str, Any]:
                     "value": float(of.value[column]),
                     "low": float(of.low[column]),
                     "high": float(of.high[column]),
-                    "chance": float(of.chance[column]),
                 }
                 for column, name in enumerate(names)
             }
             for measure, of in found.measures.items()
         },
+        "chance": {measure: of.chance for measure, of in found.measures.items()},
         "marginals": {
             name: {
                 "coordinate": found.marginals.middle[column].tolist(),
@@ -166,7 +162,7 @@ def _range(parameter: Parameter) -> str:
     if isinstance(parameter, Choice):
         return ", ".join(parameter.options)
     low, high = (x if isinstance(x, str) else f"{x:g}" for x in (parameter.low, parameter.high))
-    unit = f" {parameter.unit}" if parameter.unit else ""
+    unit = f" {parameter.unit}" if parameter.unit not in ("", "1") else ""
     scale = ", log" if getattr(parameter, "scale", "") == "log" else ""
     return f"{low} to {high}{unit}{scale}"
 
@@ -177,18 +173,19 @@ def table(found: Found) -> Table:
     for column in found.order:
         row = [parameters[column].name]
         for of in found.measures.values():
-            bounds = f"[{of.low[column]:.3f}, {of.high[column]:.3f}]"
-            row += [f"{of.value[column]:.3f} {bounds}", f"{of.chance[column]:.3f}"]
+            numbers = of.value[column], of.low[column], of.high[column]
+            row.append("{:.4f} [{:.4f}, {:.4f}]".format(*numbers))
         rows.append([*row, _range(parameters[column])])
+    rows.append(["chance", *(f"{of.chance:.4f}" for of in found.measures.values()), ""])
     return Table(
         f"Importance of hyperparameters in {len(found.points.fitness)} random points",
-        ("hyperparameter", "fANOVA", "chance", "PED-ANOVA", "chance", "range"),
+        ("hyperparameter", "fANOVA", "PED-ANOVA", "range"),
         rows,
         note="fANOVA: share of the variance of the score that the hyperparameter explains alone; "
         f"PED-ANOVA: divergence of its law among the best {100 * BEST:.0f} % of the points. 95 % "
-        f"intervals, bootstrap over points; chance is the 95 % quantile of {N_SHUFFLED} shuffles "
-        "of the fitness. All of it holds for these ranges, from which points were drawn uniformly "
-        "(on the scale named).",
+        "intervals, bootstrap over points; chance is the 95 % quantile of the importance of random "
+        "coordinates beside the true ones. All of it holds for these ranges, from which points "
+        "were drawn uniformly (on the scale named).",
     )
 
 
@@ -198,7 +195,7 @@ def lines(found: Found) -> list[str]:
     above = [
         found.points.names[column]
         for column in found.order
-        if all(of.low[column] > of.chance[column] for of in found.measures.values())
+        if all(of.low[column] > of.chance for of in found.measures.values())
     ]
     said = ", ".join(above) if above else "none"
     alone = float(of_fanova.value.sum())

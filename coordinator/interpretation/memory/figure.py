@@ -38,7 +38,7 @@ def memory_figure(
     left.invert_yaxis()
     left.axvline(0, color="0.5", lw=0.7, zorder=0)
     left.set_xlabel("% of the gain lost")
-    left.set_title("State before each decision", loc="left", fontsize="medium", pad=20)
+    left.set_title("State before each decision", loc="left", fontsize="medium")
     figures.open_frame(left)
     for axes in right:
         decisions = np.arange(1, memory.intact.shape[1] + 1)
@@ -52,8 +52,11 @@ def memory_figure(
         axes.axhline(0, color="0.5", lw=0.7, zorder=0)
         axes.set_xlabel("decision")
         axes.set_ylabel("% of a mean gain lost")
-        title = f"State exchanged before decision {(once[0].once or 0) + 1}"
-        axes.set_title(title, loc="left", fontsize="medium", pad=20)
-        figures.legend_above(axes, ncols=3, fontsize="x-small", columnspacing=1)
+        title = f"Exchanged before decision {(once[0].once or 0) + 1}"
+        axes.set_title(title, loc="left", fontsize="medium")
+        # Nothing is lost before; above the curves there is room for the legend.
+        axes.set_xlim(left=(once[0].once or 0) - 1)
+        axes.set_ylim(top=1.3 * axes.get_ylim()[1])
+        axes.legend(frameon=False, fontsize="small", loc="upper right")
         figures.open_frame(axes)
     return figure

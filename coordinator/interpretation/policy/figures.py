@@ -61,9 +61,9 @@ def recovery_figure(recovery: Recovery) -> "Figure":
     """Draw on what share of its data sets each model is recognised as which."""
     n = len(recovery.names)
     share = recovery.best / recovery.best.sum(axis=1, keepdims=True)
-    figure = figures.new(2.9 + 0.27 * n)
+    figure = figures.new(2.3 + 0.25 * n)
     axes = figure.subplots()
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, column in zip(*np.nonzero(recovery.best), strict=True):
         colour = "white" if share[row, column] > 0.5 else "black"
         text = "1" if share[row, column] == 1 else f"{share[row, column]:.2f}".removeprefix("0")

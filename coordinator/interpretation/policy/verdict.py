@@ -110,9 +110,10 @@ def _best(verdict: Verdict, n_episodes: int, n_models: int) -> str:
 def _ceiling(verdict: Verdict) -> str:
     below = verdict.below_ceiling
     units = f"{verdict.units} gated unit" + ("s" if verdict.units > 1 else "")
+    lacks = "" if below.low <= 0 else "; what is left is predictable too, so it is not all"
     return (
         f"It is {_nats(below)} from the ceiling, a network of {units} fitted to the same choices, "
-        f"and reaches {verdict.explained:.0%} of what that predicts beyond chance."
+        f"and reaches {verdict.explained:.0%} of what that predicts beyond chance{lacks}."
     )
 
 

@@ -29,8 +29,7 @@ PANELS = (
 def surface_figure(about: Distilled) -> "Figure":
     """Draw the changes of the rule above those of its short formula, over own and others' values.
 
-    Saturation is left out, so that the rule itself is seen. That of posterior means, whose changes
-    follow from counts and not from values, is at the start of an episode.
+    Saturation is left out, so that the rule itself is seen.
     """
     rule, formula = about.rule, about.rule.compiled(formula_of(about.short))
     figure = figures.new(3.6)

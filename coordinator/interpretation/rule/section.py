@@ -137,18 +137,21 @@ def distilled(subject: Subject, note: Note) -> Distilled:
 
 def results(about: Distilled) -> Results:
     """Write the tables and sentences of what was found, and draw its figures."""
+    surfaces = {}
+    if about.formulas.off_policy:  # its changes follow from values
+        surfaces["surfaces"] = Drawing(
+            surface_figure(about),
+            "Changes of a value by one pull, of the rule and of its short formula, over the own "
+            "value and the others', in the middle of an episode. Dots are states that the rule "
+            "visits; elsewhere the formula is an extrapolation.",
+            "Two rows of four maps of colours: the rule above, the formula below.",
+        )
     return Results(
         tables.numbers(about),
         [tables.formula_table(about), tables.path_table(about)],
         tables.lines(about),
         {
-            "surfaces": Drawing(
-                surface_figure(about),
-                "Changes of a value by one pull, of the rule and of its short formula, over the "
-                "own value and the others', in the middle of an episode. Dots are states that the "
-                "rule visits; elsewhere the formula is an extrapolation.",
-                "Two rows of four maps of colours: the rule above, the formula below.",
-            ),
+            **surfaces,
             "terms": Drawing(
                 coefficient_figure(about),
                 f"Coefficients of the short formula, fitted to {about.formulas.n_episodes} "

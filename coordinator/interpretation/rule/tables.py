@@ -1,5 +1,6 @@
 """Numbers, tables and sentences of the section ``rule``."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from spikeloop.coordinator.interpretation.results import percent
@@ -9,6 +10,7 @@ from spikeloop.coordinator.interpretation.rule.gain import mean
 from spikeloop.coordinator.interpretation.rule.states import COLUMNS
 from spikeloop.coordinator.report.page import Table
 from spikeloop.coordinator.stats.bootstrap import Interval
+from spikeloop.workers.plasticity.formula import Term
 
 PER_ACTION = {"chosen": "chosen action", "other": "other actions"}
 
@@ -176,6 +178,11 @@ def lines(about: Distilled) -> list[str]:
             f"Terms of w and o can hardly be told apart: they correlate by {about.correlation:.2f} "
             "on the states that the rule visits."
         )
+    settings = formula_of(short)
+    found.append(
+        f'To run the formula: [learner.program] kind = "formula", chosen = '
+        f"{_inline_table(settings.chosen)}, other = {_inline_table(settings.other)}"
+    )
     found.append(
         f"Controls: changes in another order within episodes are explained with R² "
         f"{about.shuffled:.3f}; of {random.n} random Θ, rules have a mean regret of "
@@ -183,6 +190,12 @@ def lines(about: Distilled) -> list[str]:
         f"{UNIFORM} have {random.uniform.mean():.1f} ({len(random.rules)} bandits)."
     )
     return found
+
+
+def _inline_table(terms: Mapping[Term, float]) -> str:
+    """Write coefficients as an inline table of TOML."""
+    pairs = ", ".join(f'"{term}" = {coefficient}' for term, coefficient in terms.items())
+    return f"{{ {pairs} }}" if pairs else "{}"
 
 
 def _regret(interval: Interval) -> str:

@@ -15,6 +15,7 @@ from support.small_run import small_tables, start_config
 import spikeloop as sl
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.interpretation.results import milestones
+from spikeloop.coordinator.store.run_store import RunStore
 
 INFORMATIVE = {"kind": "informative_bandit", "n_steps": 4}
 TWO_STEP = {"kind": "two_step", "n_steps": 10}
@@ -193,6 +194,13 @@ def test_a_section_of_another_run_is_refused(run: Path, tmp_path: Path) -> None:
     (folder / "interpretation").mkdir(exist_ok=True)
     shutil.copy(tmp_path / "behaviour.json", folder / "interpretation")
     assert "it was written by another run" in refused("report", folder)
+
+
+def test_a_run_that_another_process_writes_is_refused_before_anything_is_computed(
+    run: Path,
+) -> None:
+    with RunStore(run).locked():
+        assert "is writing it" in refused("interpret", run, *ONLY, "--episodes", 5)
 
 
 def test_nothing_is_written_through_a_link_of_a_run(run: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.memory import MemoryMap
 from spikeloop.workers.chip.search_memory_map import COMPILED_SEARCH_BYTES, SEARCH_STACK_BYTES
 from spikeloop.workers.learners.chip.agent import ChipAgent
-from spikeloop.workers.plasticity import PROGRAMS
+from spikeloop.workers.plasticity import TdPublished
 
 SEARCHES = {
     "td_lambda": Size("td_lambda", "mdp", 6, 8, 7),
@@ -21,11 +21,13 @@ SEARCHES = {
     "plasticity_network": Size(
         "plasticity_network", "bandit", 1, 2, 52, ("-DN_INPUTS=5", "-DN_HIDDEN=7")
     ),
+    "formula": Size("formula", "bandit", 1, 2, 3),
+    "td_network": Size("td_network", "mdp", 6, 8, 53),
 }
 
 
 def layout(kind: str, n_generations: int = 30) -> MemoryMap:
-    learner = ChipAgent(program=PROGRAMS[kind]())
+    learner = ChipAgent.model_validate({"program": {"kind": kind}})
     family = RandomMdp() if SEARCHES[kind].environment == "mdp" else Bandit()
     return learner.search_memory_map(family.interface, n_generations)
 
@@ -56,7 +58,7 @@ def test_the_sections_of_a_search_fill_the_memory(kind: str) -> None:
     sections = layout(kind).sections
     assert [section.start for section in sections[1:]] == [section.end for section in sections[:-1]]
     assert sections[-1].end == 16384
-    assert layout(kind).section("free").size > 5000
+    assert layout(kind).section("free").size > 4500
 
 
 def test_each_generation_takes_two_words_of_the_mailbox() -> None:
@@ -65,4 +67,4 @@ def test_each_generation_takes_two_words_of_the_mailbox() -> None:
 
 def test_a_search_that_has_not_been_written_in_c_has_no_map() -> None:
     with pytest.raises(KeyError, match="td_published"):
-        ChipAgent(program=PROGRAMS["td_published"]()).search_memory_map(RandomMdp().interface, 1)
+        ChipAgent(program=TdPublished()).search_memory_map(RandomMdp().interface, 1)

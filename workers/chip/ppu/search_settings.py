@@ -49,7 +49,7 @@ class SearchSettings(Settings):
         "of which it is this part of 8",
     )
     learning_rate: float = Field(
-        default=0.1, gt=0, description="factor on the estimated gradient, of evolution"
+        default=0.2, gt=0, description="factor on the estimated gradient, of evolution"
     )
     gain: float = Field(
         default=0.002,

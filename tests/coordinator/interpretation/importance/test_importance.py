@@ -32,9 +32,9 @@ def planted(seed: int) -> tuple[FloatArray, FloatArray]:
 @pytest.mark.parametrize("evaluate", [fanova, ped_anova])
 def test_the_planted_hyperparameter_alone_is_above_chance(evaluate: Evaluate) -> None:
     points, fitness = planted(0)
-    found = importance(evaluate, points, fitness, np.random.default_rng(1), 5, 5)
+    found = importance(evaluate, points, fitness, np.random.default_rng(1), 10)
     others = [0, 2, 3]
-    assert found.low[1] > 3 * found.chance[1]
+    assert found.low[1] > 2 * found.chance
     assert found.value[1] > 10 * found.value[others].max()
     assert (found.low <= found.value + 0.05).all()
     assert explained_by_forest(points, fitness, 64, 0) > 0.9
@@ -44,12 +44,12 @@ def test_the_planted_hyperparameter_alone_is_above_chance(evaluate: Evaluate) ->
     "evaluate", [pytest.param(fanova, marks=pytest.mark.exhaustive), ped_anova]
 )
 def test_shuffled_fitness_has_importance_at_chance(evaluate: Evaluate) -> None:
-    """Of 12 importances, more than 4 above their 95 % quantiles have a chance below .001."""
+    """Of 12 importances, more than 4 above the 95 % quantile of chance have one below .001."""
     above = 0
     for seed in range(3):
         points, fitness = planted(seed)
         rng = np.random.default_rng(seed)
-        found = importance(evaluate, points, rng.permutation(fitness), rng, 2, 20)
+        found = importance(evaluate, points, rng.permutation(fitness), rng, 40)
         above += int((found.value > found.chance).sum())
     assert above <= 4
 
@@ -70,7 +70,6 @@ def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let 60 points be enough, and resample a little."""
     monkeypatch.setattr(random_points, "N_POINTS", 60)
     monkeypatch.setattr(section, "N_RESAMPLES", 3)
-    monkeypatch.setattr(section, "N_SHUFFLED", 3)
 
 
 def random_run(folder: Path, n: int, generations: int = 1, kind: str = "random_search") -> Path:

@@ -19,6 +19,7 @@ from support.on_chip_reference.episode import Rule, play
 from support.on_chip_reference.search import search
 from support.on_chip_reference.tasks import Task
 from support.on_chip_reference.words import TASK, word
+from support.program_search_cases import PROGRAM_CASES
 from support.search_cases import ALGORITHMS, CASES, Case
 from support.search_program import (
     MAILBOX_BYTES,
@@ -154,6 +155,18 @@ def test_search_goes_on_from_a_copy_of_the_mailbox(tmp_path: Path) -> None:
 def until(message: bytes, n_generations: int) -> bytes:
     """A mailbox with another number of generations."""
     return message[:4] + struct.pack(">I", n_generations) + message[8:]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("name", PROGRAM_CASES)
+def test_search_in_c_equals_programs_of_the_emulator(
+    name: str, algorithm: Algorithm, tmp_path: Path
+) -> None:
+    case = PROGRAM_CASES[name]
+    program = SearchProgram(tmp_path, case.size, algorithm, f"-Os {TRAP}")
+    for seed in range(20):
+        require_equal(Search(case, algorithm, Length(20, 2, 60), seed, n_pairs=4), program)
 
 
 @pytest.mark.exhaustive

@@ -14,3 +14,10 @@ static inline uint32_t code_low_u6(uint32_t x) { return (48 * (2 * x + 1) + 6553
 
 /* x + 1/2 to the even neighbour, at most 65535. */
 static inline uint32_t value_u16(uint32_t x) { return x == MAX_X ? MAX_X : x + (x & 1); }
+
+/* Weights of a network, of [-4, 4] in Q12. */
+static inline void put_network(const uint16_t *x, uint32_t n_weights)
+{
+	for (uint32_t i = 0; i < n_weights; i++)
+		put_u16(((int32_t)x[i] - 32768 + 1) >> 1);
+}

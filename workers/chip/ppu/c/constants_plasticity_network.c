@@ -11,6 +11,5 @@ void write_constants(const uint16_t *x)
 	put_u16(value_u16(x[N_WEIGHTS]));
 	put_u8(code_low_u6(x[N_WEIGHTS + 1]));
 	skip(6);
-	for (uint32_t i = 0; i < N_WEIGHTS; i++)
-		put_u16(((int32_t)x[i] - 32768 + 1) >> 1); /* [-4, 4] in Q12 */
+	put_network(x, N_WEIGHTS);
 }
