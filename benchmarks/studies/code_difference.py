@@ -37,12 +37,13 @@ def main() -> None:
     found: dict[str, list[float]] = {}
     for run in (read_run(RunStore.open(folder)) for folder in arguments.runs):
         assert isinstance(run.config.learner, ChipAgent)
-        kind = run.config.learner.program.kind
-        found.setdefault(kind, []).append(difference(run, arguments.tasks))
+        found.setdefault(run.config.learner.program.kind, []).append(
+            difference(run, arguments.tasks)
+        )
     print("| program | n | codes between the arms |")
     print("| --- | --- | --- |")
-    for kind, values in found.items():
-        print(f"| {kind} | {len(values)} | {cell(over_searches(values))} |")
+    for program, values in found.items():
+        print(f"| {program} | {len(values)} | {cell(over_searches(values))} |")
 
 
 if __name__ == "__main__":

@@ -70,7 +70,8 @@ def grid_under(run: RunFolder, condition: Mapping[str, Any], n_tasks: int) -> Gr
         changed = type(changed).model_validate(values)
     family: Any = config.family
     if "family" in condition:
-        family = FAMILIES[condition["family"]["kind"]].model_validate(condition["family"])
+        kind: Any = FAMILIES[condition["family"]["kind"]]
+        family = kind.model_validate(condition["family"])
     if changed.space(family.interface).columns != config.space.columns:
         raise SystemExit(f"{condition['name']}: its learner has another Θ than {run.store.folder}")
     return Grid(
@@ -130,11 +131,14 @@ def print_differences(frame: pd.DataFrame) -> None:
     print(f"| Θ | condition | n | regret | minus {first} | p, Holm |")
     print("| --- | --- | --- | --- | --- | --- |")
     for theta, rows in frame.groupby("theta", sort=False):
-        found = {name: x.tolist() for name, x in rows.groupby("condition", sort=False)["regret"]}
+        groups = rows.groupby("condition", sort=False)["regret"]
+        found = {str(name): x.tolist() for name, x in groups}
         compared = against(found, first)
         for name, values in found.items():
-            difference, p = compared.get(name, (None, 1.0))
-            cells = f"{cell(difference, signed=True)} | {p:.2g}" if difference else " | "
+            cells = " | "
+            if name in compared:
+                difference, p = compared[name]
+                cells = f"{cell(difference, signed=True)} | {p:.2g}"
             print(f"| {theta} | {name} | {len(values)} | {cell(over_searches(values))} | {cells} |")
 
 
