@@ -93,7 +93,7 @@ def draw(measured: list[dict[str, Any]], path: Path) -> None:
             f"{lesion} − delay as long": (planned(one, lesion)["beyond_matched_delay"], *style)
             for lesion, style in COMPARED.items()
         }
-        points["trains of equal counts exchanged"] = (exchange(one)["loss"], "#009E73", "D")
+        points["trains of equal counts"] = (exchange(one)["loss"], "#009E73", "D")
         for number, (name, (loss, colour, mark)) in enumerate(points.items()):
             y = place + 0.22 * (number - 1)
             low, high = 100 * loss["low"], 100 * loss["high"]

@@ -4,8 +4,8 @@
 the pairs of a sweep that have ended (it may go on) and says whether what the chip deploys is worse
 than what the host deploys by more than a margin: paired differences of the score on held-out tasks,
 with the one-sided 95 % bound of Student's t. ``--regret`` does the same for the regret, of bandits.
-The figure shows one pair: mean reward of a decision by generation, which the chip's processor has
-recorded, beside that of the host's candidates.
+The figure shows one pair: the mean score of the candidates by generation, from what the chip's
+processor has recorded, beside that of the host's.
 """
 
 import argparse
@@ -15,8 +15,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from spikeloop.coordinator.store.run_folder import read_run
-from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.limits import REWARD_ONE_Q7
 
@@ -61,19 +59,19 @@ def show(found: dict[int, tuple[float, float]], margin: float, regret: bool) -> 
 
 
 def recorded(run: Path) -> tuple[FloatArray, FloatArray]:
-    """Return episodes and mean reward of a decision after each generation, (n_generations,).
+    """Return episodes and mean score of the candidates after each generation, (n_generations,).
 
-    A search on the chip gives what its processor has recorded; another one its episodes.
+    Of a search on the chip it follows from the sums that the processor has recorded, and from the
+    references of the tasks, which the host knows by their words.
     """
     rows = pd.read_parquet(run / "generations").sort_values("generation")
-    n_steps = read_run(RunStore.open(run), True).config.family.interface.n_steps
-    n_decisions = rows["n_episodes"].to_numpy(float) * n_steps
+    sums = pd.read_parquet(run / "episodes").groupby("generation")[["return", "random", "optimal"]]
+    total = sums.sum()
+    earned = total["return"].to_numpy(float)
     if "strategy_recorded_sum" in rows:
-        total = rows["strategy_recorded_sum"].to_numpy(float) / REWARD_ONE_Q7
-    else:
-        episodes = pd.read_parquet(run / "episodes")
-        total = episodes.groupby("generation")["return"].sum().to_numpy(float)
-    return rows["total_episodes"].to_numpy(float), total / n_decisions
+        earned = rows["strategy_recorded_sum"].to_numpy(float) / REWARD_ONE_Q7
+    random, optimal = (total[name].to_numpy(float) for name in ("random", "optimal"))
+    return rows["total_episodes"].to_numpy(float), (earned - random) / (optimal - random)
 
 
 def draw(sweep: Path, seed: int, path: Path) -> None:
@@ -86,9 +84,9 @@ def draw(sweep: Path, seed: int, path: Path) -> None:
     figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
     labels = {HOST: "host, from its episodes", CHIP: "chip, as its processor recorded it"}
     for (name, label), marker in zip(labels.items(), ("s", "o"), strict=True):
-        episodes, reward = recorded(sweep / "runs" / name / str(seed))
-        axis.plot(episodes, reward, marker=marker, ms=3, lw=1, label=label)
-    axis.set(xlabel="episodes of the search", ylabel="mean reward of a decision")
+        episodes, score = recorded(sweep / "runs" / name / str(seed))
+        axis.plot(episodes, score, marker=marker, ms=3, lw=1, label=label)
+    axis.set(xlabel="episodes of the search", ylabel="score of the candidates, mean")
     axis.legend(frameon=False)
     axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)

@@ -38,6 +38,7 @@ def importance_figure(
         axes.axvline(of.chance, color="0.5", lw=1.5, label="chance")
         axes.set(xlabel=LABELS[measure], xlim=(0, None))
         axes.xaxis.label.set_size("small")
+        axes.locator_params(axis="x", nbins=4)
         figures.open_frame(axes)
     grid[0].set(yticks=rows, yticklabels=[names[column].replace("_", " ") for column in order])
     grid[0].invert_yaxis()

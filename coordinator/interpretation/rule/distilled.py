@@ -107,5 +107,5 @@ def written(fit: Fit, who: str, decimals: int = 3) -> str:
         sign = "−" if coefficient < 0 else "+"
         letters = "" if term == "1" else " " + " ".join(term.split("*"))
         parts.append(f"{sign} {abs(coefficient):.{decimals}f}{letters}")
-    text = " ".join(parts)
-    return text.removeprefix("+ ").replace("− ", "−", 1) if text.startswith(("+", "−")) else "0"
+    text = " ".join(parts) or "0"
+    return f"−{text[2:]}" if text.startswith("−") else text.removeprefix("+ ")

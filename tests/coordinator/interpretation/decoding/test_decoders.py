@@ -15,6 +15,7 @@ from spikeloop.coordinator.interpretation.decoding.measurement import (
 )
 from spikeloop.coordinator.interpretation.decoding.posteriors import posterior_mean
 from spikeloop.tasks.bandit import Bandit
+from spikeloop.tasks.base import FloatArray, IntArray, TaskBatch
 from spikeloop.tasks.informative_bandit import InformativeBandit
 from spikeloop.tasks.quadratic import Quadratic
 
@@ -104,28 +105,33 @@ def test_decisions_are_dense_at_first_and_have_the_middle() -> None:
     assert 20 in shown
 
 
+def known_mean(tasks: TaskBatch, arms: IntArray, rewards: FloatArray, decision: int) -> FloatArray:
+    found = posterior_mean(tasks, arms, rewards, decision)
+    assert found is not None
+    return found
+
+
 def test_posterior_mean_of_coefficients_predicts_as_bayes_regression() -> None:
     tasks = Quadratic(n_steps=9).sample(30, rng(9))
     nothing = np.zeros((30, 9), np.int64), np.zeros((30, 9))
     y = tasks.values()
     for decision in (0, 3, 6, 8):
-        mean = posterior_mean(tasks, *nothing, decision)
-        assert mean is not None
+        mean = known_mean(tasks, *nothing, decision)
         predicted = (tasks.basis()[:, decision] * mean).sum(axis=1)
         expected = tasks.baseline_errors()["Bayes regression"][:, decision]
         np.testing.assert_allclose((predicted - y[:, decision]) ** 2, expected, atol=1e-4)
-    late = posterior_mean(tasks, *nothing, 8)
+    late = known_mean(tasks, *nothing, 8)
     np.testing.assert_allclose(late, tasks.coefficients, atol=1e-2)
 
 
 def test_posterior_mean_of_bandits_by_hand() -> None:
     arms, rewards = np.array([[0, 0, 1, 1]]), np.array([[1.0, 0.0, 0.0, 1.0]])
     independent = Bandit().sample(1, rng(10))
-    np.testing.assert_allclose(posterior_mean(independent, arms, rewards, 3), [[2 / 4, 1 / 3]])
+    np.testing.assert_allclose(known_mean(independent, arms, rewards, 3), [[2 / 4, 1 / 3]])
     dependent = Bandit(arms="dependent").sample(1, rng(10))
-    np.testing.assert_allclose(posterior_mean(dependent, arms, rewards, 3), [[3 / 5, 2 / 5]])
+    np.testing.assert_allclose(known_mean(dependent, arms, rewards, 3), [[3 / 5, 2 / 5]])
     easy = Bandit(arms="dependent_easy").sample(1, rng(10))
-    np.testing.assert_allclose(posterior_mean(easy, arms, rewards, 1), [[0.82, 0.18]])
+    np.testing.assert_allclose(known_mean(easy, arms, rewards, 1), [[0.82, 0.18]])
     assert posterior_mean(Bandit(rewards="gaussian").sample(1, rng(10)), arms, rewards, 2) is None
 
 
@@ -135,8 +141,7 @@ def test_posterior_of_the_target_by_hand() -> None:
     wrong = (target + 1) % 4
     arms = np.stack([wrong, np.full(n, 4)], axis=1)
     rewards = np.stack([np.ones(n), (target + 1) / 10], axis=1)
-    prior, once, told = (posterior_mean(tasks, arms, rewards, k) for k in range(3))
-    assert prior is not None and once is not None and told is not None
+    prior, once, told = (known_mean(tasks, arms, rewards, k) for k in range(3))
     np.testing.assert_allclose(prior, 0.25)
     np.testing.assert_allclose(once[np.arange(n), wrong], 0)
     np.testing.assert_allclose(once[np.arange(n), target], 1 / 3)

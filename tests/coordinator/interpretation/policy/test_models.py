@@ -56,6 +56,12 @@ def test_values_by_hand(variant: Variant, more: tuple[float, ...], expected: lis
     np.testing.assert_allclose(difference(ValueModel(variant), RATE, *more), expected)
 
 
+def test_forgetting_at_the_rate_of_learning_is_the_fictive_update_at_half_the_difference() -> None:
+    """The two cannot be told apart by choices; only one of them raises the other arm's value."""
+    forgets = difference(ValueModel("forgetting"), RATE, RATE)
+    np.testing.assert_allclose(np.array(forgets) * 2, difference(ValueModel("fictive"), RATE))
+
+
 def test_win_stay_lose_shift_and_perseveration_by_hand() -> None:
     found = features_of(Persevering(WinStayLoseShift()), np.zeros(0), ONE)[0]
     np.testing.assert_array_equal(found[:, 0], [0, -1, -1, 1])  # the last arm

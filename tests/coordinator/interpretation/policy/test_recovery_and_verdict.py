@@ -25,7 +25,7 @@ PLANTED: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "win-stay-lose-shift": ((), (2.0, 1.5, 0.0)),
     "Rescorla-Wagner": ((0.3,), (4.0, 0.0)),
     "Rescorla-Wagner, two rates": ((0.4, 0.1), (4.0, 0.0)),
-    "Rescorla-Wagner, forgetting": ((0.4, 0.4), (6.0, 0.0)),
+    "Rescorla-Wagner, forgetting": ((0.4, 0.1), (6.0, 0.0)),
     "Rescorla-Wagner + perseveration": ((0.3,), (1.0, 4.0, 0.0)),
     "Rescorla-Wagner, decaying rate": ((0.9, 0.2), (6.0, 0.0)),
     "fictive update": ((0.2,), (4.0, 0.0)),

@@ -89,3 +89,5 @@ def test_formulas_are_written_with_their_signs() -> None:
     fit = Fit((0, 1, 8), coefficients, 0.0)
     assert written(fit, "chosen") == "−0.131 + 0.223 r − 0.010 w w"
     assert written(fit, "other") == "0"
+    coefficients[0] = 0.5
+    assert written(fit, "chosen") == "0.500 + 0.223 r − 0.010 w w"
