@@ -361,7 +361,7 @@ def test_only_the_chosen_value_changes_where_that_is_set() -> None:
     """The chosen action's value is that of the whole network after one reward, the others stay."""
     zero, rewarded = np.zeros(1, dtype=np.int64), []
     for changes in ("all", "chosen"):
-        core, memory = start(PlasticityNetwork(changes=changes), 0)  # type: ignore[arg-type]
+        core, memory = start(PlasticityNetwork(changes=changes), 0)
         initial = memory.values.value_u16.tolist()
         experience(core, memory, zero, zero + 1, zero + 127)
         rewarded.append(memory.values.value_u16.tolist())
