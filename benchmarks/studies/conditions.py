@@ -1,8 +1,8 @@
 """Learned rules under conditions that they were not searched under, without a new search.
 
-``python benchmarks/studies/conditions.py FILE --sweeps FOLDER [--table OUT.parquet]`` takes the
-learned Θ of finished sweeps below a folder and plays each on held-out tasks under every condition
-of a TOML file::
+``python benchmarks/studies/conditions.py FILE --sweeps FOLDER [--table OUT.parquet]
+[--figure OUT.png]`` takes the learned Θ of finished sweeps below a folder and plays each on
+held-out tasks under every condition of a TOML file::
 
     tasks = 2000             # held-out tasks of each search under each condition
     compare = true           # differences to the first condition, else a table of Θ × conditions
@@ -70,7 +70,8 @@ def grid_under(run: RunFolder, condition: Mapping[str, Any], n_tasks: int) -> Gr
         changed = type(changed).model_validate(values)
     family: Any = config.family
     if "family" in condition:
-        family = FAMILIES[condition["family"]["kind"]].model_validate(condition["family"])
+        kind: Any = FAMILIES[condition["family"]["kind"]]
+        family = kind.model_validate(condition["family"])
     if changed.space(family.interface).columns != config.space.columns:
         raise SystemExit(f"{condition['name']}: its learner has another Θ than {run.store.folder}")
     return Grid(
@@ -130,11 +131,14 @@ def print_differences(frame: pd.DataFrame) -> None:
     print(f"| Θ | condition | n | regret | minus {first} | p, Holm |")
     print("| --- | --- | --- | --- | --- | --- |")
     for theta, rows in frame.groupby("theta", sort=False):
-        found = {name: x.tolist() for name, x in rows.groupby("condition", sort=False)["regret"]}
+        groups = rows.groupby("condition", sort=False)["regret"]
+        found = {str(name): x.tolist() for name, x in groups}
         compared = against(found, first)
         for name, values in found.items():
-            difference, p = compared.get(name, (None, 1.0))
-            cells = f"{cell(difference, signed=True)} | {p:.2g}" if difference else " | "
+            cells = " | "
+            if name in compared:
+                difference, p = compared[name]
+                cells = f"{cell(difference, signed=True)} | {p:.2g}"
             print(f"| {theta} | {name} | {len(values)} | {cell(over_searches(values))} | {cells} |")
 
 
@@ -149,16 +153,43 @@ def print_matrix(frame: pd.DataFrame) -> None:
         print(f"| {name} | {' | '.join(cells)} |")
 
 
+def draw(frame: pd.DataFrame, path: Path) -> None:
+    """Draw the regret of every Θ under every condition, with intervals over searches."""
+    from matplotlib.figure import Figure
+
+    conditions, thetas = (list(frame[name].unique()) for name in ("condition", "theta"))
+    figure = Figure(figsize=(6.4, 0.8 + 0.3 * len(conditions)), layout="constrained")
+    axes = figure.subplots()
+    for i, theta in enumerate(thetas):
+        offset = 0.5 * ((i + 0.5) / len(thetas) - 0.5)
+        groups = frame[frame["theta"] == theta].groupby("condition")["regret"]
+        found = {name: over_searches(x.tolist()) for name, x in groups}
+        y = [conditions.index(name) + offset for name in found]
+        error = [(x.value - x.low, x.high - x.value) for x in found.values()]
+        values = [x.value for x in found.values()]
+        axes.errorbar(values, y, xerr=np.transpose(error), fmt="o", ms=4, lw=1, label=theta)
+    axes.set_yticks(range(len(conditions)), conditions, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("expected regret", fontsize=9)
+    axes.grid(axis="x", color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False)
+    figure.savefig(path, dpi=150)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path, help="TOML file of Θ and conditions")
     parser.add_argument("--sweeps", type=Path, required=True, help="folder of the sweeps")
     parser.add_argument("--table", type=Path, help="where to keep the mean of each search")
+    parser.add_argument("--figure", type=Path, help="where to draw it")
     arguments = parser.parse_args()
     plan = tomllib.loads(arguments.file.read_text(encoding="utf-8"))
     frame = measured(plan, arguments.sweeps)
     if arguments.table:
         frame.to_parquet(arguments.table)
+    if arguments.figure:
+        draw(frame, arguments.figure)
     (print_differences if plan.get("compare", False) else print_matrix)(frame)
 
 

@@ -127,8 +127,9 @@ def coefficients_q13(of_term: Mapping[Term, float]) -> NDArray[np.int16]:
     """Return the coefficients of all terms, 0 for those that are not named."""
     exact = np.array([of_term.get(term, 0.0) for term in TERMS])
     limit = (1 << 15) - 1
-    codes = np.clip(np.rint(exact * (1 << COEFFICIENT_BITS)), -limit, limit)
-    return codes.astype(np.int16)
+    exact_q13 = np.clip(np.rint(exact * (1 << COEFFICIENT_BITS)), -limit, limit)
+    codes: NDArray[np.int16] = exact_q13.astype(np.int16)
+    return codes
 
 
 def begin(core: Core, memory: FormulaMemory) -> None:

@@ -11,7 +11,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.strategies import RandomSearch
+from spikeloop.coordinator.strategies.random_search import RandomSearch
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import ParameterSpace, Weights, fold
 
@@ -86,9 +86,10 @@ def random_points(learned: Learned) -> RandomPoints:
         ConfigError: the search is not over, or too few points have a fitness.
     """
     store, config = RunStore.open(learned.source), learned.config
-    if store.generation() < 1:
+    table = store.table("candidates")
+    if table is None:
         raise ConfigError(f"{learned.source}: nothing is committed yet; resume the run first")
-    frame = store.table("candidates").to_pandas()
+    frame = table.to_pandas()
     frame = frame[(frame["candidate"] > 0) & np.isfinite(frame["fitness"])]
     if len(frame) < N_POINTS:
         raise ConfigError(

@@ -34,7 +34,7 @@ from spikeloop.coordinator.interpretation.section import Note, Section
 from spikeloop.coordinator.interpretation.subject import Subject
 from spikeloop.coordinator.report.page import Drawing, Table
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
-from spikeloop.workers.space import Choice, Parameter
+from spikeloop.workers.space import Choice, Parameter, Weights
 
 N_RESAMPLES = 60
 MEASURES = {"fanova": fanova, "ped_anova": ped_anova}
@@ -161,6 +161,8 @@ def _range(parameter: Parameter) -> str:
     """Describe the range that points were drawn from, such as "0.1 to 100 ms, log"."""
     if isinstance(parameter, Choice):
         return ", ".join(parameter.options)
+    if isinstance(parameter, Weights):  # none that why_no_points lets pass
+        return "any number"
     low, high = (x if isinstance(x, str) else f"{x:g}" for x in (parameter.low, parameter.high))
     unit = f" {parameter.unit}" if parameter.unit not in ("", "1") else ""
     scale = ", log" if getattr(parameter, "scale", "") == "log" else ""

@@ -50,7 +50,10 @@ class ChipRule:
 
     def returns(self, tasks: TaskBatch, seeds: SeedArray) -> FloatArray:
         """Play tasks with seeds (n_tasks,), and return what they earn, (n_tasks,)."""
-        return self.learner.run_episodes(self._parameters, tasks, seeds[None]).returns[0]
+        returns: FloatArray = self.learner.run_episodes(
+            self._parameters, tasks, seeds[None]
+        ).returns[0]
+        return returns
 
     def changes(
         self, own: FloatArray, others: FloatArray, time: FloatArray, reward: FloatArray

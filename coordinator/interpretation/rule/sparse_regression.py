@@ -48,11 +48,17 @@ class Products:
     def summed(self, counts: FloatArray | None = None) -> "Products":
         """Add episodes up, each as often as ``counts`` says, by default once."""
         weights = np.ones(len(self.square)) if counts is None else counts
-        gram, cross, square, total, n_rows = (
-            np.asarray(np.tensordot(weights, of_episodes, 1), dtype=np.float64)
-            for of_episodes in (self.gram, self.cross, self.square, self.total, self.n_rows)
+
+        def summed(products: FloatArray) -> FloatArray:
+            return np.asarray(np.tensordot(weights, products, 1), dtype=np.float64)
+
+        return Products(
+            summed(self.gram),
+            summed(self.cross),
+            summed(self.square),
+            summed(self.total),
+            summed(self.n_rows),
         )
-        return Products(gram, cross, square, total, n_rows)
 
 
 @dataclass(frozen=True)

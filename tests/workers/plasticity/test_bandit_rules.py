@@ -276,7 +276,8 @@ def test_a_formula_that_says_rule_a_is_rule_a_within_its_rounding() -> None:
     """Numbers of 12 bits make an update err by less than 2e-4 of a value of 1."""
     theta = {"learning_rate": 0.3, "rate_decay": 1.0, "initial_value": 0.5, "code_low": 31.0}
     rng = np.random.default_rng(0)
-    actions, feedback = rng.integers(3, size=(1, 200)), rng.integers(2, size=(1, 200)) * 1.0
+    actions = rng.integers(3, size=(1, 200))
+    feedback = rng.integers(2, size=(1, 200)).astype(np.float64)
     face = Interface(1, 3, "discrete", 200)
     rule = replay(Incremental(), theta, face, actions, feedback)
     written = Formula(chosen={"r": 0.3, "w": -0.3})
@@ -360,7 +361,7 @@ def test_only_the_chosen_value_changes_where_that_is_set() -> None:
     """The chosen action's value is that of the whole network after one reward, the others stay."""
     zero, rewarded = np.zeros(1, dtype=np.int64), []
     for changes in ("all", "chosen"):
-        core, memory = start(PlasticityNetwork(changes=changes), 0)  # type: ignore[arg-type]
+        core, memory = start(PlasticityNetwork(changes=changes), 0)
         initial = memory.values.value_u16.tolist()
         experience(core, memory, zero, zero + 1, zero + 127)
         rewarded.append(memory.values.value_u16.tolist())

@@ -32,7 +32,8 @@ THETA = {
 def random_pulls(program: Any, theta: Mapping[str, float], seed: int) -> States:
     """States of 40 episodes with random choices and rewards."""
     rng = np.random.default_rng(seed)
-    actions, rewards = rng.integers(2, size=(40, 60)), rng.integers(2, size=(40, 60)) * 1.0
+    actions = rng.integers(2, size=(40, 60))
+    rewards = rng.integers(2, size=(40, 60)).astype(np.float64)
     return states_of(replay(program, theta, FACE, actions, rewards), actions, rewards)
 
 

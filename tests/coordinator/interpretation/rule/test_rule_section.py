@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +19,15 @@ from spikeloop.coordinator.interpretation.rule.states import COLUMNS
 from spikeloop.coordinator.stats.bootstrap import draw_counts
 from spikeloop.coordinator.store import manifest
 
-PLANTED = {"chosen": {"r": 0.3, "w": -0.3}, "other": {"1": 0.15, "r": -0.15, "w": -0.15}}
-NEVER = {"chosen": {}, "other": {}}
+PLANTED: dict[str, Any] = {
+    "chosen": {"r": 0.3, "w": -0.3},
+    "other": {"1": 0.15, "r": -0.15, "w": -0.15},
+}
+NEVER: dict[str, Any] = {"chosen": {}, "other": {}}
 ONLY = ("--only", "rule", "--episodes", 40)
 
 
-def rule_file(path: Path, family: str = "reversal_bandit", **program: object) -> Path:
+def rule_file(path: Path, family: str = "reversal_bandit", **program: Any) -> Path:
     """A weights file of an agent with a formula as its program, at the default Θ."""
     tables = small_tables()
     tables["family"] = {"kind": family, "n_steps": 50, "counts": "expected"}
@@ -44,6 +48,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return rule_file(tmp_path / "planted.npz", **PLANTED)
 
 
+@pytest.mark.exhaustive
 def test_a_planted_rule_is_recovered_whole_from_what_it_does_on_the_chip(planted: Path) -> None:
     frozen = rule_file(planted.with_name("frozen.npz"), **NEVER)
     found = answer("interpret", planted, *ONLY, "--beside", frozen)["sections"]["rule"]
