@@ -93,6 +93,7 @@ def test_python_lines_of_the_readme_run_a_configuration_and_draw(
     plt.close("all")
 
 
+@pytest.mark.exhaustive
 def test_optimizees_of_the_page_for_l2l_users_run(tmp_path: Path) -> None:
     """As a script, in a process of its own: its function is defined in no module."""
     small = {

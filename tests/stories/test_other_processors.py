@@ -62,7 +62,7 @@ CHANGES: dict[str, dict[str, dict[str, Any]]] = {
         "family": {"n_states": 5},
     },
 }
-SAMPLED = "chip-natural_evolution"
+SAMPLED = "tabular-evolution"
 
 
 @x86_only

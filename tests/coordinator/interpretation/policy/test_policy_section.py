@@ -24,6 +24,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiny_gru, "UNITS", (1,))
 
 
+@pytest.mark.exhaustive
 def test_choices_of_a_chip_agent_are_studied(tmp_path: Path) -> None:
     tables = small_tables() | {
         "family": {"kind": "reversal_bandit", "n_steps": 8},

@@ -130,6 +130,7 @@ def test_claims_need_recovery_and_alternatives_stay_named(
     assert ("Not excluded" in lines[2]) == bool(left)
 
 
+@pytest.mark.exhaustive
 def test_the_ceiling_reaches_the_likelihood_of_the_true_model() -> None:
     """Two gated units hold what win-stay-lose-shift needs; chance is −0.69 nats."""
     model, tasks = WinStayLoseShift(), Bandit(n_steps=30).sample(120, np.random.default_rng(0))

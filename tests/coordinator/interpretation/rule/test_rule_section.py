@@ -48,6 +48,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return rule_file(tmp_path / "planted.npz", **PLANTED)
 
 
+@pytest.mark.exhaustive
 def test_a_planted_rule_is_recovered_whole_from_what_it_does_on_the_chip(planted: Path) -> None:
     frozen = rule_file(planted.with_name("frozen.npz"), **NEVER)
     found = answer("interpret", planted, *ONLY, "--beside", frozen)["sections"]["rule"]

@@ -79,7 +79,8 @@ def plain() -> tuple[FloatArray, Episodes]:
     return differentiate(lsnn())
 
 
-@pytest.mark.parametrize("checkpoint", [0, pytest.param(3, marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("checkpoint", [0, 3])
 def test_checkpoints_change_no_gradient(
     checkpoint: int, plain: tuple[FloatArray, Episodes]
 ) -> None:
