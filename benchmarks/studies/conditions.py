@@ -106,17 +106,25 @@ def policies(tasks: TaskBatch, seed: int) -> dict[str, float]:
     return {name: float((references.optimal - x).mean()) for name, x in earned.items()}
 
 
+def finished(sweeps: Path, pattern: str) -> list[Path]:
+    """Folders of the runs of a Θ that have ended, by seed."""
+    ended = [run for run in sweeps.glob(pattern) if any((run / "transfer").glob("*.parquet"))]
+    if not ended:
+        raise SystemExit(f"{sweeps / pattern}: no run has ended there yet")
+    return sorted(ended, key=lambda run: int(run.name))
+
+
 def measured(plan: Mapping[str, Any], sweeps: Path) -> pd.DataFrame:
     """Play every Θ under every condition: a row of theta, condition, seed and regret for each."""
     rows: list[tuple[str, str, int, float]] = []
-    for theta in plan["theta"]:
-        folders = sorted(sweeps.glob(theta["runs"]), key=lambda run: int(run.name))
-        for run in (read_run(RunStore.open(folder)) for folder in folders):
+    folders = {theta["name"]: finished(sweeps, theta["runs"]) for theta in plan["theta"]}
+    for name, of_theta in folders.items():
+        for run in (read_run(RunStore.open(folder)) for folder in of_theta):
             seed = run.config.run.seed
             for condition in plan["condition"]:
                 grid = grid_under(run, condition, plan["tasks"])
-                rows.append((theta["name"], condition["name"], seed, regret(grid)))
-    run = read_run(RunStore.open(next(sweeps.glob(plan["theta"][0]["runs"]))))
+                rows.append((name, condition["name"], seed, regret(grid)))
+    run = read_run(RunStore.open(next(iter(folders.values()))[0]))
     for condition in plan["condition"] if "policies" in plan else ():
         tasks, seed = grid_under(run, condition, plan["tasks"]).tasks(), run.config.run.seed
         found = policies(tasks, seed)

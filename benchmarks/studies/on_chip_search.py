@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from spikeloop.coordinator.report import figures
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.limits import REWARD_ONE_Q7
 
@@ -76,20 +77,16 @@ def recorded(run: Path) -> tuple[FloatArray, FloatArray]:
 
 def draw(sweep: Path, seed: int, path: Path) -> None:
     """Draw one pair of searches."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    figure = figures.new(3.6)
+    axis = figure.subplots()
     labels = {HOST: "host, from its episodes", CHIP: "chip, as its processor recorded it"}
     for (name, label), marker in zip(labels.items(), ("s", "o"), strict=True):
         episodes, score = recorded(sweep / "runs" / name / str(seed))
         axis.plot(episodes, score, marker=marker, ms=3, lw=1, label=label)
     axis.set(xlabel="episodes of the search", ylabel="score of the candidates, mean")
     axis.legend(frameon=False)
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
+    figures.open_frame(axis)
+    figures.save(figure, path)
 
 
 def main() -> None:
@@ -103,14 +100,17 @@ def main() -> None:
         "--regret", action="store_true", help="compare regret in place of the score"
     )
     parser.add_argument("--figure", type=Path, help="PNG of one pair")
-    parser.add_argument("--seed", type=int, default=1, help="of the pair in the figure")
+    parser.add_argument("--seed", type=int, help="of the pair in the figure; by default the first")
     arguments = parser.parse_args()
     found = pairs(arguments.sweep, arguments.regret)
     if not found:
         raise SystemExit(f"{arguments.sweep}: no pair of runs has ended yet")
     show(found, arguments.margin, arguments.regret)
     if arguments.figure:
-        draw(arguments.sweep, arguments.seed, arguments.figure)
+        seed = next(iter(found)) if arguments.seed is None else arguments.seed
+        if seed not in found:
+            raise SystemExit(f"--seed: no pair of runs with seed {seed} has ended")
+        draw(arguments.sweep, seed, arguments.figure)
 
 
 if __name__ == "__main__":

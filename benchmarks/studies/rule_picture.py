@@ -20,16 +20,20 @@ from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.store.run_folder import RunFolder, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.learners.chip.agent import ChipAgent
+from spikeloop.workers.plasticity.replay import keeps_values
 
 
 def learned_rule(run: RunFolder) -> PicturedRule:
     """The rule that the learned Θ of a run is."""
     learner, space = run.config.learner, run.config.space
-    assert isinstance(learner, ChipAgent)
     values = space.decode(deployed(run)[None]).values[0].tolist()
     theta = dict(zip(space.columns, values, strict=True))
-    program = learner.program
-    return pictured(program.kind, program, theta, run.config.family.interface)
+    interface = run.config.family.interface
+    if not isinstance(learner, ChipAgent) or not keeps_values(learner.program, theta, interface):
+        raise SystemExit(
+            f"{run.store.folder}: its learner must be the chip with a rule for bandits"
+        )
+    return pictured(learner.program.kind, learner.program, theta, interface)
 
 
 def main() -> None:

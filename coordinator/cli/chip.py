@@ -1,4 +1,4 @@
-"""``spikeloop chip``: calibrate one emulated chip, measure and draw it, let it search."""
+"""``spikeloop chip``: calibrate one emulated chip, look at it, or let it search."""
 
 import json
 import tempfile
@@ -28,7 +28,7 @@ app.command()(memory)
 
 @app.callback(invoke_without_command=True)
 def options(context: typer.Context) -> None:
-    """Calibrate one emulated chip, or look at it."""
+    """Calibrate one emulated chip, look at it, or let it search."""
     help_without_command(context)
 
 

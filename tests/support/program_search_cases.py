@@ -23,7 +23,7 @@ from support.search_program import Size
 
 
 class ProgramRule:
-    """A plasticity program of the emulator on a chip whose neurons nobody asks."""
+    """A plasticity program of the emulator on a chip whose neurons make no choice."""
 
     def __init__(self, program: Any, interface: Interface, x: Sequence[int]) -> None:
         """Begin an episode with the constants of coordinates."""

@@ -221,8 +221,8 @@ class ChipAgent(Settings):
         feedback = tables.feedback
         numbers = np.arange(feedback[0].size, dtype=np.float64).reshape(feedback[0].shape)
         numbered = np.broadcast_to(numbers, feedback.shape).copy()
-        told = replace(tables, reward=numbered, signal=feedback, map_u8=None)
-        steps, _ = self._run(parameters, told, seeds, tables.n_steps)
+        numbered_tables = replace(tables, reward=numbered, signal=feedback, map_u8=None)
+        steps, _ = self._run(parameters, numbered_tables, seeds, tables.n_steps)
         transition = steps.astype(np.int64)
         actions = transition // (tables.n_states * tables.n_states)
         flat = feedback.reshape(tables.n_tasks, -1)

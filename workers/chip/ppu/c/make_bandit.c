@@ -42,7 +42,7 @@ uint8_t environment_step(uint8_t state, uint8_t action, int16_t *signal_q7)
 	return state;
 }
 
-/* What a pull counts: with EXPECTED the arm's chance, which has no luck in it. */
+/* What a pull counts: with EXPECTED the arm's chance, without the noise of payouts. */
 uint8_t merit_q7(uint8_t action, int16_t signal_q7)
 {
 #ifdef EXPECTED

@@ -1,4 +1,4 @@
-/* A whole search: generations of candidates, which meet the same tasks, and nobody outside is asked.
+/* A whole search: generations of candidates, which meet the same tasks, without a word from outside.
  *
  * The host writes code and mailbox and sets the run bit. When the processor sleeps, the mailbox holds the point
  * to deploy, and the fitness of each generation. */
