@@ -122,7 +122,8 @@ def distilled(subject: Subject, note: Note) -> Distilled:
             note(f"a formula of {len(fit.support)} terms")
             played[place] = _regret(rule.compiled(formula_of(fit)), tasks)
     note("formulas of random Θ")
-    random = _random_formulas(learned, tasks.few(), rng)
+    resamples = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, subject.seed, 0, 2)
+    random = _random_formulas(learned, tasks.few(), rng, resamples)
     counts = draw_counts(len(tasks.played_seeds), N_RESAMPLES, rng)
     return Distilled(
         rule,
@@ -198,7 +199,9 @@ def _regret(rule: ChipRule, tasks: NewTasks) -> FloatArray:
     return regret
 
 
-def _random_formulas(learned: Learned, tasks: NewTasks, rng: np.random.Generator) -> RandomRules:
+def _random_formulas(
+    learned: Learned, tasks: NewTasks, rng: np.random.Generator, resamples: np.random.Generator
+) -> RandomRules:
     """Distil random Θ of the initial law in the same way, and play them and their formulas."""
     points = learned.config.space.sample(N_RANDOM, rng)
     rules, formulas = [], []
@@ -215,7 +218,7 @@ def _random_formulas(learned: Learned, tasks: NewTasks, rng: np.random.Generator
         np.mean(formulas, axis=0),
         references.optimal - references.random,
         N_RANDOM,
-        draw_counts(len(tasks.played_seeds), N_RESAMPLES, rng),
+        draw_counts(len(tasks.played_seeds), N_RESAMPLES, resamples),
     )
 
 
