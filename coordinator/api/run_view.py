@@ -235,7 +235,8 @@ class Run:
 
         Args:
             only: names of sections; all that apply if empty.
-            episodes: in new tasks; by default 1000, or 3 mazes.
+            episodes: in new tasks; by default as many as each section needs, such as 1000, or
+                3 mazes.
             steps: of each episode in a maze; by default 1000.
             seed: which tasks; by default those of the run's transfer.
             beside: another learned rule, to compare a rule with: a run, its folder or a weights

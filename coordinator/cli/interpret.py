@@ -17,7 +17,7 @@ def interpret(
     episodes: Annotated[
         int | None,
         typer.Option(
-            "--episodes", min=1, max=100_000, help="in new tasks (default: 1000, or 3 mazes)"
+            "--episodes", min=1, max=100_000, help="in new tasks (default: each section's own)"
         ),
     ] = None,
     steps: Annotated[

@@ -11,6 +11,9 @@ from spikeloop.coordinator.interpretation.section import Note
 from spikeloop.coordinator.interpretation.sections import SECTIONS
 from spikeloop.coordinator.interpretation.subject import Subject
 
+COMPARED = "rule"
+"""The section that compares with ``beside``."""
+
 
 @dataclass(frozen=True)
 class Interpreted:
@@ -58,6 +61,8 @@ def interpret(
     if len(left_out) == len(reasons):
         told = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise ConfigError(f"{subject.learned.source}: no section applies ({told})")
+    if subject.beside is not None and reasons.get(COMPARED, "not asked for") is not None:
+        raise ConfigError(f"--beside is for the section {COMPARED}, which is not among those run")
     results = {}
     for name in (name for name in reasons if name not in left_out):
         section = SECTIONS[name]

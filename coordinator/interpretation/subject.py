@@ -25,16 +25,16 @@ class Subject:
     maze_steps: int | None = None
     beside: Learned | None = None
 
-    def episodes(self, default: int) -> int:
+    def episodes(self, default: int, least: int = 2) -> int:
         """Give the number of episodes that were asked for, or a section's default.
 
         Raises:
-            ConfigError: one alone, over which nothing can be resampled.
+            ConfigError: fewer than ``least``, too few to resample.
         """
         n_episodes = self.n_episodes or default
-        if n_episodes < 2:
+        if n_episodes < least:
             raise ConfigError(
-                f"--episodes must be at least 2, over which to resample, got {n_episodes}"
+                f"--episodes must be at least {least}, over which to resample, got {n_episodes}"
             )
         return n_episodes
 

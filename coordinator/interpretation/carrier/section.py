@@ -23,6 +23,8 @@ from spikeloop.coordinator.report.page import Drawing, Table
 
 EPISODES = 1000
 """By default at most: differences of a few percent are to be told from none."""
+LEAST = 20
+"""Episodes at least: intervals over a handful are too narrow for a verdict."""
 
 MEANING = {
     TIMES: "consistent with a code by times of spikes: jitter and filter of {ms:g} ms cost more "
@@ -45,9 +47,11 @@ def interpret(subject: Subject, note: Note) -> Results:
     """Simulate the learned network with each lesion, and say what it is consistent with.
 
     Raises:
+        ConfigError: fewer than ``LEAST`` episodes.
         Unavailable: JAX or the extra ``interpret`` is not installed.
     """
-    held = HeldOutEpisodes(subject.learned, default_episodes(subject, EPISODES), subject.seed)
+    n_episodes = default_episodes(subject, EPISODES, LEAST)
+    held = HeldOutEpisodes(subject.learned, n_episodes, subject.seed)
     with one_thread("carrier"):
         measured = measure(closed_loop(held), subject.seed, note)
     return results(measured)
@@ -98,7 +102,7 @@ def results(measured: Measured) -> Results:
                 f"Loss of the gain by lesions of recurrent spikes, and beyond the constant delay "
                 f"that matches each in the mean; {n} episodes of one trained network, 95 % "
                 "intervals from a bootstrap over episodes. Grey: the margin that a loss has to "
-                f"exceed to count, {100 * MARGIN:.0f} %; arrows: the planned comparisons.",
+                f"exceed to count, {100 * MARGIN:.0f} %; dashed: J of the planned comparisons.",
                 "Two panels of curves over the strength of the lesion.",
             )
         },

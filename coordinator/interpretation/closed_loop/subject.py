@@ -14,7 +14,7 @@ from spikeloop.tasks.base import FloatArray
 
 EPISODES = 500
 """By default at most, of a section that asks for no other number."""
-LEAST = 150
+DEFAULT_LEAST = 150
 """Episodes by default of tasks with many decisions."""
 TIME_STEPS = 200_000
 """Of all episodes together, about which the default number of episodes is chosen."""
@@ -31,9 +31,13 @@ def closed_loop(held: HeldOutEpisodes, point: FloatArray | None = None) -> Close
     return ClosedLoop(freeze(learned, "NumPy"), tasks, held.seeds[0])
 
 
-def default_episodes(subject: Subject, most: int = EPISODES) -> int:
-    """Give the number of episodes that were asked for, or one that takes a minute or two."""
+def default_episodes(subject: Subject, most: int = EPISODES, least: int = 2) -> int:
+    """Give the number of episodes that were asked for, or one that takes a minute or two.
+
+    Raises:
+        ConfigError: fewer than ``least``.
+    """
     config: Any = subject.learned.config
     interface = config.family.interface
     time_steps = interface.n_steps * config.learner.circuit(interface).n_steps
-    return subject.episodes(int(np.clip(TIME_STEPS // time_steps, LEAST, most)))
+    return subject.episodes(int(np.clip(TIME_STEPS // time_steps, DEFAULT_LEAST, most)), least)

@@ -29,7 +29,8 @@ class Verdict:
         strongest: the best of the others.
         units: gated units of the ceiling.
         below_ceiling: nats per choice by which the ceiling is better.
-        explained: the best's share of what the ceiling predicts beyond "random".
+        explained: the best's share of what the ceiling predicts beyond "random"; None if the
+            ceiling predicts no more than "random" does.
     """
 
     best: str
@@ -41,7 +42,7 @@ class Verdict:
     strongest: str
     units: int
     below_ceiling: Interval
-    explained: float
+    explained: float | None
 
 
 def judge(
@@ -68,7 +69,8 @@ def judge(
         for one in compared[1:]
         if ahead[one.model.name].low <= 0 or recovery.confused(best, one.model.name) >= CONFUSED
     ]
-    gained = compared[0].held_out.mean() - chance.held_out.mean()
+    gained = float(compared[0].held_out.mean() - chance.held_out.mean())
+    of_ceiling = gained + below_ceiling.value
     return Verdict(
         best=best,
         claimed=recovery.rate(best) >= RECOVERED and by_bic == best,
@@ -79,7 +81,7 @@ def judge(
         strongest=strongest,
         units=units,
         below_ceiling=below_ceiling,
-        explained=float(gained / (gained + below_ceiling.value)),
+        explained=gained / of_ceiling if of_ceiling > 0 else None,
     )
 
 
@@ -110,10 +112,14 @@ def _best(verdict: Verdict, n_episodes: int, n_models: int) -> str:
 def _ceiling(verdict: Verdict) -> str:
     below = verdict.below_ceiling
     units = f"{verdict.units} gated unit" + ("s" if verdict.units > 1 else "")
-    lacks = "" if below.low <= 0 else "; what is left is predictable too, so it is not all"
+    ceiling = f"the ceiling, a network of {units} fitted to the same choices"
+    if verdict.explained is None:
+        return f"No ceiling: a network of {units} predicts no more than chance."
+    if below.low <= 0:
+        return f"It is {_nats(below)} from {ceiling}, which is not shown to predict more."
     return (
-        f"It is {_nats(below)} from the ceiling, a network of {units} fitted to the same choices, "
-        f"and reaches {verdict.explained:.0%} of what that predicts beyond chance{lacks}."
+        f"It is {_nats(below)} from {ceiling}, and reaches {verdict.explained:.0%} of what that "
+        "predicts beyond chance; what is left is predictable too, so it is not all."
     )
 
 
@@ -122,7 +128,7 @@ def _others(verdict: Verdict) -> str:
     behind = f"The strongest alternative, {verdict.strongest}, is {nearest} behind"
     if verdict.not_excluded:
         return f"{behind}. Not excluded: {', '.join(verdict.not_excluded)}."
-    return f"{behind}; none of the others tried is left."
+    return f"{behind}. All other models tried are excluded."
 
 
 def _nats(interval: Interval) -> str:

@@ -25,12 +25,14 @@ class RandomRules:
         rules, formulas: (n_tasks,) regrets, means over the random Θ.
         uniform: (n_tasks,) regrets of uniform pulls in the same tasks.
         n: random Θ.
+        counts: (n_resamples, n_tasks) resamples of the tasks.
     """
 
     rules: FloatArray
     formulas: FloatArray
     uniform: FloatArray
     n: int
+    counts: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

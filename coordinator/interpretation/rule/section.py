@@ -50,6 +50,8 @@ N_EPISODES = 4000
 """A quarter of them is fitted; the others are played by the formulas."""
 MOST_TERMS = 12
 """Longer formulas than this are fitted but not played, unless they are the short one."""
+LEAST = 8
+"""Episodes at least: two to fit to, and six to play."""
 N_RANDOM = 5
 """Random Θ of the negative control."""
 
@@ -85,7 +87,8 @@ def interpret(subject: Subject, note: Note) -> Results:
     """Distil the rule, run what was found, and compare.
 
     Raises:
-        ConfigError: the run beside it has no such rule or another family.
+        ConfigError: the run beside it has no such rule or another family; or fewer than ``LEAST``
+            episodes.
         Unavailable: scikit-learn is not installed.
     """
     with one_thread("rule"):
@@ -182,10 +185,10 @@ def _beside(beside: Learned, learned: Learned) -> ChipRule:
 
 
 def _new_tasks(subject: Subject) -> NewTasks:
-    n = subject.episodes(N_EPISODES)
+    n = subject.episodes(N_EPISODES, LEAST)
     grid = grid_of(subject.learned.config, subject.learned.point, n, TaskSet.TRANSFER, subject.seed)
     tasks, seeds = grid.tasks(), np.ascontiguousarray(grid.seeds()[0])
-    cut = max(1, n // 4)
+    cut = n // 4
     return NewTasks(tasks[:cut], seeds[:cut], tasks[cut:], seeds[cut:])
 
 
@@ -212,6 +215,7 @@ def _random_formulas(learned: Learned, tasks: NewTasks, rng: np.random.Generator
         np.mean(formulas, axis=0),
         references.optimal - references.random,
         N_RANDOM,
+        draw_counts(len(tasks.played_seeds), N_RESAMPLES, rng),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from spikeloop.coordinator.interpretation.results import percent
 from spikeloop.coordinator.interpretation.rule.chip_rules import formula_of
+from spikeloop.coordinator.interpretation.rule.distillation import ENOUGH
 from spikeloop.coordinator.interpretation.rule.distilled import UNIFORM, Distilled, written
 from spikeloop.coordinator.interpretation.rule.gain import mean
 from spikeloop.coordinator.interpretation.rule.states import COLUMNS
@@ -71,14 +72,12 @@ def _formula(about: Distilled, place: int) -> dict[str, Any]:
 
 def _random(about: Distilled) -> dict[str, Any]:
     random = about.random
-    counts = about.counts[:, : len(random.rules)]
     return {
         "points": random.n,
-        "rules": float(random.rules.mean()),
-        "formulas": float(random.formulas.mean()),
-        UNIFORM: float(random.uniform.mean()),
+        "rules": mean(random.rules, random.counts).as_json(),
+        "formulas": mean(random.formulas, random.counts).as_json(),
+        UNIFORM: mean(random.uniform, random.counts).as_json(),
         "tasks": len(random.rules),
-        "n_resamples": len(counts),
     }
 
 
@@ -141,9 +140,16 @@ def lines(about: Distilled) -> list[str]:
     formulas, short, regrets = about.formulas, about.short, about.regrets
     kind, random = about.rule.learner.program.kind, about.random
     n_terms = len(short.support)
+    enough = formulas.on_policy[formulas.short] >= ENOUGH
     found = [
-        f"{kind}: on the states that it visits its changes are consistent with {n_terms} terms "
-        f"(R² {formulas.on_policy[formulas.short]:.3f} in other episodes"
+        f"{kind}: on the states that it visits "
+        + (
+            f"its changes are consistent with {n_terms} terms "
+            if enough
+            else f"no formula explains its changes with an R² of {ENOUGH}; the longest one "
+            f"has {n_terms} terms "
+        )
+        + f"(R² {formulas.on_policy[formulas.short]:.3f} in other episodes"
         + (
             f", {formulas.off_policy[formulas.short]:.3f} on uniform states): "
             if formulas.off_policy
@@ -186,8 +192,9 @@ def lines(about: Distilled) -> list[str]:
     found.append(
         f"Controls: changes in another order within episodes are explained with R² "
         f"{about.shuffled:.3f}; of {random.n} random Θ, rules have a mean regret of "
-        f"{random.rules.mean():.1f} and their formulas one of {random.formulas.mean():.1f}, where "
-        f"{UNIFORM} have {random.uniform.mean():.1f} ({len(random.rules)} bandits)."
+        f"{_regret(mean(random.rules, random.counts))} and their formulas one of "
+        f"{_regret(mean(random.formulas, random.counts))}, where {UNIFORM} have "
+        f"{_regret(mean(random.uniform, random.counts))} ({len(random.rules)} bandits)."
     )
     return found
 

@@ -67,5 +67,5 @@ def test_other_families_are_refused_in_one_line(
 def test_choices_of_a_network_are_studied(tmp_path: Path) -> None:
     file = random_network_file(tmp_path / "own.npz", {"kind": "bandit", "n_steps": 8})
     arguments = ("interpret", file, *ONLY, "--episodes", 12, "--out", tmp_path)
-    assert "from the ceiling" in printed(*arguments)
+    assert "ceiling" in printed(*arguments)
     assert answer(*arguments) == answer(*arguments)

@@ -95,14 +95,17 @@ def test_recovery_counts_the_best_of_each_data_set(monkeypatch: pytest.MonkeyPat
 NAMES = ("Rescorla-Wagner", "win-stay-lose-shift", "random")
 
 
-def verdict_for(best: list[list[int]], low: float = 0.01, worse_bic: float = 0.0) -> Any:
+CEILING = Interval(0.01, 0.005, 0.02, 40)
+
+
+def verdict_for(
+    best: list[list[int]], low: float = 0.01, worse_bic: float = 0.0, below: Interval = CEILING
+) -> Any:
     """The verdict of Rescorla-Wagner first, with a recovery and the interval to the second."""
     found, _ = compared(Random(), WinStayLoseShift(), ValueModel())
     found[0] = replace(found[0], bic=found[0].bic + worse_bic)
     ahead = {NAMES[1]: Interval(0.02, low, 0.03, 40), NAMES[2]: Interval(0.2, 0.1, 0.3, 40)}
-    return judge(
-        found, Recovery(NAMES, np.array(best), 40), ahead, 2, Interval(0.01, 0.005, 0.02, 40)
-    )
+    return judge(found, Recovery(NAMES, np.array(best), 40), ahead, 2, below)
 
 
 CLEAR = [[10, 0, 0], [0, 10, 0], [0, 0, 10]]
@@ -131,6 +134,22 @@ def test_claims_need_recovery_and_alternatives_stay_named(
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("below", "said"),
+    [
+        (CEILING, "what is left is predictable too"),
+        (Interval(0.01, -0.01, 0.02, 40), "is not shown to predict more"),
+        (Interval(-1.0, -2.0, -0.5, 40), "No ceiling"),
+    ],
+)
+def test_no_share_of_a_ceiling_is_told_that_is_not_above_the_best_model(
+    below: Interval, said: str
+) -> None:
+    line = sentences(verdict_for(CLEAR, below=below), 40, 3)[1]
+    assert said in line
+    assert ("%" in line) == (below is CEILING)
+
+
 def test_the_ceiling_reaches_the_likelihood_of_the_true_model() -> None:
     """Two gated units hold what win-stay-lose-shift needs; chance is −0.69 nats."""
     model, tasks = WinStayLoseShift(), Bandit(n_steps=30).sample(120, np.random.default_rng(0))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.command_line import answer, cli, printed, refused
+from support.command_line import answer, printed, refused
 from support.small_run import small_tables
 
 from spikeloop.coordinator.config.load import parse
@@ -61,6 +61,7 @@ def test_a_planted_rule_is_recovered_whole_from_what_it_does_on_the_chip(planted
     assert 0.95 <= found["formulas"][found["short"]]["r2"] < whole["r2"]
     assert found["formulas"][0]["recovered"]["value"] < 0.5
     assert found["shuffled_r2"] < 0.1
+    assert found["random"]["rules"]["low"] < found["random"]["rules"]["high"]
     text = printed("interpret", planted, *ONLY)
     assert f"{found['formulas'][found['short']]['terms']} terms recover" in text
     assert Path("planted-interpretation/rule-surfaces.png").stat().st_size > 10_000
@@ -77,7 +78,9 @@ def test_a_rule_without_gain_has_none_to_recover(planted: Path) -> None:
 def test_what_has_no_rule_or_another_family_is_refused_in_one_line(planted: Path) -> None:
     other = rule_file(planted.with_name("other.npz"), family="bandit")
     assert "--beside" in refused("interpret", planted, *ONLY, "--beside", other)
-    assert cli("interpret", planted, "--only", "rule", "--episodes", 1) == 2
+    assert "at least 8" in refused("interpret", planted, "--only", "rule", "--episodes", 7)
+    line = refused("interpret", planted, "--only", "policy", "--episodes", 9, "--beside", planted)
+    assert "--beside is for the section rule" in line
 
 
 def test_recovered_shares_are_ratios_of_sums() -> None:

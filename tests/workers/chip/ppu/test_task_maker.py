@@ -39,6 +39,7 @@ CASES: list[tuple[TaskFamily, Make]] = [
         lambda w: reference.bandit(w, 2, "dependent_hard", "expected"),
     ),
 ]
+NAMES = [str(family) for family, _ in CASES]
 
 
 def made(family: TaskFamily, n_tasks: int, run: int = 1) -> TabularTasks:
@@ -59,13 +60,13 @@ def assert_known(family: TaskFamily, make: Make, n_tasks: int) -> None:
         assert environment.first_random == first_random[k]
 
 
-@pytest.mark.parametrize(("family", "make"), CASES, ids=str)
+@pytest.mark.parametrize(("family", "make"), CASES, ids=NAMES)
 def test_the_host_knows_every_bit_of_a_task(family: TaskFamily, make: Make) -> None:
     assert_known(family, make, 10)
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize(("family", "make"), CASES, ids=str)
+@pytest.mark.parametrize(("family", "make"), CASES, ids=NAMES)
 def test_the_host_knows_every_bit_of_many_tasks(family: TaskFamily, make: Make) -> None:
     assert_known(family, make, 1000)
 
