@@ -30,9 +30,7 @@ def learned_rule(run: RunFolder) -> PicturedRule:
     theta = dict(zip(space.columns, values, strict=True))
     interface = run.config.family.interface
     if not isinstance(learner, ChipAgent) or not keeps_values(learner.program, theta, interface):
-        raise SystemExit(
-            f"{run.store.folder}: its learner must be the chip with a rule for bandits"
-        )
+        raise SystemExit(f"{run.store.folder}: its learner must be chip with a rule for bandits")
     return pictured(learner.program.kind, learner.program, theta, interface)
 
 
