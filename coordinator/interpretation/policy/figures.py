@@ -33,7 +33,7 @@ def likelihood_figure(
         one = held_out[name]
         if name == CHANCE:  # so far away that nothing else could be seen
             axes.annotate(
-                f"← {one.value:.3f}",
+                f"← {one.value:.3f}".replace("-", "−"),
                 (0.01, row),
                 xycoords=("axes fraction", "data"),
                 va="center",
