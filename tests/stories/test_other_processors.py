@@ -50,7 +50,7 @@ def run_on_an_old_processor(config: Path, folder: Path) -> Path:
 
 CHANGES: dict[str, dict[str, dict[str, Any]]] = {
     "tabular-evolution": {
-        "strategy": {"kind": "evolution", "optimizer.kind": "adam", "learning_rate_decay": 0.9}
+        "strategy": {"kind": "evolution", "optimizer": {"kind": "adam"}, "learning_rate_decay": 0.9}
     },
     "chip-genetic": {
         "learner": {"kind": "chip"},

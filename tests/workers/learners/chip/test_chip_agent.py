@@ -146,6 +146,7 @@ def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
 
 IN_OTHER_TESTS = {
     *("fictive", "formula", "plasticity_network_published", "posterior_mean", "td_network"),
+    "reward_stdp",
 }
 """Programs whose hooks other tests compile; in an episode they run on demand."""
 

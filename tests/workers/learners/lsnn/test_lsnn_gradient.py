@@ -139,6 +139,7 @@ def test_gradients_of_readouts_by_hand(truncation: int) -> None:
     assert parameter.size == 12
 
 
+@pytest.mark.exhaustive
 def test_rewards_train_policy_and_value() -> None:
     """With several candidates at once, each as alone; progress anneals the cost of entropy."""
     whole = case("lsnn", Bandit(n_steps=6))
