@@ -98,6 +98,7 @@ def test_closed_terminal_ends_a_run_resumably(tmp_path: Path) -> None:
     assert verify(RunStore(folder)).problems == []
 
 
+@pytest.mark.exhaustive
 def test_run_that_ignores_hangups_goes_on_without_its_terminal(tmp_path: Path) -> None:
     small_toml(tmp_path / "small.toml", **ENDLESS)
     store = RunStore(tmp_path / "small")

@@ -281,6 +281,7 @@ def test_every_file_has_a_key_of_its_own(paths: list[str]) -> None:
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\n\r\t #:'\"|>&*{}%"))
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(["run.toml", "a b.py"]), TEXTS), TEXTS, st.binary())
 def test_hostile_texts_stay_texts(files: dict[str, str], command: str, data: bytes) -> None:

@@ -143,6 +143,7 @@ def test_a_report_and_a_notebooks_view_of_a_run_do_without_pyplot(
     assert "data:image/png" in run._repr_html_()
 
 
+@pytest.mark.exhaustive
 def test_a_notebook_shows_plots_after_a_report(finished_run: Path, tmp_path: Path) -> None:
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")

@@ -60,6 +60,7 @@ def test_report_is_one_sound_file_with_findings_and_every_figure(made: Path) -> 
         assert words in page.text
 
 
+@pytest.mark.exhaustive
 def test_many_variants_get_a_panel_for_each_strategy(tmp_path: Path) -> None:
     strategies = ("evolution", "random_search", "cross_entropy", "annealing", "cma_es")
     folder = made_up(tmp_path / "made", strategies, tuned=strategies, n_trials=3)

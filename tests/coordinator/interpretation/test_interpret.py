@@ -53,6 +53,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return start_config(parse(tables, "small.toml", None), folder)
 
 
+@pytest.mark.exhaustive
 def test_figures_of_a_run_are_written_to_its_folder(run: Path) -> None:
     output = printed("interpret", run, *ONLY, "--episodes", 20)
     for name in FIGURES["quadratic"]:

@@ -47,6 +47,7 @@ def memory(folder: Path) -> RecordingStorage:
     return storage
 
 
+@pytest.mark.exhaustive
 def test_fetched_sweep_is_the_same_and_verified(swept: Path, tmp_path: Path) -> None:
     found = answer("fetch", swept, "--out", tmp_path)
     assert (found["kind"], found["n_runs"], found["note"]) == ("sweep", 4, "")

@@ -152,6 +152,7 @@ def test_settings_without_decisions_are_refused(settings: dict[str, Any], expect
         BrianTd(**settings)
 
 
+@pytest.mark.exhaustive
 def test_it_earns_more_than_without_learning() -> None:
     """A sign test with false alarms of 1e-3; the control is another agent that does not learn."""
     learned = run_episodes(QUICK, 40, **GOOD).returns[0]

@@ -68,6 +68,7 @@ def test_a_planted_rule_is_recovered_whole_from_what_it_does_on_the_chip(planted
     assert json.loads(Path("planted-interpretation/rule.json").read_text())["section"] == "rule"
 
 
+@pytest.mark.exhaustive
 def test_a_rule_without_gain_has_none_to_recover(planted: Path) -> None:
     frozen = rule_file(planted.with_name("frozen.npz"), **NEVER)
     found = answer("interpret", frozen, *ONLY, "--beside", planted)["sections"]["rule"]

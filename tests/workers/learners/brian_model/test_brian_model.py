@@ -340,6 +340,7 @@ def test_the_documentations_model_runs_and_its_mistake_has_the_error_on_the_page
     assert f"own.toml: [learner] {caught.value}\n" in page
 
 
+@pytest.mark.exhaustive
 def test_the_example_in_python_is_the_example_in_toml_with_a_critic() -> None:
     plain = load(EXAMPLES / "own_model.toml")
     critic = load(EXAMPLES / "own_model_python.toml")

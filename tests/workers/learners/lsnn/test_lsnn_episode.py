@@ -76,6 +76,7 @@ def both_precisions(family: TaskFamily, **changes: Any) -> tuple[Recorded, Recor
     return recorded[0], recorded[1]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("family", "changes"),
     [

@@ -44,6 +44,7 @@ def differentiate(learner: Lsnn) -> tuple[FloatArray, Episodes]:
     return episodes.gradient[0], episodes
 
 
+@pytest.mark.exhaustive
 def test_gradients_of_smooth_networks_are_finite_differences() -> None:
     """Of mean reward, latents and rates, along random directions within each array of weights.
 
@@ -98,6 +99,7 @@ def test_differentiated_episodes_are_those_without_gradient(
     np.testing.assert_array_equal(plain[1].curve, episodes.curve)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("truncation", [2, pytest.param(7, marks=pytest.mark.exhaustive)])
 def test_truncation_cuts_the_gradient(truncation: int, plain: tuple[FloatArray, Episodes]) -> None:
     """It changes nothing else; at the length of the episode it cuts nothing."""
