@@ -24,7 +24,7 @@ class HeldOutChoices:
         tasks: the tasks.
         seeds: (n_tasks,) of the episodes.
         actions: (n_tasks, n_steps) what was done.
-        feedback: (n_tasks, n_steps) what the learner was told then.
+        feedback: (n_tasks, n_steps) the feedback that the learner got.
     """
 
     tasks: TaskBatch
@@ -53,5 +53,5 @@ def held_out_choices(learned: Learned, n_tasks: int, seed: int) -> HeldOutChoice
     grid = held_out_grid(learned, n_tasks, seed)
     tasks, seeds = grid.tasks()[:n_tasks], np.ascontiguousarray(grid.seeds()[1:, :n_tasks])
     parameters = learned.config.space.decode(learned.point[None, :])
-    done, told = learner.choices(parameters, tasks, seeds)
-    return HeldOutChoices(tasks, seeds[0], done[0], told[0])
+    done, feedback = learner.choices(parameters, tasks, seeds)
+    return HeldOutChoices(tasks, seeds[0], done[0], feedback[0])

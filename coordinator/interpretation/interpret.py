@@ -59,8 +59,8 @@ def interpret(
         name, reason = next(iter(left_out.items()))
         raise ConfigError(f"{subject.learned.source}: section {name} does not apply: {reason}")
     if len(left_out) == len(reasons):
-        told = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        raise ConfigError(f"{subject.learned.source}: no section applies ({told})")
+        shown = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise ConfigError(f"{subject.learned.source}: no section applies ({shown})")
     if subject.beside is not None and reasons.get(COMPARED, "not asked for") is not None:
         raise ConfigError(f"--beside is for the section {COMPARED}, which is not among those run")
     results = {}

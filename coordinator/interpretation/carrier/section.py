@@ -22,7 +22,7 @@ from spikeloop.coordinator.interpretation.subject import Subject
 from spikeloop.coordinator.report.page import Drawing, Table
 
 EPISODES = 1000
-"""By default at most: differences of a few percent are to be told from none."""
+"""Episodes by default, at most: so many show a difference of a few percent of the gain."""
 LEAST = 20
 """Episodes at least: intervals over a handful are too narrow for a verdict."""
 
@@ -61,7 +61,7 @@ def results(measured: Measured) -> Results:
     """Give the numbers, table, sentence and figure of what was measured."""
     returns, ms = measured.returns, measured.step_ms
     n, planned = len(returns.intact), measured.planned * measured.step_ms
-    told = MEANING[measured.verdict].format(ms=planned, margin=f"{100 * MARGIN:.0f} %")
+    verdict = MEANING[measured.verdict].format(ms=planned, margin=f"{100 * MARGIN:.0f} %")
     repeated = Condition(REPEATED, 0, 0)
     equal, anything = of.EXCHANGES
     return Results(
@@ -89,7 +89,7 @@ def results(measured: Measured) -> Results:
         },
         [_table(measured)],
         [
-            f"Carrier: {told} ({n} episodes of one network)",
+            f"Carrier: {verdict} ({n} episodes of one network)",
             f"Spike trains of other episodes with the same counts ({100 * measured.moved:.0f} % "
             f"of them other trains) cost {percent(returns.loss(equal))} of the gain, trains of any "
             f"counts {percent(returns.loss(anything))}",

@@ -59,7 +59,7 @@ class Target:
 
     @property
     def varies(self) -> bool:
-        """Whether there is something to be told apart."""
+        """Whether the targets differ at all, so that there is something to decode."""
         values = self.values[self.used]
         return len(values) >= 2 * FOLDS and bool((values != values[:1]).any())
 

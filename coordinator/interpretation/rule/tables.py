@@ -181,8 +181,8 @@ def lines(about: Distilled) -> list[str]:
         )
     if abs(about.correlation) > 0.9:
         found.append(
-            f"Terms of w and o can hardly be told apart: they correlate by {about.correlation:.2f} "
-            "on the states that the rule visits."
+            f"Terms of w and o can hardly be distinguished: they correlate by "
+            f"{about.correlation:.2f} on the states that the rule visits."
         )
     settings = formula_of(short)
     found.append(
