@@ -42,5 +42,5 @@ def test_a_missing_package_is_named(
 ) -> None:
     file = random_network_file(tmp_path / "some.npz", BANDIT)
     monkeypatch.setitem(sys.modules, package, None)
-    extra = {"jax": "lsnn", "nir": "nir"}[package]
-    assert f"pip install 'spikeloop[{extra}]'" in refused("export", file, "--to", "nir", code=3)
+    form, extra = {"jax": ("brian2", "lsnn"), "nir": ("nir", "nir")}[package]
+    assert f"pip install 'spikeloop[{extra}]'" in refused("export", file, "--to", form, code=3)
