@@ -9,10 +9,11 @@ thread; and once more with half of the episodes in each of two tiles, in two thr
 with two cores does it. What the others compute, which is less, is in ``lsnn_rivals.py``. Libraries
 on PyTorch run with its own number of threads, and once more with one.
 
-Times are medians over rounds, and in each round every row is timed once in turn, so that a busy
-moment of the machine meets all. In brackets: how many times as long as Spikeloop's first row. First
-calls do not count; how long Spikeloop's takes, in which XLA compiles, stands below the table.
-Libraries that are missing are left out; ``pip install spikeloop[benchmark]`` brings them.
+Times are medians over rounds, and in each round every row has its turn, so that a busy moment of
+the machine meets all; of two calls in a turn the second counts. In brackets: how many times as long
+as Spikeloop's first row. First rounds do not count; how long Spikeloop's first call takes, in which
+XLA compiles, stands below the table. Libraries that are missing are left out; ``pip install
+spikeloop[benchmark]`` brings them.
 
 On a machine that is busy, ``--processor-time`` measures the time that the processor has worked for
 the program, takes the least of all rounds, and leaves out rows with several threads.
@@ -138,8 +139,8 @@ def measure(
             if row.on_torch:
                 set_threads(threads(row, by_itself))
             spent_s = seconds(call, clock)
-            if number:
-                times[key].append(spent_s)
+            if number:  # once more, because what the row before has left behind is given back first
+                times[key].append(seconds(call, clock))
             elif row == Row(OURS, 1) and name == PASSES[1]:
                 first[batch] = spent_s
     return times, first
