@@ -1,8 +1,9 @@
 """How the emulated chip chooses between two arms: width and bias of its choice, by coding and chip.
 
 ``python benchmarks/studies/choice.py [--figure FILE] [--strengths]`` fixes the weights to the
-action neurons of a bandit's network and counts how often each of two arms is chosen, for differences
-of 0 to 16 codes in both directions at two levels. The choice is then fitted by a probit,
+action neurons of a bandit's network and counts how often each of two arms is chosen, for
+differences of 0 to 16 codes in both directions at two levels. The choice is then fitted by a
+probit,
 
     P(second arm) = Φ((w₂ − w₁ − bias) / width)
 
