@@ -1,7 +1,7 @@
 """Errors of a trained network in episodes that are longer than those of its training.
 
 Run ``python benchmarks/studies/lsnn_long_episodes.py examples/trained/lsnn_quadratic.npz``; it
-takes a minute on a core. The file's network of the learner ``lsnn`` learns held-out quadratic
+takes two minutes on a core. The file's network of the learner ``lsnn`` learns held-out quadratic
 functions for 150 samples each, nothing else being other than in training.
 
 The first table has mean squared errors on the scale of the functions after so many samples, the
@@ -9,6 +9,12 @@ second means over ten samples, which vary less, and their differences from the l
 the trained length, paired by function. These differences are the planned comparison. All intervals
 are 95 %, bootstrap over functions; they say nothing about other trainings. Firing rates show
 whether the network's activity drifts, too.
+
+The third table asks whether the drift is one of the thresholds. Before each decision beyond the
+trained length the adaptation of each neuron is shifted, in all episodes alike, so that its mean
+over episodes is what it was in the last ten samples of the trained length; what distinguishes one
+episode from another stays. As a control it is shifted to its mean in samples 10 to 19 instead. Both
+are compared over all samples from 100 on, on the first functions, in double precision.
 """
 
 import argparse
@@ -26,6 +32,8 @@ from spikeloop.coordinator.interpretation.behaviour.prediction_errors import (
     NETWORK,
     squared_errors,
 )
+from spikeloop.coordinator.interpretation.closed_loop.simulation import ClosedLoop, State
+from spikeloop.coordinator.interpretation.closed_loop.subject import closed_loop
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
 from spikeloop.coordinator.stats.bootstrap import N_RESAMPLES, draw_counts, mean_band
 from spikeloop.tasks.base import FloatArray
@@ -37,6 +45,10 @@ BLOCK = 10
 """Samples of a mean of the second table."""
 RATED = 20
 """Episodes in which firing rates are measured."""
+LATE = 100
+"""Sample from which on thresholds that are held are compared with those that are not."""
+EARLY = slice(10, 20)
+"""Samples whose thresholds are the control."""
 
 
 def lengthened(known: Learned, n_samples: int) -> Learned:
@@ -89,11 +101,46 @@ def rates_hz(held: HeldOutEpisodes) -> FloatArray:
     return np.asarray(counts.mean(axis=1) / (learner.window_ms * 1e-3))
 
 
+def with_thresholds_held(held: HeldOutEpisodes, trained: int) -> Iterator[str]:
+    """The lines of the table of thresholds that are kept from drifting."""
+    loop = closed_loop(held)
+    net = replace(loop.net, interface=held.learned.config.held_out_family.interface)
+    loop, means = replace(loop, net=net), list[FloatArray]()
+    left = loop.run(change=lambda decision, state: means.append(state.b.mean(axis=0)))
+    errors = {"as they are": -left.reward}
+    for name, when in {
+        f"held as in samples {trained - BLOCK} to {trained - 1}": slice(trained - BLOCK, trained),
+        f"held as in samples {EARLY.start} to {EARLY.stop - 1}": EARLY,
+    }.items():
+        errors[name] = held_errors(loop, np.mean(means[when], axis=0), trained)
+    late = {name: values[:, LATE:].mean(axis=1, keepdims=True) for name, values in errors.items()}
+    weights = draw_counts(held.n_tasks, N_RESAMPLES, np.random.default_rng(0))
+    first = next(iter(late.values()))
+    yield f"| thresholds | {NETWORK}, samples from {LATE} on | less that as they are |"
+    yield "| --- | --- | --- |"
+    for name, values in late.items():
+        more = mean_band(values - first, weights).at(0)
+        paired = f"{more.value:+.3f} [{more.low:+.3f}, {more.high:+.3f}]"
+        shown = paired if values is not first else "–"
+        yield f"| {name} | {mean_band(values, weights).at(0)} | {shown} |"
+
+
+def held_errors(loop: ClosedLoop, mean: FloatArray, trained: int) -> FloatArray:
+    """(n_functions, n_samples) errors with the mean adaptation (n_neurons,) beyond training."""
+
+    def hold(decision: int, state: State) -> None:
+        if decision >= trained:
+            state.b = state.b + (mean - state.b.mean(axis=0))
+
+    return -loop.run(change=hold).reward
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("weights", type=Path, help="run folder or weights file")
     parser.add_argument("--samples", type=int, default=150, help="of an episode")
     parser.add_argument("--functions", type=int, default=1000)
+    parser.add_argument("--held", type=int, default=500, help="functions of the third table")
     parser.add_argument("--seed", type=int, default=0, help="which held-out functions")
     asked = parser.parse_args()
     known = learned.open_learned(asked.weights, trust=False)
@@ -104,7 +151,9 @@ def main() -> None:
     weights = draw_counts(asked.functions, N_RESAMPLES, np.random.default_rng(0))
     print(f"{known.origin}; {asked.functions} functions, trained for {trained} samples\n")
     print("\n".join(by_sample(errors, weights)), end="\n\n")
-    print("\n".join(by_block(errors[NETWORK], rates_hz(held), trained, weights)))
+    print("\n".join(by_block(errors[NETWORK], rates_hz(held), trained, weights)), end="\n\n")
+    print(f"{asked.held} functions\n")
+    print("\n".join(with_thresholds_held(replace(held, n_tasks=asked.held), trained)))
 
 
 if __name__ == "__main__":
