@@ -12,6 +12,8 @@ from support.tiny_examples import TINY_COMPARISON, TINY_RUN, set_options
 from spikeloop.coordinator.comparison import comparison_config
 from spikeloop.coordinator.config.load import load
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 ALL = sorted(EXAMPLES.glob("*.toml"))
 COMPARISONS = [path for path in ALL if "[comparison]" in path.read_text()]
 RUNS = [path for path in ALL if path not in COMPARISONS]
