@@ -5,15 +5,15 @@ time and prints Markdown. All searches begin at the default point of their space
 candidates a generation.
 
 **Far optima.** Weights of scale 1 whose fitness is a slope, or the negative squared distance to a
-point 10 scales away in each coordinate, on a side that the seed draws. On the slope is told how far
-the recommended point moves along it, in scales, and how often the width σ of the search doubles;
-where fitness is noise alone no width should grow, which is the negative control. Of the distance to
-the optimum the share is told that is behind the search.
+point 10 scales away in each coordinate, on a side that the seed draws. On the slope the table gives
+how far the recommended point moves along it, in scales, and how often the width σ of the search
+doubles; where fitness is noise alone no width should grow, which is the negative control. For a far
+optimum it gives the share of the distance that is behind the search.
 
 **Choices.** Options without an order, of which one is right and the others equally wrong; whole
 numbers of which the nearer ones are better; and a mixture of real numbers, whole numbers and
-choices. The optimum is drawn by the seed. Told is 1 − loss / loss of the default: 0 where the
-search began, 1 at the optimum.
+choices. The optimum is drawn by the seed. The table gives 1 − loss / loss of the default: 0 where
+the search began, 1 at the optimum.
 
 Noise is normal and independent from evaluation to evaluation, in units of the fitness's spread over
 the initial law. Numbers are means with their bootstrap interval of 95 % over seeds; the planned
@@ -23,6 +23,7 @@ comparisons are paired by seed, with exact Wilcoxon tests, p-values corrected by
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,13 +58,21 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: what is searched, and what is told of it."""
+    """One column of a table: what is searched, and what is measured.
+
+    Attributes:
+        head: of the column.
+        make: draws the problem.
+        n_generations: of a search.
+        noise: standard deviation, in units of the fitness's spread.
+        measure: from the problem, the recommended point and the doublings of σ to a number.
+    """
 
     head: str
     make: Callable[[np.random.Generator], Problem]
     n_generations: int
     noise: float
-    tell: Callable[[Problem, FloatArray, float], float]
+    measure: Callable[[Problem, FloatArray, float], float]
 
 
 def share(problem: Problem, point: FloatArray, doublings: float) -> float:
@@ -80,14 +89,15 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("slope, 20 generations: scales moved", slope, 20, 0.0, lambda p, x, s: p.at(x)),
         Column("slope: doublings of σ", slope, 20, 0.0, lambda p, x, s: s),
         Column("noise alone: doublings of σ", no_relation, 20, 1.0, lambda p, x, s: s),
-        Column("10 scales away, 20 generations", far, 20, 0.0, way),
-        Column("60 generations", far, 60, 0.0, way),
-        Column("60 generations, 20 % noise", far, 60, 0.2, way),
+        Column("7 weights, 20 generations", partial(far, 7), 20, 0.0, way),
+        Column("7 weights, 60 generations", partial(far, 7), 60, 0.0, way),
+        Column("7 weights, 60 generations, 20 % noise", partial(far, 7), 60, 0.2, way),
+        Column("100 weights, 200 generations, 20 % noise", partial(far, 100), 200, 0.2, way),
     ),
     "Choices": (
-        Column("choices of 4", lambda rng: choices(4, rng), 20, 0.0, share),
-        Column("choices of 4, 30 % noise", lambda rng: choices(4, rng), 20, 0.3, share),
-        Column("choices of 8", lambda rng: choices(8, rng), 20, 0.0, share),
+        Column("choices of 4", partial(choices, 4), 20, 0.0, share),
+        Column("choices of 4, 30 % noise", partial(choices, 4), 20, 0.3, share),
+        Column("choices of 8", partial(choices, 8), 20, 0.0, share),
         Column("4 levels in order", ordered, 20, 0.0, share),
         Column("4 levels in order, 30 % noise", ordered, 20, 0.3, share),
         Column("mixed, 30 % noise", mixed, 20, 0.3, share),
@@ -95,9 +105,10 @@ TABLES: dict[str, tuple[Column, ...]] = {
 }
 
 PLANNED: tuple[tuple[str, str, str], ...] = (
-    ("10 scales away, 20 generations", "evolution, log ranks", "evolution"),
-    ("60 generations, 20 % noise", "evolution, log ranks, η = 3", "evolution"),
-    ("60 generations, 20 % noise", "cma_es", "evolution, log ranks, η = 3"),
+    ("7 weights, 20 generations", "evolution, log ranks", "evolution"),
+    ("7 weights, 60 generations, 20 % noise", "evolution, log ranks, η = 3", "evolution"),
+    ("7 weights, 60 generations, 20 % noise", "cma_es", "evolution, log ranks, η = 3"),
+    ("100 weights, 200 generations, 20 % noise", "cma_es", "evolution, log ranks, η = 3"),
     ("choices of 4, 30 % noise", "cross_entropy", "evolution"),
     ("choices of 4, 30 % noise", "genetic", "evolution"),
     ("mixed, 30 % noise", "cross_entropy", "evolution"),
@@ -107,7 +118,7 @@ PLANNED: tuple[tuple[str, str, str], ...] = (
 
 
 def search(strategy: Strategy[Any], column: Column, seed: int) -> float:
-    """What is told of one search."""
+    """The number that one search gives."""
     rng = np.random.default_rng((seed, 1))
     searched = column.make(np.random.default_rng((seed, 0)))
     state = strategy.init(searched.space, rng)
@@ -118,7 +129,7 @@ def search(strategy: Strategy[Any], column: Column, seed: int) -> float:
         noise = column.noise * searched.spread * rng.standard_normal(len(fitness))
         state = strategy.tell(state, population, Evaluation(fitness + noise), rng)
     doublings = float(np.log2(strategy.summary(state).get("sigma", np.nan) / first))
-    return column.tell(searched, strategy.recommend(state), doublings)
+    return column.measure(searched, strategy.recommend(state), doublings)
 
 
 def print_table(columns: Sequence[Column], n_seeds: int) -> dict[tuple[str, str], FloatArray]:
@@ -130,18 +141,18 @@ def print_table(columns: Sequence[Column], n_seeds: int) -> dict[tuple[str, str]
         made: Any = STRATEGIES[kind]
         cells = []
         for column in columns:
-            told = np.array([search(made(**settings), column, seed) for seed in range(n_seeds)])
-            numbers[column.head, variant] = told
-            cells.append(text(told))
+            found = np.array([search(made(**settings), column, seed) for seed in range(n_seeds)])
+            numbers[column.head, variant] = found
+            cells.append(text(found))
         print(f"| {variant} | {' | '.join(cells)} |", flush=True)
     return numbers
 
 
-def text(told: FloatArray) -> str:
+def text(found: FloatArray) -> str:
     """The mean with its interval; – where the strategy has no width."""
-    if not np.isfinite(told).all():
+    if not np.isfinite(found).all():
         return "–"
-    interval = bootstrap_interval(told, overall_mean, np.random.default_rng(0))
+    interval = bootstrap_interval(found, overall_mean, np.random.default_rng(0))
     return figures(interval)
 
 

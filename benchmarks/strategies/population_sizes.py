@@ -45,7 +45,7 @@ USUAL = 48
 PLANNED = 12
 """The size of the planned comparison."""
 
-NOISES = (0.0, 0.05, 0.2)
+NOISES = (0.0, 0.01, 0.05, 0.2)
 """Standard deviations, in units of the function's spread over the initial law."""
 
 DIMENSIONS = (7, 20)
@@ -56,7 +56,6 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "evolution, log ranks, η = 3": ("evolution", {"shaping": "log_ranks", "sigma_rate": 3.0}),
     "cross_entropy": ("cross_entropy", {}),
     "cma_es": ("cma_es", {}),
-    "natural_evolution": ("natural_evolution", {}),
 }
 """Kind and settings of what is compared."""
 

@@ -61,10 +61,11 @@ def no_relation(rng: np.random.Generator) -> Problem:
     return Problem(WEIGHTS, lambda w: np.zeros(len(w)), 1.0)
 
 
-def far(rng: np.random.Generator) -> Problem:
-    """Negative squared distance to a far point."""
-    optimum = FAR * rng.choice([-1.0, 1.0], N_DIM)
-    return problem(WEIGHTS, lambda w: -((w - optimum) ** 2).sum(axis=1), rng)
+def far(n_dim: int, rng: np.random.Generator) -> Problem:
+    """Negative squared distance to a far point, on a side that is drawn in each coordinate."""
+    space = ParameterSpace.of({"w": Weights((n_dim,), 1.0)})
+    optimum = FAR * rng.choice([-1.0, 1.0], n_dim)
+    return problem(space, lambda w: -((w - optimum) ** 2).sum(axis=1), rng)
 
 
 def choices(n_options: int, rng: np.random.Generator) -> Problem:
