@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 from ask_and_tell import machine
+from catcma import share_of_catcma
 from weights_and_choices import Problem, choices, far, mixed, no_relation, ordered, slope
 
 from spikeloop.coordinator.stats.bootstrap import Interval
@@ -41,6 +42,10 @@ from spikeloop.coordinator.stats.significance import (
 )
 from spikeloop.coordinator.strategies import STRATEGIES, Evaluation, Strategy
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.space import Choice
+
+POPULATION_SIZE = 48
+"""Candidates of a generation, the default of all that is compared."""
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "evolution": ("evolution", {}),
@@ -148,6 +153,20 @@ def print_table(columns: Sequence[Column], n_seeds: int) -> dict[tuple[str, str]
     return numbers
 
 
+def catcma(columns: Sequence[Column], n_seeds: int) -> str:
+    """The cells of the peer for mixed spaces, whose choices begin with equal probabilities."""
+    cells = []
+    for column in columns:
+        problems = [column.make(np.random.default_rng((seed, 0))) for seed in range(n_seeds)]
+        found = [
+            share_of_catcma(one, POPULATION_SIZE, column.n_generations, column.noise, seed)
+            for seed, one in enumerate(problems)
+            if any(isinstance(p, Choice) for p in one.space.parameters)
+        ]
+        cells.append(text(np.array(found)) if found else "–")
+    return " | ".join(cells)
+
+
 def text(found: FloatArray) -> str:
     """The mean with its interval; – where the strategy has no width."""
     if not np.isfinite(found).all():
@@ -170,6 +189,7 @@ def main() -> None:
     for title, columns in TABLES.items():
         print(f"\n## {title}\n")
         numbers |= print_table(columns, arguments.seeds)
+    print(f"| CatCMA with margin | {catcma(TABLES['Choices'], arguments.seeds)} |")
     print("\n## Planned comparisons\n")
     print("| where | comparison | difference | p | p (Holm) |\n| --- | --- | --- | --- | --- |")
     differences = [

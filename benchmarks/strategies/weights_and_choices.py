@@ -38,8 +38,12 @@ class Problem:
         return float(self.fitness(self.space.decode(point[None]).values)[0])
 
     def share(self, point: FloatArray) -> float:
-        """1 − loss / loss of the default point; fitness is at most 0."""
-        return 1 - self.at(point) / self.at(self.space.default_point())
+        """1 − loss / loss of the default point, of one point, (n_dim,)."""
+        return self.share_of(self.space.decode(point[None]).values[0])
+
+    def share_of(self, values: FloatArray) -> float:
+        """1 − loss / loss of the default point, of physical values, (n_dim,)."""
+        return 1 - float(self.fitness(values[None])[0]) / self.at(self.space.default_point())
 
 
 def problem(space: ParameterSpace, fitness: Fitness, rng: np.random.Generator) -> Problem:
