@@ -178,7 +178,7 @@ def gain(one: Digits, other: Digits) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=int, default=12, help="instances of each function")
+    parser.add_argument("--seeds", type=int, default=10, help="instances of each function")
     parser.add_argument("--out", type=Path, help="Parquet file of finished seeds, to go on from")
     arguments = parser.parse_args()
     print(machine())
