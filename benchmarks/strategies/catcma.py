@@ -54,7 +54,7 @@ def share_of_catcma(
 def physical(solution: Any) -> FloatArray:
     """(n_dim,) values of a candidate, choices as the index of their option."""
     parts = [solution.x, solution.z, solution.c.argmax(axis=1)]
-    return np.concatenate([part for part in parts if part is not None]).astype(np.float64)
+    return np.concatenate([part for part in parts if part is not None], dtype=np.float64)
 
 
 def recommended(values: FloatArray, n_real: int, n_whole: int) -> FloatArray:
