@@ -10,9 +10,9 @@ the initial gap that is left, averaged over the six functions. One instance of e
 *seed*, and sizes are compared on the same seeds: the mean of the differences to a population of 48
 with its BCa interval of 95 %. The planned comparison is 12 against 48, as 4 + ⌊3 ln d⌋, the default
 of Hansen 2016 (arXiv 1604.00772, table 1), is 9 in 7 dimensions and 12 in 20. It is tested on the
-digits averaged over the two places of 7 dimensions; p-values of the exact Wilcoxon test are corrected by Holm over
-strategies and noises. A last table compares log ranks and a fast σ with the defaults of
-``evolution`` in the same way.
+digits averaged over the two places of 7 dimensions; p-values of the exact Wilcoxon test are
+corrected by Holm over strategies and noises. A last table compares log ranks and a fast σ with the
+defaults of ``evolution`` in the same way.
 """
 
 import argparse
@@ -70,6 +70,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 Digits: TypeAlias = "pd.Series[float]"
 """Digits by seed, averaged over functions."""
 
+Case: TypeAlias = tuple[str, float]
+"""Variant and noise."""
+
 
 class Cell(NamedTuple):
     """One search."""
@@ -125,56 +128,54 @@ def collect(out: Path | None) -> pd.DataFrame:
 def print_sizes(found: pd.DataFrame) -> None:
     """Print what other sizes gain in few dimensions, with the planned comparisons."""
     digits = by_seed(found[found["n_dim"] == TESTED])
-    rows = list(product(VARIANTS, NOISES))
-    p_values = corrected(
-        [(digits.loc[v, noise][PLANNED], digits.loc[v, noise][USUAL]) for v, noise in rows]
-    )
+    p_values = corrected([(table[PLANNED], table[USUAL]) for table in digits.values()])
     print(f"\n## {TESTED} dimensions\n\n{head(digits)} p (Holm) of {PLANNED} − {USUAL} |")
     print("| --- " * (len(SIZES) + 3) + "|")
-    for (variant, noise), p in zip(rows, p_values, strict=True):
-        print(f"{cells_of(digits, variant, noise)} {p:.2g} |")
+    for (case, table), p in zip(digits.items(), p_values, strict=True):
+        print(f"{row(case, table)} {p:.2g} |")
 
 
 def print_places(found: pd.DataFrame) -> None:
     """Print what other sizes gain at each place."""
     for n_dim, budget in PLACES:
-        here = found[(found["n_dim"] == n_dim) & (found["budget"] == budget)]
-        digits = by_seed(here)
+        digits = by_seed(found[(found["n_dim"] == n_dim) & (found["budget"] == budget)])
         print(f"\n## {n_dim} dimensions, {budget} evaluations\n\n{head(digits)}")
         print("| --- " * (len(SIZES) + 2) + "|")
-        for variant, noise in product(VARIANTS, NOISES):
-            print(cells_of(digits, variant, noise))
-
-
-def by_seed(found: pd.DataFrame) -> pd.DataFrame:
-    """Mean digits: a row for each variant, noise and seed, a column for each size."""
-    return found.pivot_table(index=["variant", "noise", "seed"], columns="size", values="digits")
-
-
-def head(digits: pd.DataFrame) -> str:
-    """The head of a table of sizes."""
-    n = digits.index.get_level_values("seed").nunique()
-    gains = " | ".join(f"{size} − {USUAL}" for size in SIZES if size != USUAL)
-    return f"| n = {n} | noise | {USUAL} | {gains} |"
-
-
-def cells_of(digits: pd.DataFrame, variant: str, noise: float) -> str:
-    """One row of a table of sizes."""
-    row = digits.loc[variant, noise]
-    gains = " | ".join(gain(row[size], row[USUAL]) for size in SIZES if size != USUAL)
-    return f"| {variant} | {noise:.0%} | {row[USUAL].mean():.2f} | {gains} |"
+        for case, table in digits.items():
+            print(row(case, table))
 
 
 def print_log_ranks(found: pd.DataFrame) -> None:
     """Print what log ranks and a fast σ gain on the defaults, at the usual size."""
-    digits = found[(found["size"] == USUAL) & (found["n_dim"] == TESTED)].pivot_table(
-        index=["noise", "seed"], columns="variant", values="digits"
-    )
-    pairs = [(digits.loc[noise][LOG_RANKS], digits.loc[noise]["evolution"]) for noise in NOISES]
+    digits = by_seed(found[found["n_dim"] == TESTED])
+    pairs = [(digits[LOG_RANKS, x][USUAL], digits["evolution", x][USUAL]) for x in NOISES]
     print(f"\n## {LOG_RANKS} − evolution, both with {USUAL}, {TESTED} dimensions\n")
     print("| noise | difference | p (Holm) |\n| --- | --- | --- |")
     for noise, pair, p in zip(NOISES, pairs, corrected(pairs), strict=True):
         print(f"| {noise:.0%} | {gain(*pair)} | {p:.2g} |")
+
+
+def by_seed(found: pd.DataFrame) -> dict[Case, pd.DataFrame]:
+    """Mean digits, a row for each seed and a column for each size, by variant and noise."""
+    return {
+        (variant, noise): found[
+            (found["variant"] == variant) & (found["noise"] == noise)
+        ].pivot_table(index="seed", columns="size", values="digits")
+        for variant, noise in product(VARIANTS, NOISES)
+    }
+
+
+def head(digits: dict[Case, pd.DataFrame]) -> str:
+    """The head of a table of sizes."""
+    n = len(digits["evolution", 0.0])
+    gains = " | ".join(f"{size} − {USUAL}" for size in SIZES if size != USUAL)
+    return f"| n = {n} | noise | {USUAL} | {gains} |"
+
+
+def row(case: Case, table: pd.DataFrame) -> str:
+    """One row of a table of sizes."""
+    gains = " | ".join(gain(table[size], table[USUAL]) for size in SIZES if size != USUAL)
+    return f"| {case[0]} | {case[1]:.0%} | {table[USUAL].mean():.2f} | {gains} |"
 
 
 def corrected(pairs: list[tuple[Digits, Digits]]) -> FloatArray:
