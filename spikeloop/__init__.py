@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.coordinator.api.sweep import sweep as sweep
     from spikeloop.coordinator.api.sweep_view import Sweep as Sweep
     from spikeloop.coordinator.api.theta import LearnedTheta as LearnedTheta
+    from spikeloop.coordinator.api.weights_view import WeightsFile as WeightsFile
     from spikeloop.coordinator.errors import ConfigError as ConfigError
     from spikeloop.coordinator.errors import RunFailed as RunFailed
     from spikeloop.coordinator.strategies.annealing import Annealing as Annealing
@@ -167,6 +168,7 @@ _HOMES = {
     "TwoStep": "tasks.two_step",
     "Unavailable": "workers.base",
     "Weights": "workers.space",
+    "WeightsFile": "coordinator.api.weights_view",
 }
 """Where each public name is defined, below this package."""
 

@@ -1,13 +1,15 @@
 """How the emulated chip chooses between two arms: width and bias of its choice, by coding and chip.
 
-``python benchmarks/studies/choice.py [--figure FILE]`` fixes the weights to the action neurons of a
-bandit's network and counts how often each of two arms is chosen, for differences of 0 to 16 codes
-in both directions at two levels. The choice is then fitted by a probit,
+``python benchmarks/studies/choice.py [--figure FILE] [--strengths]`` fixes the weights to the
+action neurons of a bandit's network and counts how often each of two arms is chosen, for
+differences of 0 to 16 codes in both directions at two levels. The choice is then fitted by a
+probit,
 
     P(second arm) = Φ((w₂ − w₁ − bias) / width)
 
 with both in weight codes, once for each of ten chips. It prints a table, with the spread over chips
-of each, and how often no neuron fires, and draws the measured choices.
+of each, and draws the measured choices. ``--strengths`` measures instead how the width depends on
+the strength of excitation and on the mean weight.
 """
 
 import argparse
@@ -31,6 +33,8 @@ from spikeloop.workers.plasticity.incremental import IncrementalMemory
 CHIPS = range(20, 30)
 DIFFERENCES = (-16, -12, -8, -6, -4, -2, 0, 2, 4, 6, 8, 12, 16)
 LEVELS = (40, 52)
+STRENGTHS = (51, 75, 102, 200)
+LOW_AND_HIGH = (12, 20, 28, 40, 52)
 N_DECISIONS = 200
 FAMILY = Bandit(n_steps=N_DECISIONS)
 
@@ -81,6 +85,22 @@ def fitted(share: FloatArray) -> Choice:
     return Choice(share, float(np.exp(best.x[0])), float(best.x[1]))
 
 
+def by_strength() -> None:
+    """Print the width of the choice of calibrated chips, by strength and mean weight."""
+    print("| strength | " + " | ".join(f"around {level}" for level in LOW_AND_HIGH) + " |")
+    print("| --- |" + " --- |" * len(LOW_AND_HIGH))
+    for strength in STRENGTHS:
+        agent = ChipAgent.model_validate(
+            {"coding": "first", "program": Incremental(), "circuit": {"gm_exc_u10": strength}}
+        )
+        cells = []
+        for level in LOW_AND_HIGH:
+            choices = [fitted(shares(agent, chip, level)) for chip in CHIPS]
+            width = np.median([choice.width for choice in choices])
+            cells.append(f"{width:.1f}" if width < 100 else "by lot")
+        print(f"| {strength} | " + " | ".join(cells) + " |", flush=True)
+
+
 def draw(found: dict[tuple[str, str, int], list[Choice]], path: Path) -> None:
     """Draw the share of the second arm over the difference: a thin line a chip."""
     from matplotlib.figure import Figure
@@ -108,7 +128,12 @@ def draw(found: dict[tuple[str, str, int], list[Choice]], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--figure", type=Path, help="where to draw the choices")
-    figure = parser.parse_args().figure
+    parser.add_argument("--strengths", action="store_true", help="widths by strength of excitation")
+    arguments = parser.parse_args()
+    figure = arguments.figure
+    if arguments.strengths:
+        by_strength()
+        return
     found: dict[tuple[str, str, int], list[Choice]] = {}
     print(f"{len(CHIPS)} chips, {N_DECISIONS} decisions for each of {len(DIFFERENCES)} differences")
     print()

@@ -2,15 +2,17 @@
 
     python benchmarks/studies/lsnn_carriers.py RUN... --figure carriers.png
 
-Each RUN is a run folder or weights file; those of the same group, which is its name without the
-number at the end, are seeds of the same training. The table has a row for each network; the figure
-shows the planned comparisons of all of them.
+Each RUN is a run folder or weights file. The first table has a row for each network, the second
+one for each kind of training, with means over its seeds and 95 % t-intervals; the figure shows the
+planned comparisons of all networks.
 """
 
 import argparse
 import json
 from pathlib import Path
 from typing import Any
+
+from planned import cell, over_searches
 
 from spikeloop.coordinator.export.weights import open_learned
 from spikeloop.coordinator.interpretation.carrier.losses import MARGIN, verdict
@@ -20,6 +22,8 @@ from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.coordinator.stats.bootstrap import Interval
 
+COSTLY = 1e-4
+"""Cost on rates from which a training is named after it; the others have 1e-5."""
 COMPARED = {"jitter": (COLOURS["learned"], "o"), "filter": (COLOURS["default"], "s")}
 
 
@@ -28,6 +32,20 @@ def measure(source: Path, episodes: int | None, seed: int) -> dict[str, Any]:
     learned = open_learned(source, trust=False)
     results = CARRIER.interpret(Subject(learned, seed, episodes), lambda line: None)
     return {"name": source.stem, **results.numbers}
+
+
+def training(source: Path) -> tuple[str, int]:
+    """Name the kind of training of a network, and give its seed."""
+    config: Any = open_learned(source, trust=False).config
+    family, learner = config.family, config.learner
+    tasks = {
+        "quadratic": "functions",
+        "informative_bandit": f"{getattr(family, 'n_arms', 0)} arms, one informative",
+        "bandit": f"two {getattr(family, 'arms', '')} arms",
+    }[family.kind]
+    cost = ", cost on rates" if learner.objective.rate_cost >= COSTLY else ""
+    size = "" if learner.n_neurons == 100 else f", {learner.n_neurons} neurons"
+    return f"{tasks}; {learner.input}{size}{cost}", config.run.seed
 
 
 def planned(numbers: dict[str, Any], lesion: str) -> dict[str, Any]:
@@ -52,9 +70,9 @@ def percent(interval: dict[str, float]) -> str:
 def table(measured: list[dict[str, Any]]) -> list[str]:
     """Return the lines of the table, in Markdown; losses in % of the gain."""
     lines = [
-        "| network | rate (Hz) | gain | J (ms) | delay J / 2 | jitter − delay | filter − delay "
-        "| trains of equal counts | verdict |",
-        "|" + " --- |" * 9,
+        "| network | seed | rate (Hz) | gain | J (ms) | delay J / 2 | jitter − delay "
+        "| filter − delay | trains of equal counts | verdict |",
+        "|" + " --- |" * 10,
     ]
     for one in measured:
         half = next(
@@ -63,7 +81,8 @@ def table(measured: list[dict[str, Any]]) -> list[str]:
             if (x["lesion"], x["ms"]) == ("delay", one["planned_ms"] / 2)
         )
         cells = [
-            one["name"],
+            one["training"],
+            str(one["seed"]),
             f"{one['mean_rate_hz']:.0f}",
             f"{one['gain']['value']:.2f} [{one['gain']['low']:.2f}, {one['gain']['high']:.2f}]",
             f"{one['planned_ms']:g}",
@@ -72,6 +91,29 @@ def table(measured: list[dict[str, Any]]) -> list[str]:
             f"{percent(exchange(one)['loss'])}, {100 * one['trains_moved']:.0f} % moved",
             _verdict(one),
         ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def over_seeds(measured: list[dict[str, Any]]) -> list[str]:
+    """Return the lines of the table of trainings, in Markdown; losses in % of the gain."""
+    lines = [
+        "| training | seeds | jitter − delay | filter − delay | trains of equal counts "
+        "| verdicts |",
+        "|" + " --- |" * 6,
+    ]
+    for kind in dict.fromkeys(one["training"] for one in measured):
+        seeds = [one for one in measured if one["training"] == kind]
+        losses = [
+            *(
+                [100 * planned(one, lesion)["beyond_matched_delay"]["value"] for one in seeds]
+                for lesion in COMPARED
+            ),
+            [100 * exchange(one)["loss"]["value"] for one in seeds],
+        ]
+        verdicts = [_verdict(one) for one in seeds]
+        counted = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
+        cells = [kind, str(len(seeds)), *(cell(over_searches(loss)) for loss in losses), counted]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -102,7 +144,7 @@ def draw(measured: list[dict[str, Any]], path: Path) -> None:
             axes.plot(100 * loss["value"], y, mark, color=colour, ms=5, label=label)
     axes.axvspan(-100 * MARGIN, 100 * MARGIN, color="0.88", lw=0, zorder=0)
     axes.axvline(0, color="0.5", lw=0.7, zorder=0)
-    names = [f"{one['name'].replace('_', ' ')}, J = {one['planned_ms']:g} ms" for one in measured]
+    names = [f"{one['training']}; seed {one['seed']}" for one in measured]
     axes.set_yticks(range(len(measured)), names, fontsize="small")
     axes.invert_yaxis()
     axes.set_xlabel("% of the gain lost beyond the control")
@@ -126,8 +168,11 @@ def main() -> None:
             known[source.stem] = measure(source, asked.episodes, asked.seed)
             if asked.json:
                 asked.json.write_text(json.dumps(list(known.values())))
-    measured = [known[source.stem] for source in asked.sources]
-    print("\n".join(table(measured)))
+    measured = [
+        {**known[source.stem], **dict(zip(("training", "seed"), training(source), strict=True))}
+        for source in asked.sources
+    ]
+    print("\n".join([*table(measured), "", *over_seeds(measured)]))
     if asked.figure:
         draw(measured, asked.figure)
 

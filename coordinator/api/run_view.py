@@ -1,6 +1,6 @@
 """A run as Python sees it: its tables, its scores and the Θ that it learned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -9,17 +9,10 @@ from typing import Any
 import pandas as pd
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.api.brief_errors import brief_errors
 from spikeloop.coordinator.api.held_out import HeldOut, Score
-from spikeloop.coordinator.api.held_out_session import (
-    held_out_settings,
-    score_point,
-    score_run,
-    with_family,
-    with_learner,
-)
+from spikeloop.coordinator.api.held_out_session import score_elsewhere, score_run
 from spikeloop.coordinator.api.html import fragment
-from spikeloop.coordinator.api.interpretation_view import Interpretation
+from spikeloop.coordinator.api.learned_view import LearnedView
 from spikeloop.coordinator.api.plots import NOT_MEASURED, RunPlots
 from spikeloop.coordinator.api.run_blocks import (
     describe_progress,
@@ -28,28 +21,25 @@ from spikeloop.coordinator.api.run_blocks import (
     run_blocks,
 )
 from spikeloop.coordinator.api.run_folders import from_here
-from spikeloop.coordinator.api.target_choice import retarget
 from spikeloop.coordinator.api.theta import LearnedTheta
-from spikeloop.coordinator.api.view import choose_view
+from spikeloop.coordinator.api.view import View
 from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.config.transfer_settings import TransferSettings
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.export.weights import open_learned
-from spikeloop.coordinator.interpretation.interpret import interpret
-from spikeloop.coordinator.interpretation.subject import Subject
 from spikeloop.coordinator.report.page import Text
 from spikeloop.coordinator.report.run_report import run_page
 from spikeloop.coordinator.report.write_report import write_page
 from spikeloop.coordinator.search.deployment import deployed
+from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.commit_order import REPORT
 from spikeloop.coordinator.store.run_folder import RunFolder, warn_of_changes
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.trust import reaches, require
 from spikeloop.coordinator.verification.verify_run import verify_opened
 
 
-class Run:
+class Run(LearnedView):
     """One run and what it has found, read from its folder when asked.
 
         run = sl.open("runs/first")
@@ -159,102 +149,6 @@ class Run:
         """Plots of the run, such as ``run.plot.search()``."""
         return RunPlots(self._opened.as_of_now())
 
-    @brief_errors
-    def evaluate(
-        self,
-        *,
-        tasks: int | None = None,
-        seed: int | None = None,
-        chip: int | None = None,
-        learner: Mapping[str, Any] | None = None,
-        family: Mapping[str, Any] | None = None,
-        workers: int | None = None,
-        address: str | None = None,
-        inline: bool = False,
-        progress: bool = True,
-    ) -> HeldOut:
-        """Score the default, random and learned Θ on other tasks, or with another chip.
-
-            run.evaluate(tasks=1000, seed=7).score()
-            run.evaluate(chip=21).score()
-            run.evaluate(family={"kind": "bandit", "n_arms": 5}).score()
-            run.evaluate(learner={"mismatch": "routine"}).differences
-
-        It is what ``spikeloop transfer`` does: episodes on other tasks are kept in the folder
-        ``other_transfers`` of the run. Those of another chip, learner or family are of another
-        configuration and are not kept.
-
-        Args:
-            tasks: how many held-out tasks; by default as many as the run's own.
-            seed: which tasks; by default the run's own.
-            chip: number of another chip, for a learner that has one.
-            learner: other settings of the learner, which must have the same hyperparameters.
-            family: other settings of the family, or with ``kind`` another built-in family.
-            workers: so many processes on this machine; by default the target of the run.
-            address: of a running Ray cluster.
-            inline: run in this process, without Ray.
-            progress: show a bar and lines.
-
-        Raises:
-            ConfigError: a setting is wrong, another process writes the run, or the folder's target
-                needs trust.
-            RunFailed: every episode of the learned Θ failed.
-        """
-        run = self._opened.as_of_now()
-        warn_of_changes(run)
-        config = retarget(self.config, workers, inline, address, "run.evaluate(...)")
-        require(self.folder, reaches(config.tables()), self._trust)
-        settings = held_out_settings(config, tasks, seed, self.folder)
-        view = choose_view(progress)
-        changes = {**(learner or {}), **({} if chip is None else {"chip": chip})}
-        with StopSignal().installed() as stop:
-            if not changes and family is None:
-                found = score_run(run, config, settings, view, stop)
-            else:
-                point = deployed(run)
-                config = with_family(with_learner(config, changes, point), family)
-                found = score_point(config, point, self.folder, settings, view, stop)
-            return HeldOut(found, ends(config.held_out_family.interface))
-
-    @brief_errors
-    def interpret(
-        self,
-        *,
-        only: Sequence[str] = (),
-        episodes: int | None = None,
-        steps: int | None = None,
-        seed: int | None = None,
-        beside: "str | PathLike[str] | Run | None" = None,
-        progress: bool = True,
-    ) -> Interpretation:
-        """Show what was learned and how it works, in sections such as "behaviour" and "policy".
-
-            run.interpret(only=["policy"], episodes=300)
-
-        It is what ``spikeloop interpret`` does, but writes nothing.
-
-        Args:
-            only: names of sections; all that apply if empty.
-            episodes: in new tasks; by default as many as each section needs, such as 1000, or
-                3 mazes.
-            steps: of each episode in a maze; by default 1000.
-            seed: which tasks; by default those of the run's transfer.
-            beside: another learned rule, to compare a rule with: a run, its folder or a weights
-                file.
-            progress: print a line for each step of a long section.
-
-        Raises:
-            ConfigError: no section applies, or one that is named does not, or an option does not
-                fit.
-        """
-        learned = open_learned(self.folder, self._trust)
-        seed = self.config.transfer.seed if seed is None else seed
-        folder = beside.folder if isinstance(beside, Run) else beside
-        other = None if folder is None else open_learned(Path(folder), self._trust)
-        subject = Subject(learned, seed, episodes, steps, other)
-        note = choose_view(progress).note
-        return Interpretation(interpret(subject, only, note))
-
     def report(self, out: str | PathLike[str] | None = None) -> Path:
         """Write the report, one HTML file with all figures, and give its path.
 
@@ -267,6 +161,27 @@ class Run:
     def verify(self) -> list[str]:
         """Check every file and every number of the run; give the problems, none if all is well."""
         return verify_opened(self._opened.as_of_now()).problems
+
+    @property
+    def _source(self) -> Path:
+        return self.folder
+
+    def _scored(
+        self,
+        config: RunConfig,
+        settings: TransferSettings,
+        changes: Mapping[str, Any],
+        family: Mapping[str, Any] | None,
+        view: View,
+        stop: StopSignal,
+    ) -> tuple[Transfer, RunConfig]:
+        run = self._opened.as_of_now()
+        warn_of_changes(run)
+        if not changes and family is None:  # the folder keeps them
+            return score_run(run, config, settings, view, stop), config
+        return score_elsewhere(
+            config, deployed(run), self.folder, settings, changes, family, view, stop
+        )
 
     def __repr__(self) -> str:
         try:

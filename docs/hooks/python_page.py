@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import spikeloop
+from spikeloop.coordinator.api.learned_view import LearnedView
 
 HEAD = """# The Python interface
 
@@ -57,16 +58,19 @@ def _entry(name: str, value: Any) -> str:
     if inspect.isclass(value):
         members = list(_methods(value))
         options.append(f"members: {members}" if members else "members: false")
+        options.append("inherited_members: true")
     lines = "".join(f"        {option}\n" for option in options)
     return f"::: {value.__module__}.{value.__qualname__}\n    options:\n{lines}"
 
 
 def _methods(cls: type) -> Iterator[str]:
-    """Name the public methods and properties that a class defines itself."""
-    for name, value in vars(cls).items():
-        kinds = (property, classmethod, staticmethod)
-        if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, kinds)):
-            yield name
+    """Name the public methods and properties of a class, and what ``LearnedView`` gives it."""
+    kinds = (property, classmethod, staticmethod)
+    for home in (cls, *(base for base in cls.__mro__ if base is LearnedView)):
+        for name, value in vars(home).items():
+            shown = inspect.isfunction(value) or isinstance(value, kinds)
+            if shown and not name.startswith("_") and (home is cls or name not in vars(cls)):
+                yield name
 
 
 def _without_docstring(name: str, value: Any) -> Iterator[str]:

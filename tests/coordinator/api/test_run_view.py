@@ -308,3 +308,15 @@ def test_open_refuses_a_folder_that_holds_neither(tmp_path: Path) -> None:
         sl.open(tmp_path)
     with pytest.raises(sl.ConfigError, match="no such"):
         sl.open(tmp_path / "no such")
+
+
+def test_a_weights_file_is_scored_as_its_run_is(copied_run: Path, tmp_path: Path) -> None:
+    run, path = opened(copied_run), tmp_path / "small.npz"
+    printed("export", copied_run, "--to", "weights", "--out", path)
+    weights = sl.open(path)
+    assert isinstance(weights, sl.WeightsFile)
+    assert repr(weights.theta) == repr(run.theta)
+    asked: Any = {"tasks": 4, "seed": 5, "inline": True, "progress": False}
+    for learner in ({}, {"trace_decay": 0.99}):
+        one, two = (it.evaluate(learner=learner, **asked) for it in (weights, run))
+        assert one.as_json() == two.as_json()
