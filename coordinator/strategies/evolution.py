@@ -144,7 +144,7 @@ class Evolution(PopulationSettings):
     sigma_rate: float = Field(
         default=1.0,
         ge=0,
-        description="η, rate at which sigma adapts; 0 as in the paper; 3, with log_ranks, where the "
+        description="η, rate at which sigma adapts; 0 as in the paper; 3 with log_ranks where the "
         "optimum may be far away",
     )
     sigma_decay: float = Field(
