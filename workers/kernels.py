@@ -24,9 +24,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
-# What makes a compiled function callable from Python, and from C. It takes the arguments apart, the
-# thirty arrays of a ``Core`` too, and so is more code than most parts of a kernel themselves.
-WITHOUT_ENTRIES: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# What makes a compiled function callable from Python, and from C, which nothing here does. It takes
+# the arguments apart, the thirty arrays of a ``Core`` too, and so is more code than most parts of a
+# kernel themselves.
+FOR_PYTHON: dict[str, Any] = {"no_cfunc_wrapper": True}
+WITHOUT_ENTRIES: dict[str, Any] = {**FOR_PYTHON, "no_cpython_wrapper": True}
 
 
 class Inner:
@@ -45,7 +47,7 @@ class Inner:
         functools.update_wrapper(self, function)
         self.py_func = function
         self._for_kernels = njit(**OPTIONS, **WITHOUT_ENTRIES, **options)(function)
-        self._for_python = njit(**OPTIONS)(function)
+        self._for_python = njit(**OPTIONS, **FOR_PYTHON)(function)
         self.targetoptions: dict[str, Any] = self._for_kernels.targetoptions
 
     def __call__(self, *arguments: Any) -> Any:
@@ -71,7 +73,7 @@ def routine(function: Function) -> Function:
 
 def kernel(function: Function) -> Function:
     """Compile a function that Python calls, and keep its machine code on disk."""
-    return cast(Function, njit(**OPTIONS, cache=True)(function))
+    return cast(Function, njit(**OPTIONS, **FOR_PYTHON, cache=True)(function))
 
 
 def emulator_kernel(function: Function, *others: Path) -> Function:

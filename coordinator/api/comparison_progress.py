@@ -9,6 +9,7 @@ from rich.console import Console
 from spikeloop.coordinator.api.progress import LineReporter
 from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.formatting import printable
+from spikeloop.coordinator.report.page import bounds, number
 from spikeloop.coordinator.report.result_table import result_table
 from spikeloop.coordinator.search.reporter import GenerationReport
 
@@ -57,10 +58,10 @@ def print_findings(found: Findings, folder: Path, report: Path, console: Console
             printable(variant.name),
             str(variant.n_runs),
             str(variant.n_failed),
-            f"{variant.iqm.value:.3f}",
-            f"[{variant.iqm.low:.3f}, {variant.iqm.high:.3f}]",
-            f"{variant.mean.value:.3f}",
-            f"{variant.area.value:.3f}",
+            number(variant.iqm.value),
+            bounds(variant.iqm.low, variant.iqm.high),
+            number(variant.mean.value),
+            number(variant.area.value),
         ]
         if variant.attainment is not None:
             cells.append(f"{variant.attainment.n_reached}/{variant.attainment.n}")

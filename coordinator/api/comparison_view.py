@@ -16,7 +16,7 @@ from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.comparison_figures import PLOTS
 from spikeloop.coordinator.report.comparison_report import comparison_page
-from spikeloop.coordinator.report.page import Drawing, Table, Text, number, table_of
+from spikeloop.coordinator.report.page import Drawing, Table, Text, bounds, number, table_of
 from spikeloop.coordinator.report.write_report import write_page
 from spikeloop.coordinator.store.commit_order import REPORT
 from spikeloop.coordinator.store.run_folder import read_run
@@ -142,9 +142,7 @@ class Comparison:
                 "searches": lambda variant: variant.n_runs,
                 "failed": lambda variant: variant.n_failed,
                 "IQM": lambda variant: number(variant.iqm.value),
-                "95 % interval": lambda variant: (
-                    f"[{number(variant.iqm.low)}, {number(variant.iqm.high)}]"
-                ),
+                "95 % interval": lambda variant: bounds(variant.iqm.low, variant.iqm.high),
             },
             "llrrrr",
         )

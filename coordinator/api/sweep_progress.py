@@ -11,6 +11,7 @@ from spikeloop.coordinator.api.comparison_progress import print_conclusions
 from spikeloop.coordinator.api.progress import LineReporter, episode_bar
 from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.formatting import printable
+from spikeloop.coordinator.report.page import bounds, number
 from spikeloop.coordinator.report.result_table import result_table
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.sweep.sweep_config import PlannedRun
@@ -101,9 +102,9 @@ def print_findings(found: Findings, folder: Path, report: Path, console: Console
             printable(setting.name),
             str(setting.n_runs),
             str(setting.n_failed),
-            f"{setting.mean.value:.3f}",
-            f"[{setting.mean.low:.3f}, {setting.mean.high:.3f}]",
-            f"{setting.iqm.value:.3f}",
+            number(setting.mean.value),
+            bounds(setting.mean.low, setting.mean.high),
+            number(setting.iqm.value),
             f"{setting.episodes / setting.n_runs:.0f}",
         )
     console.print(table)

@@ -23,6 +23,7 @@ from spikeloop.coordinator.report.page import (
     Section,
     Table,
     Text,
+    bounds,
     configuration,
     facts,
     number,
@@ -111,7 +112,7 @@ def _scores(
         "searches": lambda variant: variant.n_runs,
         "failed": lambda variant: variant.n_failed,
         "IQM": lambda variant: number(variant.iqm.value),
-        "95 % interval": lambda variant: f"[{number(variant.iqm.low)}, {number(variant.iqm.high)}]",
+        "95 % interval": lambda variant: bounds(variant.iqm.low, variant.iqm.high),
         "mean": lambda variant: number(variant.mean.value),
         "area": lambda variant: number(variant.area.value),
     }
@@ -148,9 +149,7 @@ def _results_table(results: pd.DataFrame) -> Table:
             "seed": lambda row: row["seed_index"],
             "run seed": lambda row: row["run_seed"],
             "score": lambda row: number(row["score"]),
-            "95 % interval": lambda row: (
-                f"[{number(row['score_low'])}, {number(row['score_high'])}]"
-            ),
+            "95 % interval": lambda row: bounds(row["score_low"], row["score_high"]),
             "episodes": lambda row: f"{row['episodes']:,}",
             "failed": lambda row: f"{row['failed_episodes']:,}",
             "time": lambda row: duration(row["wall_s"]),
@@ -175,7 +174,7 @@ def differences_table(found: Findings) -> Table:
             "comparison": lambda c: f"{c.variant}\u00a0− {c.other}",
             "n": lambda c: c.n,
             "difference": lambda c: signed(c.difference.value),
-            "95 % interval": lambda c: f"[{signed(c.difference.low)}, {signed(c.difference.high)}]",
+            "95 % interval": lambda c: bounds(c.difference.low, c.difference.high, signed),
             "p": lambda c: f"{c.test.p:.3g}",
             "p (Holm)": lambda c: f"{c.p_holm:.3g}",
             "effect": lambda c: f"{c.test.effect:+.2f}",

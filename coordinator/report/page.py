@@ -187,6 +187,11 @@ def signed(value: float) -> str:
     return f"{value:+.3f}" if math.isfinite(value) else "-"
 
 
+def bounds(low: float, high: float, form: Callable[[float], str] = number) -> str:
+    """Format the bounds of an interval, or as a dash if there is none, as for a single run."""
+    return f"[{form(low)}, {form(high)}]" if math.isfinite(low) and math.isfinite(high) else "-"
+
+
 def configuration(tables: Mapping[str, Any]) -> Folded:
     """Show nested tables as TOML, with the keys that have no value named below it."""
     import tomli_w

@@ -15,6 +15,8 @@ from spikeloop.coordinator.api import given
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 OTHER_TABLES = """
 [family]
 kind = "random_mdp"

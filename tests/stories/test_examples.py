@@ -12,6 +12,8 @@ from support.tiny_examples import TINY_COMPARISON, TINY_RUN, set_options
 from spikeloop.coordinator.comparison import comparison_config
 from spikeloop.coordinator.config.load import load
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 ALL = sorted(EXAMPLES.glob("*.toml"))
 COMPARISONS = [path for path in ALL if "[comparison]" in path.read_text()]
 RUNS = [path for path in ALL if path not in COMPARISONS]
@@ -21,7 +23,7 @@ ON_DEMAND = {
     *("compare_mdp_full", "lsnn_bandit_independent", "mdp_published"),
     *("brian_liquid_curriculum", "lsnn_bandit_dependent", "own_model_python"),
     *("lsnn_quadratic", "own_family", "brian_rstdp_bandit", "compare_mdp", "bandit_rule"),
-    *("reversal_network", "brian_td_mdp"),
+    *("reversal_network", "brian_td_mdp", "brian_recurrent_bandit"),
     *("mdp_reward_stdp", "own_model", "own_mdp"),
 }
 """Examples whose parts all run in other examples or tests."""

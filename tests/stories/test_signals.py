@@ -32,7 +32,7 @@ COMMAND = ["-m", "spikeloop.coordinator.cli"]
 RUN = [*COMMAND, "run", "small.toml", "--out", "."]
 LOCAL = {"target": {"kind": "local", "workers": 2, "dashboard": False}}
 # Some seconds, so that a signal hits the run at work even if this process is slow to send it.
-LONG = {"run": {"generations": 10}, "family": {"n_steps": 20_000}}
+LONG = {"run": {"generations": 10}, "family": {"n_steps": 12_000}}
 ENDLESS = {**LONG, "run": {"generations": 100_000}}
 
 

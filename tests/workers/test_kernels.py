@@ -44,6 +44,7 @@ def test_kernels_compile_their_parts_without_an_entry_for_python(
         (found,) = dispatcher.overloads.values()
         names = {function.name for function in found.library.get_defined_functions()}
         assert (found.fndesc.llvm_cpython_wrapper_name in names) == has_entry
+        assert found.fndesc.llvm_cfunc_wrapper_name not in names  # nothing calls them from C
 
 
 def test_the_episode_and_all_programs_are_compiled_without_reference_counting() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from spikeloop.tasks.base import IntArray
 from spikeloop.workers.brian.blueprint import Blueprint, Population, SynapseGroup, Variable
+from spikeloop.workers.brian.exact_integration import exact
 from spikeloop.workers.brian.noise import functions, per_episode
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.units import quantity
@@ -92,7 +93,7 @@ class Assembly:
             threshold=threshold or None,
             reset=reset if threshold else None,
             refractory=refractory or False,
-            method=neurons.method,
+            method=_state_updater(neurons.method),
             name=name,
             **self._shared,
         )
@@ -115,7 +116,7 @@ class Assembly:
             equations or None,
             on_pre=on_pre or None,
             on_post=on_post or None,
-            method=synapses.method,
+            method=_state_updater(synapses.method),
             name=name,
             **self._shared,
         )
@@ -163,6 +164,10 @@ def _draws(part: Population | SynapseGroup) -> bool:
     return any(word in text for text in texts if isinstance(text, str) for word in RANDOM_WORDS)
 
 
+def _state_updater(method: str) -> Any:
+    return exact if method == "exact" else method
+
+
 def _initialise(group: Any, initial: Mapping[str, str]) -> None:
     for variable, text in initial.items():
         setattr(group, variable, text)
@@ -174,9 +179,7 @@ def _event_driven(synapses: Any) -> str:
     They then are what clock-driven ones would be: those have been integrated up to the step before,
     and begin to decay in the step after a spike.
     """
-    from brian2.stateupdaters.exact import linear
-
-    code = linear(synapses.event_driven, synapses.variables)
+    code = exact(synapses.event_driven, synapses.variables)
     return re.sub(r"\bdt\b", "(t - dt - lastupdate)", code)
 
 

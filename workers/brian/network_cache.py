@@ -16,11 +16,13 @@ MAX_NETWORKS = 4
 """Networks kept: the shapes of a search's tiles, of its last tile and of the held-out episodes."""
 
 COLLECT_EVERY = 100
-"""Tiles from one collection of garbage to the next; one also precedes everything built."""
+"""Tiles from one collection of garbage to the next; one also precedes each ``MAX_NETWORKS``-th
+network that is built, so that no more lost ones than kept ones are in memory. A collection looks
+through all that the process has loaded, which can take as long as building a network."""
 
 Built = TypeVar("Built")
 _built: dict[tuple[Any, ...], BatchedNetwork] = {}
-_tiles = count(1)
+_tiles, _builds = count(1), count(1)
 
 
 @contextmanager
@@ -48,10 +50,10 @@ def lent(
     not used again.
     """
     with own_preferences():
-        if key not in kept:
-            while len(kept) >= most:
-                del kept[next(iter(kept))]
-        if key not in kept or next(_tiles) % COLLECT_EVERY == 0:
+        building = key not in kept
+        while building and len(kept) >= most:
+            del kept[next(iter(kept))]
+        if next(_tiles) % COLLECT_EVERY == 0 or (building and next(_builds) % MAX_NETWORKS == 0):
             # Brian2's objects refer to each other in circles, and ``BatchedNetwork.run`` hides them
             # from the collector so often that it would never be due by itself.
             gc.collect()

@@ -16,6 +16,8 @@ from spikeloop.coordinator.api.configure import configure
 from spikeloop.coordinator.config.own_classes import code_of
 from spikeloop.coordinator.store.run_store import RunStore
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 HELPER = "N_STEPS = 60\n"
 DEFINITIONS = """
 import sys

@@ -8,6 +8,8 @@ from support.command_line import printed, run_command
 from support.paths import EXAMPLES
 from support.tiny_examples import set_options
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 RUNS = sorted(path.stem for path in EXAMPLES.glob("*.toml") if not path.stem.startswith("compare"))
 SAMPLE = {"mdp_evolution": {"family.n_steps": 40}}
 """Examples that are checked in every run of the tests, with settings that make them quick."""

@@ -2,7 +2,9 @@
 
 import io
 import json
+from collections.abc import Iterator
 from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from support.command_line import answer, cli, printed, refused
 from support.paths import EXAMPLES
 
+from spikeloop.workers.chip.calibration import calibrate, sensor_calibration
 from spikeloop.workers.chip.calibration.published import CELLS
 from spikeloop.workers.chip.calibration.results import QUANTITIES, Calibration
 
@@ -18,6 +21,16 @@ ALIKE: dict[str, int] = dict.fromkeys(CELLS, 500) | {"v_leak": 450, "i_bias_dela
 # Own numbers in the published form: only leak codes and one reference differ.
 NEURONS = [ALIKE | {"i_bias_leak": 60 + i, "v_syn_ex": 655 + i} for i in range(32)]
 FIGURES = ("correlation", "potentials", "rates", "synapses")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def each_chip_is_calibrated_once() -> Iterator[None]:
+    """The routine gives the same codes again, which its own tests show."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(calibrate, "calibrate", cache(calibrate.calibrate))
+        measured = cache(sensor_calibration.calibrate_sensors)
+        patched.setattr(sensor_calibration, "calibrate_sensors", measured)
+        yield
 
 
 @pytest.fixture(scope="module")

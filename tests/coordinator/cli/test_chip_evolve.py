@@ -16,6 +16,8 @@ from spikeloop.workers.chip.ppu.task_maker import task_words, tasks_from_words
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.on_chip_search import search
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 SEED = 7
 
 

@@ -20,6 +20,8 @@ from support.command_line import cli
 from support.paths import OWN_CLASSES
 from support.small_run import small_toml
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 COMMAND = ["-m", "spikeloop.coordinator.cli"]
 Try: TypeAlias = Callable[[int], tuple[int, str]]
 

@@ -6,12 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.child_processes import LIMIT_S
 from support.command_line import answer, refused
 from support.paths import OWN_CLASSES
 from support.small_run import change_part, small_toml
 
 from spikeloop.coordinator.store.run_store import RunStore
+
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 def run_printed_line(line: str, **variables: str) -> str:

@@ -9,6 +9,8 @@ from support.small_comparison import comparison_toml
 
 from spikeloop.coordinator.store.run_store import RunStore
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 def test_a_plan_counts_what_the_comparison_then_evaluates(tmp_path: Path, finished: Path) -> None:
     config = comparison_toml(tmp_path / "small.toml")

@@ -24,6 +24,8 @@ from spikeloop.coordinator.store import atomic_files, checksums, safe_npz
 from spikeloop.coordinator.store.run_folder import RunFolder, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 OTHER = ("--tasks", "4", "--seed", "9", "--inline")
 """Held-out tasks that no run has run."""
 

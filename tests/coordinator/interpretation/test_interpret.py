@@ -169,6 +169,7 @@ def test_what_does_not_fit_is_refused_in_one_line(
     assert words in refused("interpret", file, *options)
 
 
+@pytest.mark.usefixtures("without_figures_here")
 def test_the_report_of_a_run_shows_what_was_interpreted_and_verify_checks_it(
     run: Path, tmp_path: Path
 ) -> None:
@@ -188,6 +189,7 @@ def test_the_report_of_a_run_shows_what_was_interpreted_and_verify_checks_it(
     assert "behaviour.json" in run_command("verify", folder).output
 
 
+@pytest.mark.usefixtures("without_figures_here")
 def test_a_section_of_another_run_is_refused(run: Path, tmp_path: Path) -> None:
     cli("interpret", run, *ONLY, "--episodes", 7, "--out", tmp_path)
     folder = tmp_path / "small"

@@ -78,6 +78,7 @@ def test_learners_without_such_a_rule_have_no_picture() -> None:
     assert list(rule_blocks(ChipAgent(program=Incremental()), {}, several)) == []
 
 
+@pytest.mark.usefixtures("without_figures_here")
 def test_the_report_of_a_run_on_the_chip_has_the_section(tmp_path: Path) -> None:
     config = small_toml(
         tmp_path / "small.toml",

@@ -27,6 +27,8 @@ from spikeloop.coordinator.store.run_folder import RunFolder, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.job import Status
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 Change = Callable[[RunStore, Path], None]
 NO_CLUSTER = ("--address", "127.0.0.1:1")
 """Options of a target that has no workers."""

@@ -31,6 +31,8 @@ from spikeloop.coordinator.trackers import TRACKERS
 from spikeloop.coordinator.trackers.base import TrackedRun
 from spikeloop.workers.base import Unavailable
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 ON: dict[str, Any] = {"tracking": {"kinds": ["memory"]}}
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from support.command_line import cli, printed, refused
 from support.html_page import HtmlPage
 from support.small_run import assert_same_contents
@@ -11,6 +12,8 @@ from spikeloop.coordinator.report.write_report import write_report
 from spikeloop.coordinator.stats.regret import amount
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
+
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 OTHERS = [["--tasks", "5", "--seed", "5"], ["--tasks", "4"], ["--seed", "5"]]
 """Other tasks, another number of the run's own tasks, and the first seed with that number."""

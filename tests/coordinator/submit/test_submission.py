@@ -20,6 +20,8 @@ from spikeloop.coordinator.submit.package import entrypoint, pack
 from spikeloop.coordinator.submit.submission import Submission
 from spikeloop.workers.chip.calibration.published import CELLS
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 GRID = ["strategy.population_size=6,12"]
 
 

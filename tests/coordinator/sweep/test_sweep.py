@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from support.command_line import printed, refused, run_command
+from support.html_page import HtmlPage
 from support.small_run import (
     Crash,
     assert_same_contents,
@@ -224,6 +225,7 @@ def test_the_command_line_runs_resumes_verifies_and_reports_a_sweep(tmp_path: Pa
     assert "tasks=2, seed 7  held-out " in shown
     assert "tasks=3 and tasks=2 cannot be told apart at n = 1" in shown
     assert f"report:  {folder / 'report.html'}" in shown
+    assert "nan" not in shown  # one run has no interval
     assert "resume" in refused(*begin)
     assert "sweep.name" in refused(*begin, "--set", "run.seed=9", "--resume")
     assert "2 runs found, as written" in printed(*begin, "--resume")
@@ -231,6 +233,9 @@ def test_the_command_line_runs_resumes_verifies_and_reports_a_sweep(tmp_path: Pa
     assert "2 run folders verified" in printed("verify", folder)
     page = (folder / "report.html").read_text()
     assert "Scores of the settings" in page
+    (head, *rows), *_ = (t for t in HtmlPage(page).tables.values() if "IQM" in t[0])
+    assert [row[head.index("95 % interval")] for row in rows] == ["-", "-"]
+    assert all(row[head.index("IQM")] == row[head.index("mean")] != "-" for row in rows)
     (folder / "report.html").unlink()
     printed("report", folder)
     assert (folder / "report.html").read_text() == page

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.blank_figures import blank_figures
 from support.command_line import cli
 from support.s3_server import ENVIRONMENT, S3
 from support.small_run import small_toml
@@ -24,7 +25,8 @@ def run(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run that is stored at ``lab/small`` of the server."""
     folder = tmp_path_factory.mktemp("uploaded")
     config = small_toml(folder / "small.toml", run={"upload_to": s3.uri("lab")})
-    assert cli("run", config, "--out", folder) == 0
+    with blank_figures():
+        assert cli("run", config, "--out", folder) == 0
     return folder / "small"
 
 

@@ -9,6 +9,8 @@ from support.small_run import interrupt_run, resume_run, small_config, start_run
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 pytest.importorskip("tensorboardX")
 accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 

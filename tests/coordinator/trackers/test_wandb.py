@@ -23,6 +23,8 @@ from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.trackers.base import TrackedRun
 from spikeloop.coordinator.trackers.wandb import WeightsAndBiases
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 wandb = pytest.importorskip("wandb")
 
 ON: dict[str, Any] = {"tracking": {"kinds": ["wandb"], "project": "small things"}}
