@@ -25,6 +25,8 @@ ENVIRONMENT = {
     "XLA_FLAGS": "--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0",
 }
 """What JAX reads when it starts and that is not the user's to choose."""
+PROCESSOR = "cpu"
+"""What JAX calls it."""
 JAX = Package("jax", "JAX", "lsnn")
 _LOCK = threading.Lock()
 _started = False
@@ -43,11 +45,7 @@ def jax(needed_by: str = "lsnn") -> Any:
     with _LOCK:
         try:
             if not _started:
-                flags = f"{os.environ.get('XLA_FLAGS', '')} {ENVIRONMENT['XLA_FLAGS']}".strip()
-                with environment({**ENVIRONMENT, "XLA_FLAGS": flags}):
-                    import jax as module
-
-                    module.devices()
+                _start()
                 _started = True
             import jax as module
         except ImportError as error:
@@ -58,11 +56,34 @@ def jax(needed_by: str = "lsnn") -> Any:
         except (RuntimeError, AssertionError) as error:
             asked = os.environ.get("JAX_PLATFORMS", "")
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            remedy = (
+                f"; JAX_PLATFORMS asks for {asked!r}, unset it or install that" if asked else ""
+            )
             raise Unavailable(
-                f"{needed_by} needs JAX, which does not start ({reason})"
-                + (f"; JAX_PLATFORMS asks for {asked!r}" if asked else "")
+                f"{needed_by} needs JAX, which does not start ({reason}){remedy}"
             ) from error
     return module
+
+
+def _start() -> None:
+    """Import and start JAX, on the devices that ``JAX_PLATFORMS`` asks for.
+
+    The processor is always among them, though not the first, because ``bptt`` makes its steps
+    there.
+
+    Raises:
+        RuntimeError, AssertionError: a device is missing.
+    """
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {ENVIRONMENT['XLA_FLAGS']}".strip()
+    asked = os.environ.get("JAX_PLATFORMS", "")
+    only_others = asked != "" and PROCESSOR not in asked.split(",")
+    platforms = f"{asked},{PROCESSOR}" if only_others else asked
+    with environment({**ENVIRONMENT, "XLA_FLAGS": flags, "JAX_PLATFORMS": platforms or None}):
+        import jax
+
+        jax.devices()
+    if only_others and jax.default_backend() == PROCESSOR:
+        raise RuntimeError("it finds no such device")
 
 
 @contextmanager

@@ -1,24 +1,32 @@
-"""The network of ``lsnn_speed.py`` as libraries on PyTorch express it.
+"""The network of ``lsnn_speed.py`` in plain JAX, and as libraries on PyTorch express it.
 
 200 neurons, each of which hears all of them, 100 of them with adapting thresholds where a library
 has such neurons, under an input current that is constant for each episode, with one linear readout.
 They do less than Spikeloop, whose time includes environment, population codes, the product with
 input weights, the filter of readouts, refractoriness and sums that are exact:
 
+- plain JAX: the same network in one ``lax.scan`` (``plain_jax.py``), with input weights, filter and
+  refractoriness.
 - Norse: ``LSNNRecurrentCell``, with β = 0 for the neurons that do not adapt. Synaptic currents
   decay, potentials are reset to 0, one input channel carries the current.
 - snnTorch: ``RLeaky``, since it has no adapting thresholds. Subtractive reset.
 - SpikingJelly: ``LIFNode`` in an ``ElementWiseRecurrentContainer`` with a ``Linear`` layer, since
   it has no adapting thresholds either. Subtractive reset.
 
-Time steps are a loop in Python, as their documentation has it, and surrogate derivatives their own.
-The readout is one product over all time steps, and its mean square the loss. Libraries are imported
-when they are made.
+Time steps of those on PyTorch are a loop in Python, as their documentation has it, and surrogate
+derivatives their own; the readout is one product over all time steps, and its mean square the loss.
+Libraries are imported when they are made.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, NamedTuple
+
+from plain_jax import PlainNetwork
+
+from spikeloop.tasks.quadratic import Quadratic
+from spikeloop.workers.learners.lsnn.learner import Lsnn
 
 N_NEURONS, N_ADAPTIVE = 200, 100
 BETA = 1.8
@@ -99,36 +107,20 @@ def spikingjelly(n_episodes: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
     return spikes, recurrent.parameters()
 
 
-class Rival(NamedTuple):
-    """A library and how it makes its network."""
-
-    package: str
-    make: Callable[[int, int], tuple[Spikes, Iterable[Any]]]
-
-    @property
-    def installed(self) -> bool:
-        return find_spec(self.package) is not None
-
-
-RIVALS = {
-    "Norse": Rival("norse", norse),
-    "snnTorch": Rival("snntorch", snntorch),
-    "SpikingJelly": Rival("spikingjelly", spikingjelly),
-}
-
-
-def passes(name: str, n_episodes: int, n_steps: int) -> Passes:
-    """What is timed of a library, with weights and currents of its own seed.
+def on_torch(
+    make: Callable[[int, int], tuple[Spikes, Iterable[Any]]], n_episodes: int, n_steps: int
+) -> Passes:
+    """What is timed of a library on PyTorch, with weights and currents of its own seed.
 
     Args:
-        name: of ``RIVALS``.
+        make: its network, and the weights of it.
         n_episodes: episodes side by side.
         n_steps: time steps.
     """
     import torch
 
     torch.manual_seed(1)
-    spikes, of_network = RIVALS[name].make(n_episodes, n_steps)
+    spikes, of_network = make(n_episodes, n_steps)
     readout = torch.nn.Linear(N_NEURONS, 1)
     weights = [*of_network, *readout.parameters()]
 
@@ -144,3 +136,36 @@ def passes(name: str, n_episodes: int, n_steps: int) -> Passes:
         return torch.autograd.grad(loss(), weights, allow_unused=True)
 
     return Passes(forward, both)
+
+
+def in_plain_jax(n_episodes: int, n_steps: int) -> Passes:
+    """What is timed of a network without a library; arguments as of ``on_torch``."""
+    learner = Lsnn(n_neurons=N_NEURONS)
+    family = Quadratic(n_steps=n_steps // learner.window_steps)
+    return Passes(*PlainNetwork(learner, family.interface).calls(n_episodes))
+
+
+class Rival(NamedTuple):
+    """Another way to compute the network.
+
+    Attributes:
+        package: that it needs.
+        make: what is timed, for so many episodes and time steps.
+        on_torch: whether PyTorch computes it, with as many threads as it is given.
+    """
+
+    package: str
+    make: Callable[[int, int], Passes]
+    on_torch: bool = True
+
+    @property
+    def installed(self) -> bool:
+        return find_spec(self.package) is not None
+
+
+RIVALS = {
+    "plain JAX": Rival("jax", in_plain_jax, on_torch=False),
+    "Norse": Rival("norse", partial(on_torch, norse)),
+    "snnTorch": Rival("snntorch", partial(on_torch, snntorch)),
+    "SpikingJelly": Rival("spikingjelly", partial(on_torch, spikingjelly)),
+}

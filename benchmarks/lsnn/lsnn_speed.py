@@ -6,13 +6,17 @@ shorter). 200 neurons, half of them with adapting thresholds, for 400 time steps
 Spikeloop's times are those of the whole learner ``lsnn``: 40 samples of a quadratic function, 10
 steps each, with environment, inputs and answers, by ``run_episodes`` and ``differentiate``, in one
 thread; and once more with half of the episodes in each of two tiles, in two threads, as a worker
-with two cores does it. What the other libraries compute, which is less, is in ``lsnn_rivals.py``.
-They run with PyTorch's own number of threads, and once more with one.
+with two cores does it. What the others compute, which is less, is in ``lsnn_rivals.py``. Libraries
+on PyTorch run with its own number of threads, and once more with one.
 
-Times are medians over rounds, and in each round every row is timed once in turn, so that a busy
-moment of the machine meets all. In brackets: how many times as long as Spikeloop's first row. First
-calls do not count; how long Spikeloop's takes, in which XLA compiles, stands below the table.
-Libraries that are missing are left out; ``pip install spikeloop[benchmark]`` brings them.
+Times are medians over rounds, and in each round every row has its turn, so that a busy moment of
+the machine meets all; of two calls in a turn the second counts. In brackets: how many times as long
+as Spikeloop's first row. First rounds do not count; how long Spikeloop's first call takes, in which
+XLA compiles, stands below the table. Libraries that are missing are left out; ``pip install
+spikeloop[benchmark]`` brings them.
+
+On a machine that is busy, ``--processor-time`` measures the time that the processor has worked for
+the program, takes the least of all rounds, and leaves out rows with several threads.
 """
 
 import argparse
@@ -28,7 +32,7 @@ from statistics import median
 from typing import NamedTuple
 
 import numpy as np
-from lsnn_rivals import N_NEURONS, RIVALS, Passes, passes
+from lsnn_rivals import N_NEURONS, RIVALS, Passes
 
 from spikeloop.coordinator.store.manifest import processor
 from spikeloop.tasks.quadratic import Quadratic
@@ -43,11 +47,16 @@ class Row(NamedTuple):
 
     Attributes:
         name: of the library.
-        threads: of PyTorch, or tiles at the same time; 0 for as many as PyTorch takes by itself.
+        threads: of JAX or PyTorch, or tiles at the same time; 0 for as many as PyTorch takes by
+            itself.
     """
 
     name: str
     threads: int
+
+    @property
+    def on_torch(self) -> bool:
+        return self.name != OURS and RIVALS[self.name].on_torch
 
 
 def ours(n_episodes: int, n_samples: int, n_tiles: int) -> Passes:
@@ -86,7 +95,8 @@ def rows(libraries: list[str]) -> list[Row]:
     there = [name for name in libraries if RIVALS[name].installed]
     if missing := [name for name in libraries if name not in there]:
         print(f"left out, not installed: {', '.join(missing)}\n")
-    return [Row(OURS, 1), Row(OURS, 2), *(Row(name, n) for name in there for n in (0, 1))]
+    others = (Row(name, n) for name in there for n in ((0, 1) if RIVALS[name].on_torch else (1,)))
+    return [Row(OURS, 1), Row(OURS, 2), *others]
 
 
 def threads(row: Row, by_itself: int) -> int:
@@ -94,14 +104,19 @@ def threads(row: Row, by_itself: int) -> int:
     return row.threads or by_itself
 
 
-def seconds(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def seconds(call: Callable[[], object], clock: Callable[[], float]) -> float:
+    started = clock()
     call()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def measure(
-    chosen: list[Row], batches: list[int], n_samples: int, n_repeats: int, by_itself: int
+    chosen: list[Row],
+    batches: list[int],
+    n_samples: int,
+    n_repeats: int,
+    by_itself: int,
+    clock: Callable[[], float],
 ) -> tuple[dict[tuple[Row, int, str], list[float]], dict[int, float]]:
     """Seconds of each round, by row, batch and pass; and of our first gradient, by batch."""
     n_steps = n_samples * steps_of_a_sample()
@@ -113,7 +128,7 @@ def measure(
             made = (
                 ours(batch, n_samples, row.threads)
                 if row.name == OURS
-                else passes(row.name, batch, n_steps)
+                else RIVALS[row.name].make(batch, n_steps)
             )
             calls |= {(row, batch, name): call for name, call in zip(PASSES, made, strict=True)}
     times: dict[tuple[Row, int, str], list[float]] = {key: [] for key in calls}
@@ -121,11 +136,11 @@ def measure(
     for number in range(n_repeats + 1):
         for key, call in calls.items():
             row, batch, name = key
-            if row.name != OURS:
+            if row.on_torch:
                 set_threads(threads(row, by_itself))
-            spent_s = seconds(call)
-            if number:
-                times[key].append(spent_s)
+            spent_s = seconds(call, clock)
+            if number:  # once more, because what the row before has left behind is given back first
+                times[key].append(seconds(call, clock))
             elif row == Row(OURS, 1) and name == PASSES[1]:
                 first[batch] = spent_s
     return times, first
@@ -144,7 +159,7 @@ def set_threads(n: int) -> None:
 
 def own_threads(chosen: list[Row]) -> int:
     """As many as PyTorch takes by itself; 0 if no library needs it."""
-    if all(row.name == OURS for row in chosen):
+    if not any(row.on_torch for row in chosen):
         return 0
     import torch
 
@@ -156,6 +171,7 @@ def table(
     batches: list[int],
     n_steps: int,
     by_itself: int,
+    statistic: Callable[[list[float]], float],
 ) -> Iterator[str]:
     """The lines of the table, in Markdown."""
     yield "| library | threads | pass | " + " | ".join(f"batch {n}" for n in batches) + " |"
@@ -167,8 +183,8 @@ def table(
                 if (row, batch, name) not in times:
                     cells.append("–")
                     continue
-                spent_s = median(times[row, batch, name])
-                ratio = spent_s / median(times[Row(OURS, 1), batch, name])
+                spent_s = statistic(times[row, batch, name])
+                ratio = spent_s / statistic(times[Row(OURS, 1), batch, name])
                 cells.append(f"{spent_s / n_steps * 1e6:.0f} ({ratio:.2g})")
             label = f"{row.name}, 2 tiles" if row == Row(OURS, 2) else row.name
             yield f"| {label} | {threads(row, by_itself)} | {name} | " + " | ".join(cells) + " |"
@@ -176,7 +192,7 @@ def table(
 
 def versions() -> str:
     found = [f"Python {platform.python_version()}"]
-    for package in ("jax", "torch", *(rival.package for rival in RIVALS.values())):
+    for package in ("torch", *(rival.package for rival in RIVALS.values())):
         with suppress(PackageNotFoundError):
             found.append(f"{package} {version(package)}")
     return ", ".join(found)
@@ -188,14 +204,22 @@ def main() -> None:
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 10, 50, 200])
     parser.add_argument("--samples", type=int, default=40, help="of an episode, 10 time steps each")
     parser.add_argument("--repeats", type=int, default=9, help="rounds after the first")
+    parser.add_argument("--processor-time", action="store_true", help="for a busy machine")
     asked = parser.parse_args()
     print(f"{processor()}, {os.cpu_count()} cores; {versions()}\n")
     chosen = rows(asked.libraries)
+    if asked.processor_time:
+        chosen = [row for row in chosen if row.threads == 1]
     by_itself = own_threads(chosen)
-    times, first = measure(chosen, asked.batches, asked.samples, asked.repeats, by_itself)
+    clock, statistic, words = (
+        (time.process_time, min, "processor time, least")
+        if asked.processor_time
+        else (time.perf_counter, median, "medians")
+    )
+    times, first = measure(chosen, asked.batches, asked.samples, asked.repeats, by_itself, clock)
     n_steps = asked.samples * steps_of_a_sample()
-    print(f"µs for each of {n_steps} time steps, medians of {asked.repeats} rounds\n")
-    print("\n".join(table(times, asked.batches, n_steps, by_itself)))
+    print(f"µs for each of {n_steps} time steps, {words} of {asked.repeats} rounds\n")
+    print("\n".join(table(times, asked.batches, n_steps, by_itself, statistic)))
     compiled = ", ".join(f"{spent_s:.1f} (batch {batch})" for batch, spent_s in first.items())
     print(f"\nSpikeloop's first gradient, in which it is compiled, took in s: {compiled}")
 

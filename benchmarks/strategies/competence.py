@@ -33,11 +33,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from ask_and_tell import machine
-from peers import METHODS, Task, box
+from one_search import search
+from peers import METHODS, Task
 from problems import FUNCTIONS, instance
 from standings import print_cpu_seconds, print_standings
-
-from spikeloop.workers.space import fold
 
 POPULATION_SIZE = 48
 BUDGETS = {7: 20 * POPULATION_SIZE, 20: 40 * POPULATION_SIZE, 100: 100 * POPULATION_SIZE}
@@ -77,34 +76,15 @@ def run(cell: Cell) -> dict[str, Any]:
     """
     row: dict[str, Any] = cell._asdict() | {"evaluations": 0, "error": ""}
     try:
-        digits, row["evaluations"], seconds = search(cell)
+        budget = BUDGETS[cell.n_dim]
+        task = Task(cell.n_dim, POPULATION_SIZE, budget, cell.noise > 0, cell.seed)
+        problem = instance(cell.function, cell.n_dim, cell.seed)
+        make = METHODS[cell.method].make
+        digits, row["evaluations"], seconds = search(make, task, problem, cell.noise)
     except Exception as error:
         digits, seconds = np.nan, np.nan
         row["error"] = f"{type(error).__name__}: {error}"
     return row | {"digits": digits, "seconds": seconds}
-
-
-def search(cell: Cell) -> tuple[float, int, float]:
-    """Digits, evaluations and CPU seconds within the method."""
-    problem = instance(cell.function, cell.n_dim, cell.seed)
-    bounded, budget = box(cell.n_dim).bounded(), BUDGETS[cell.n_dim]
-    noise = np.random.default_rng(cell.seed)
-    n_done, seconds = 0, -time.process_time()
-    task = Task(cell.n_dim, POPULATION_SIZE, budget, cell.noise > 0, cell.seed)
-    method = METHODS[cell.method].make(task)
-    while n_done < budget:
-        points = method.ask()
-        seconds += time.process_time()
-        loss = problem.value(fold(points, bounded))
-        loss += cell.noise * noise.standard_normal(loss.size)
-        n_done += loss.size
-        seconds -= time.process_time()
-        method.tell(loss)
-    recommended = method.recommend()
-    seconds += time.process_time()
-    if n_done != budget:
-        raise ValueError(f"{budget} evaluations were allowed, {n_done} were made")
-    return problem.digits(fold(recommended, bounded)), n_done, seconds
 
 
 def plan(arguments: argparse.Namespace) -> Iterator[Cell]:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.coordinator.config.run_config import FAMILY
-from spikeloop.coordinator.export import frozen_network, input_encoding
-from spikeloop.coordinator.export.frozen_network import FrozenNetwork, RecordedEpisode
+from spikeloop.coordinator.export import input_encoding, learned_network, network_numbers
+from spikeloop.coordinator.export.frozen_network import FrozenNetwork
+from spikeloop.coordinator.export.learned_network import RecordedEpisode
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.tasks import FAMILIES
@@ -39,8 +40,8 @@ def write(folder: Path, learned: Learned, task: int) -> None:
         ConfigError: the learner is not of kind ``lsnn``, or there is no such task.
         Unavailable: JAX is not installed.
     """
-    network = frozen_network.freeze(learned, "brian2")
-    episode = frozen_network.record_episode(learned, network, task)
+    network = learned_network.freeze(learned, "brian2")
+    episode = learned_network.record_episode(learned, network, task)
     script = render(learned, network, task)
     atomic_files.make_folder(folder)
     atomic_files.write_arrays(folder / NUMBERS, numbers(network, episode), compressed=True)
@@ -49,20 +50,15 @@ def write(folder: Path, learned: Learned, task: int) -> None:
 
 def numbers(network: FrozenNetwork, episode: RecordedEpisode) -> dict[str, NDArray[Any]]:
     """Collect the arrays of the script, by name."""
-    neurons, exists = network.circuit.neurons, network.wiring.exists
+    exists = network.wiring.exists
     before, after = np.nonzero(exists)
     step, neuron = np.nonzero(episode.spikes)
     return {
         **input_encoding.arrays(network.learner.inputs(network.interface)),
-        "rho": neurons.rho,
-        "beta": neurons.beta,
-        "input_weights": network.inputs,
+        **network_numbers.arrays(network),
         "synapse_from": before,
         "synapse_to": after,
         "synapse_weight": network.recurrent[exists],
-        "delay_steps": network.delay,
-        "readout_weights": network.readout,
-        "readout_bias": network.bias,
         "inputs": episode.inputs,
         "spike_step": step,
         "spike_neuron": neuron,

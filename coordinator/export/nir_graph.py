@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.export import frozen_network, input_encoding
+from spikeloop.coordinator.export import input_encoding, learned_network
 from spikeloop.coordinator.export.frozen_network import FrozenNetwork
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store import atomic_files
@@ -54,10 +54,10 @@ def write(path: Path, learned: Learned) -> None:
 
     Raises:
         ConfigError: the learner is not of kind ``lsnn``, or NIR cannot express it; it names why.
-        Unavailable: ``nir`` or JAX is not installed.
+        Unavailable: ``nir`` is not installed.
     """
     nir = _package()
-    network = frozen_network.freeze(learned, "nir")
+    network = learned_network.freeze(learned, "nir")
     if found := obstacles(network):
         raise ConfigError(
             f"{learned.source}: NIR cannot express {' nor '.join(found)}; train without, or "

@@ -9,7 +9,11 @@ A weights file is a compressed ``.npz`` without pickles, with a checksum like ev
     about   ()        text, a JSON object: ``manifest`` is the run's ``run.json`` with its
                       configuration, ``generation`` the one whose point was deployed, ``episodes``
                       what the search ran, ``transfer`` what ``spikeloop transfer --json`` prints,
-                      of the run's own held-out tasks, or null
+                      of the run's own held-out tasks, or null; ``network`` the ``constants`` of
+                      ``network_numbers``, or null
+
+For a network of the learner ``lsnn`` there are also all arrays of ``network_numbers``, so that it
+runs without this package (docs/how-to/run_weights.md). This package itself reads the point alone.
 
 It may come from anyone, as a run folder may, and the same rules hold (``trust``).
 """
@@ -25,17 +29,21 @@ from numpy.typing import NDArray
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.export import network_numbers
+from spikeloop.coordinator.export.frozen_network import FrozenNetwork
 from spikeloop.coordinator.search.deployment import deployed, deployed_generation
 from spikeloop.coordinator.store import atomic_files, reading
 from spikeloop.coordinator.store.run_folder import open_run, read_manifest
 from spikeloop.coordinator.store.safe_npz import NOT_ITS_OWN, Arrays
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.learners.lsnn.learner import Lsnn
 
-FORMAT = {"format": "spikeloop learned point", "version": "2"}
+FORMAT = {"format": "spikeloop learned point", "version": "3"}
 """Metadata that distinguish a weights file from other ``.npz`` files."""
 
-LARGEST = 1 << 30
-"""Bytes of a weights file: 10,000 neurons have 800 MB of weights in double precision."""
+LARGEST = 1 << 31
+"""Bytes of a weights file: 10,000 neurons have 800 MB of weights in double precision, and 500 MB of
+them as they act with the mask of synapses."""
 LARGEST_ABOUT = 1 << 26
 """Bytes of ``about``, at 4 a character."""
 
@@ -99,19 +107,26 @@ def write(path: Path, learned: Learned) -> None:
         "generation": learned.generation,
         "episodes": learned.episodes,
         "transfer": learned.transfer,
+        "network": None,
     }
-    arrays = {
-        "point": _smallest(learned.point),
-        "about": np.array(json.dumps(about)),
-    }
+    arrays: dict[str, NDArray[Any]] = {"point": _smallest(learned.point)}
+    learner = learned.config.learner
+    if isinstance(learner, Lsnn) and not learner.smooth:
+        network = FrozenNetwork.at(learner, learned.config.family.interface, learned.point)
+        about["network"] = network_numbers.constants(network)
+        numbers = {**network_numbers.arrays(network), **network_numbers.synapses(network)}
+        arrays |= {name: _smallest(array) for name, array in numbers.items()}
+    arrays["about"] = np.array(json.dumps(about))
     atomic_files.write_arrays(path, arrays, FORMAT, compressed=True)
 
 
-def _smallest(point: FloatArray) -> NDArray[np.floating[Any]]:
-    """Convert to single precision if that holds exactly the same numbers."""
+def _smallest(array: NDArray[Any]) -> NDArray[Any]:
+    """Convert double to single precision if that holds exactly the same numbers."""
+    if array.dtype != np.float64:
+        return array
     with np.errstate(over="ignore"):
-        single = point.astype(np.float32)
-    return single if np.array_equal(single, point) else point
+        single = array.astype(np.float32)
+    return single if np.array_equal(single, array) else array
 
 
 def _of_run(folder: Path, trust: bool) -> Learned:

@@ -78,6 +78,10 @@ class Evolution(PopulationSettings):
     the paper has Adam, as Adam turns the pure noise of an irrelevant parameter into full steps.
     The paper's own algorithm has ``sigma_rate = 0`` and the Adam optimizer.
 
+    On a slope the two members of a pair have opposite centred ranks, so σ keeps its value and each
+    step the same length: weights whose optimum is many scales away are reached late. Log ranks with
+    ``sigma_rate = 3`` let σ grow there; docs/how-to/choose_strategy.md has the measurement.
+
     Like every strategy it can be used alone, without runs and workers:
 
     >>> space = ParameterSpace.of({"tau": Real(1, 100, unit="ms", scale="log")})
@@ -133,11 +137,15 @@ class Evolution(PopulationSettings):
     )
     shaping: Literal["centered_ranks", "log_ranks", "standardised", "raw"] = Field(
         default="centered_ranks",
-        description="from fitness to utilities; all but raw have the spread of centred ranks",
+        description="from fitness to utilities; all but raw have the spread of centred ranks; with "
+        "log_ranks sigma grows on a slope",
     )
     sigma: FirstSigma = 0.15
     sigma_rate: float = Field(
-        default=1.0, ge=0, description="η, rate at which sigma adapts; 0 as in the paper"
+        default=1.0,
+        ge=0,
+        description="η, rate at which sigma adapts; 0 as in the paper; 3 with log_ranks where the "
+        "optimum may be far away",
     )
     sigma_decay: float = Field(
         default=1.0, gt=0, le=1, description="δ, factor on sigma after each generation"

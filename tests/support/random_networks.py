@@ -13,6 +13,37 @@ from support.small_run import small_tables
 
 BANDIT: dict[str, Any] = {"kind": "bandit", "n_steps": 25}
 QUADRATIC: dict[str, Any] = {"kind": "quadratic", "n_steps": 15}
+VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "rewards": (BANDIT, {}),
+    "targets": (QUADRATIC, {"n_neurons": 30}),
+    "delays, sparse, signs": (
+        QUADRATIC,
+        {"delays_ms": [1.0, 5.0, 2.0], "connectivity": 0.4, "excitatory_share": 0.7},
+    ),
+    "input spikes, short steps": (
+        BANDIT,
+        {"input": "spikes", "input_rate_hz": 500.0, "step_ms": 0.5, "explores": False},
+    ),
+    "plain neurons, refractory": (
+        QUADRATIC,
+        {"adaptive_share": 0.0, "refractory_ms": 4.0, "trial_channels": 5, "input": "spikes"},
+    ),
+    "all adapt, not refractory": (BANDIT, {"adaptive_share": 1.0, "refractory_ms": 0.0}),
+    "reset to zero": (BANDIT, {"adaptive_share": 0.0, "refractory_ms": 0.0, "reset": "zero"}),
+    "rewards, asked for latents": (
+        BANDIT,
+        {"objective": {"latent_cost": 1.0}, "centering_rate_hz": 30.0, "input_scale": 9.0},
+    ),
+    "targets, asked for latents": (
+        QUADRATIC,
+        {"objective": {"latent_cost": 1.0}, "centering_rate_hz": 30.0},
+    ),
+    "no memory, one neuron": (
+        BANDIT,
+        {"n_neurons": 1, "tau_membrane_ms": 0.0, "tau_readout_ms": 0.0},
+    ),
+}
+"""Family and settings of networks that differ in what another program must know of them."""
 
 
 def random_network(family: dict[str, Any], **learner: Any) -> Learned:

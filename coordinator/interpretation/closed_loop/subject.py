@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from spikeloop.coordinator.export.frozen_network import freeze
+from spikeloop.coordinator.export.learned_network import freeze
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.interpretation.closed_loop.simulation import ClosedLoop
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes

@@ -10,40 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from support.command_line import cli
-from support.random_networks import BANDIT, QUADRATIC, random_network_file
+from support.random_networks import BANDIT, VARIANTS, random_network_file
 
 pytest.importorskip("jax")
 
-CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "rewards": (BANDIT, {}),
-    "targets": (QUADRATIC, {"n_neurons": 30}),
-    "delays, sparse, signs": (
-        QUADRATIC,
-        {"delays_ms": [1.0, 5.0, 2.0], "connectivity": 0.4, "excitatory_share": 0.7},
-    ),
-    "input spikes, short steps": (
-        BANDIT,
-        {"input": "spikes", "input_rate_hz": 500.0, "step_ms": 0.5, "explores": False},
-    ),
-    "plain neurons, refractory": (
-        QUADRATIC,
-        {"adaptive_share": 0.0, "refractory_ms": 4.0, "trial_channels": 5, "input": "spikes"},
-    ),
-    "all adapt, not refractory": (BANDIT, {"adaptive_share": 1.0, "refractory_ms": 0.0}),
-    "reset to zero": (BANDIT, {"adaptive_share": 0.0, "refractory_ms": 0.0, "reset": "zero"}),
-    "rewards, asked for latents": (
-        BANDIT,
-        {"objective": {"latent_cost": 1.0}, "centering_rate_hz": 30.0, "input_scale": 9.0},
-    ),
-    "targets, asked for latents": (
-        QUADRATIC,
-        {"objective": {"latent_cost": 1.0}, "centering_rate_hz": 30.0},
-    ),
-    "no memory, one neuron": (
-        BANDIT,
-        {"n_neurons": 1, "tau_membrane_ms": 0.0, "tau_readout_ms": 0.0},
-    ),
-}
 SAMPLED = ("input spikes, short steps",)
 
 
@@ -61,10 +31,10 @@ def run_script(script: Path) -> tuple[int, str]:
 @pytest.mark.brian
 @pytest.mark.parametrize(
     "case",
-    [c if c in SAMPLED else pytest.param(c, marks=pytest.mark.exhaustive) for c in CASES],
+    [c if c in SAMPLED else pytest.param(c, marks=pytest.mark.exhaustive) for c in VARIANTS],
 )
 def test_brian2_spikes_in_the_same_time_steps_as_jax(case: str, tmp_path: Path) -> None:
-    family, learner = CASES[case]
+    family, learner = VARIANTS[case]
     file = random_network_file(tmp_path / "some.npz", family, **learner)
     assert cli("export", file, "--to", "brian2", "--task", "2") == 0
     folder = tmp_path / "some_brian2"

@@ -8,7 +8,7 @@ from support.random_networks import BANDIT, random_network, random_network_file
 from support.small_run import small_config
 
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.export import frozen_network
+from spikeloop.coordinator.export import learned_network
 
 pytest.importorskip("jax")
 
@@ -17,7 +17,7 @@ pytest.importorskip("jax")
 def test_other_learners_are_refused(form: str) -> None:
     known = replace(random_network(BANDIT), config=small_config())
     with pytest.raises(ConfigError, match=f"--to {form} .* tabular_td"):
-        frozen_network.freeze(known, form)
+        learned_network.freeze(known, form)
 
 
 @pytest.mark.parametrize(
@@ -42,5 +42,5 @@ def test_a_missing_package_is_named(
 ) -> None:
     file = random_network_file(tmp_path / "some.npz", BANDIT)
     monkeypatch.setitem(sys.modules, package, None)
-    extra = {"jax": "lsnn", "nir": "nir"}[package]
-    assert f"pip install 'spikeloop[{extra}]'" in refused("export", file, "--to", "nir", code=3)
+    form, extra = {"jax": ("brian2", "lsnn"), "nir": ("nir", "nir")}[package]
+    assert f"pip install 'spikeloop[{extra}]'" in refused("export", file, "--to", form, code=3)

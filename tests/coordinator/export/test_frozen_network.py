@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.random_networks import BANDIT, QUADRATIC, random_network
 
-from spikeloop.coordinator.export import brian_script, frozen_network, input_encoding
+from spikeloop.coordinator.export import brian_script, input_encoding, learned_network
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.learner import Lsnn
@@ -20,8 +20,8 @@ pytest.importorskip("jax")
 )
 def test_recorded_inputs_give_the_drive_to_the_bit(kind: str, changes: dict[str, float]) -> None:
     known = random_network(QUADRATIC, input=kind, delays_ms=[1.0, 3.0], **changes)
-    network = frozen_network.freeze(known, "brian2")
-    episode = frozen_network.record_episode(known, network, 1)
+    network = learned_network.freeze(known, "brian2")
+    episode = learned_network.record_episode(known, network, 1)
     grid_seeds = np.zeros((1, 1), dtype=np.uint64)
     tasks = known.config.family.sample(1, np.random.default_rng(0))
     parameters = known.config.space.decode(known.point[None, :])
@@ -41,7 +41,7 @@ def test_recorded_inputs_give_the_drive_to_the_bit(kind: str, changes: dict[str,
 
 
 def test_synapses_have_the_signs_and_places_of_the_wiring() -> None:
-    network = frozen_network.freeze(
+    network = learned_network.freeze(
         random_network(BANDIT, connectivity=0.4, excitatory_share=0.7), "brian2"
     )
     assert 0.2 < network.wiring.exists.mean() < 0.6
@@ -98,7 +98,7 @@ def test_the_table_of_channels_suffices_to_encode_a_new_task(
 
 def test_the_script_documents_its_channels() -> None:
     known = random_network(BANDIT, trial_channels=5)
-    text = brian_script.render(known, frozen_network.freeze(known, "brian2"), 0)
+    text = brian_script.render(known, learned_network.freeze(known, "brian2"), 0)
     table = """
     0 to 1      its last action: one-hot, 0 to 1
     2 to 3      the reward for it: one-hot, 0.0, 1.0

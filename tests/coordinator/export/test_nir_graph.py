@@ -9,7 +9,7 @@ import pytest
 from support.command_line import cli, refused
 from support.random_networks import BANDIT, QUADRATIC, random_network, random_network_file
 
-from spikeloop.coordinator.export import frozen_network
+from spikeloop.coordinator.export import learned_network
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.tasks.base import FloatArray
 
@@ -83,8 +83,8 @@ READERS: dict[str, tuple[Callable[[Any, FloatArray], Spikes], float]] = {
 
 def recorded(known: Learned, task: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return inputs by time step, spikes and answers of an episode in JAX."""
-    network = frozen_network.freeze(known, "nir")
-    episode = frozen_network.record_episode(known, network, task)
+    network = learned_network.freeze(known, "nir")
+    episode = learned_network.record_episode(known, network, task)
     n_steps = network.circuit.n_steps
     by_step = network.learner.input == "spikes"
     inputs = episode.inputs if by_step else np.repeat(episode.inputs, n_steps, axis=0)
@@ -133,7 +133,7 @@ def test_a_nir_graph_is_read_back_as_written(tmp_path: Path) -> None:
     file = random_network_file(tmp_path / "some.npz", BANDIT, **settings)
     assert cli("export", file, "--to", "nir", "--out", tmp_path / "x.nir") == 0
     graph = nir.read(str(tmp_path / "x.nir"))
-    network = frozen_network.freeze(random_network(BANDIT, **settings), "nir")
+    network = learned_network.freeze(random_network(BANDIT, **settings), "nir")
     weights = {name: getattr(node, "weight", None) for name, node in graph.nodes.items()}
     np.testing.assert_array_equal(weights["input_weights"], network.inputs.T)
     np.testing.assert_array_equal(weights["readout"], network.readout.T)

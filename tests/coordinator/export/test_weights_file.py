@@ -55,6 +55,7 @@ def test_numpy_and_json_suffice_to_read_a_weights_file(finished_run: Path, file:
         about = json.loads(str(archive["about"]))
     assert about["manifest"]["config"] == RunStore(finished_run).manifest()["config"]
     assert about["transfer"]["scores"].keys() == {"default", "random", "learned"}
+    assert about["network"] is None  # this learner is no network
 
 
 def test_a_weights_file_is_scored_as_its_run_and_nothing_is_written(
@@ -220,10 +221,14 @@ def test_wrong_contents_with_a_right_checksum_are_refused(
     assert "odd.npz: damaged" in refusal(tmp_path / "odd.npz")
 
 
-def test_later_versions_are_refused(file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["2", "4"])
+def test_other_versions_are_refused(file: Path, tmp_path: Path, version: str) -> None:
     arrays, _ = atomic_files.read_arrays(file)
-    atomic_files.write_arrays(tmp_path / "later.npz", arrays, {**learned.FORMAT, "version": "3"})
-    assert "version 3" in refusal(tmp_path / "later.npz")
+    other = {**learned.FORMAT, "version": version}
+    atomic_files.write_arrays(tmp_path / "other.npz", arrays, other)
+    assert f"version {version} of weights files, this program reads 3" in refusal(
+        tmp_path / "other.npz"
+    )
 
 
 # ------------------------------------------------------------------------------------------ trust

@@ -66,7 +66,7 @@ def trace(
     return recorded
 
 
-def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], ActingWeights]:
+def acting(learner: LsnnSettings, interface: Interface, xp: Any) -> Callable[[Any], ActingWeights]:
     """Return the function from one candidate's weights (n_dim,) to the weights that act.
 
     With centring at m = ``centering_rate_hz`` × time step, channels of mean s̄ and filtered spikes
@@ -77,7 +77,8 @@ def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Actin
     of which all constant parts are computed here. It is the same family of networks in other
     coordinates, in which gradients are better conditioned: activity is never negative, so without
     centring a step of Adam moves all weights onto a neuron alike, and its mean current most of all
-    (Schraudolph 1998, "Centering neural network gradient factors").
+    (Schraudolph 1998, "Centering neural network gradient factors"). ``xp`` is the array library,
+    NumPy's or that of JAX.
     """
     wiring, parts = learner.wiring(), learner.weights(interface)
     inputs, recurrent, readout, _ = parts
@@ -89,17 +90,17 @@ def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Actin
             weights[start : start + part.size].reshape(part.shape)
             for start, part in zip(edges, parts, strict=False)
         )
-        between = wiring.acting(w_rec, recurrent.scale)
-        out = round_to_spacing(w_out, readout.scale, learner.n_neurons)
+        between = wiring.acting(w_rec, recurrent.scale, xp)
+        out = round_to_spacing(w_out, readout.scale, learner.n_neurons, xp)
         if not learner.centering_rate_hz:
             return ActingWeights(
-                lambda shown: exact_product(shown, w_in, inputs.scale), between, out, b
+                lambda shown: exact_product(shown, w_in, inputs.scale, xp), between, out, b
             )
         # An exact sum and one product, before there are any episodes: the same bits in any tile.
         constant = mean_rate * between.sum(axis=0)
         return ActingWeights(
             lambda shown: (
-                exact_product(shown - mean_inputs.astype(shown.dtype), w_in, inputs.scale)
+                exact_product(shown - mean_inputs.astype(shown.dtype), w_in, inputs.scale, xp)
                 - constant
             ),
             between,
@@ -142,7 +143,8 @@ def _candidate(
     learner: LsnnSettings, interface: Interface, program: TaskProgram, traced: bool = False
 ) -> Callable[..., Recorded]:
     """Return a candidate's episodes as a function of weights, random numbers and tasks."""
-    episode, act = Episode(learner, interface, program), acting(learner, interface)
+    episode = Episode(learner, interface, program)
+    act = acting(learner, interface, xla.jax().numpy)
 
     def run(weights: Any, chance: RandomNumbers, arrays: Any, task: Any) -> Recorded:
         return episode.run_episodes(act(weights), arrays, task, chance, traced)

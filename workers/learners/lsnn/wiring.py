@@ -51,16 +51,16 @@ class Wiring:
             sign = np.where(order < round(excitatory_share * n), 1.0, -1.0)
         return cls(exists, sign)
 
-    def acting(self, weights: Any, scale: float) -> Any:
+    def acting(self, weights: Any, scale: float, xp: Any) -> Any:
         """Return weights (n, n) as they act, of trained ones whose initial law has that scale.
 
         A weight of the wrong sign counts with the right one (Dale's law); synapses that do not
-        exist count as 0.
+        exist count as 0. ``xp`` is the array library, NumPy's or that of JAX.
         """
-        xp = jax().numpy
         if self.sign.any():
             weights = xp.abs(weights) * self.sign[:, None]
-        return xp.where(self.exists, round_to_spacing(weights, scale, self.exists.shape[0]), 0.0)
+        rounded = round_to_spacing(weights, scale, self.exists.shape[0], xp)
+        return xp.where(self.exists, rounded, 0.0)
 
 
 def weight_spacing(scale: float, n: int, bits: int = SIGNIFICAND) -> float:
@@ -69,7 +69,7 @@ def weight_spacing(scale: float, n: int, bits: int = SIGNIFICAND) -> float:
     return float(2.0 ** (largest - bits))
 
 
-def round_to_spacing(weights: Any, scale: float, n: int, bits: int = SIGNIFICAND) -> Any:
+def round_to_spacing(weights: Any, scale: float, n: int, xp: Any, bits: int = SIGNIFICAND) -> Any:
     """Round weights to multiples of ``weight_spacing`` and clip them at ``LARGEST_WEIGHT``.
 
     The derivative is that of the identity.
@@ -78,31 +78,36 @@ def round_to_spacing(weights: Any, scale: float, n: int, bits: int = SIGNIFICAND
         weights: any shape.
         scale: of their initial law.
         n: terms of a sum, at most.
+        xp: the array library, NumPy's or that of JAX.
         bits: for the sum.
     """
-    xp, lax = jax().numpy, jax().lax
     largest = 2.0 ** np.ceil(np.log2(LARGEST_WEIGHT * scale))
     spacing = weight_spacing(scale, n, bits)
     rounded = xp.clip(xp.round(weights / spacing) * spacing, -largest, largest)
-    return lax.stop_gradient(rounded) + (weights - lax.stop_gradient(weights))
+    return _constant(rounded, xp) + (weights - _constant(weights, xp))
 
 
-def exact_product(values: Any, weights: Any, scale: float) -> Any:
+def exact_product(values: Any, weights: Any, scale: float, xp: Any) -> Any:
     """Return values @ weights, summed exactly but for one rounding of each sum at the end.
 
     Args:
         values: (n_episodes, n) in [-1, 1], rounded to 8 bits here.
         weights: (n, m).
         scale: of their initial law.
+        xp: the array library, NumPy's or that of JAX.
     """
-    xp, lax = jax().numpy, jax().lax
     steps = 2.0**INPUT_BITS
     values = xp.round(values * steps) / steps
     n, bits = weights.shape[0], SIGNIFICAND - INPUT_BITS
-    coarse = lax.stop_gradient(round_to_spacing(weights, scale, n, bits))
+    coarse = _constant(round_to_spacing(weights, scale, n, xp, bits), xp)
     # What is left is at most half of a spacing of the coarse grid.
     fine = round_to_spacing(
-        weights - coarse, weight_spacing(scale, n, bits) / LARGEST_WEIGHT, n, bits
+        weights - coarse, weight_spacing(scale, n, bits) / LARGEST_WEIGHT, n, xp, bits
     )
     both = values @ xp.concatenate([coarse, fine], axis=1)
     return both[:, : weights.shape[1]] + both[:, weights.shape[1] :]
+
+
+def _constant(values: Any, xp: Any) -> Any:
+    """Return the values without their derivative, which NumPy does not have anyway."""
+    return values if xp is np else jax().lax.stop_gradient(values)

@@ -1,8 +1,9 @@
 """The learner: settings, refusals, the default point, and a missing JAX."""
 
+import os
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -228,6 +229,38 @@ def test_the_error_of_a_broken_jax_has_its_cause(
     monkeypatch.delitem(sys.modules, "jax", raising=False)
     with pytest.raises(Unavailable, match=r"^lsnn needs JAX: .* \(No module named 'a_part"):
         xla.jax()
+
+
+@pytest.mark.parametrize(("asked", "started"), [("cuda", "cuda,cpu"), ("cpu", "cpu"), ("", None)])
+def test_the_processor_is_there_beside_the_device_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, started: str | None
+) -> None:
+    """``bptt`` needs it, and JAX has it only if it is named, too."""
+    module = stand_in(tmp_path, monkeypatch, asked, backend="gpu").jax()
+    assert module.asked == started
+    assert os.environ["JAX_PLATFORMS"] == asked
+
+
+def test_a_device_that_is_not_there_is_refused_and_not_replaced_by_the_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = stand_in(tmp_path, monkeypatch, "cuda", backend="cpu")
+    line = r"^bptt needs JAX, which does not start \(it finds no such device\); JAX_PLATFORMS asks "
+    with pytest.raises(Unavailable, match=line + "for 'cuda', unset it or install that$"):
+        found.jax("bptt")
+
+
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, asked: str, backend: str) -> ModuleType:
+    """Let a module in place of JAX find that backend, for a process that asks for a platform."""
+    (folder / "jax.py").write_text(
+        "import os\nasked = os.environ.get('JAX_PLATFORMS')\ndevices = lambda: []\n"
+        f"default_backend = lambda: {backend!r}\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    monkeypatch.setenv("JAX_PLATFORMS", asked)
+    monkeypatch.setattr(xla, "_started", False)
+    return xla
 
 
 SCRIPT = """
