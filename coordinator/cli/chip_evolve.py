@@ -1,11 +1,11 @@
 """``spikeloop chip evolve``: a whole search by one emulated chip, written as an ordinary run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from spikeloop.coordinator.cli.options import Address, ConfigPath, Inline, Out, Sets, Workers
+from spikeloop.coordinator.cli.options import Address, Again, ConfigPath, Inline, Out, Sets, Workers
 from spikeloop.coordinator.cli.run import run
 from spikeloop.coordinator.errors import ConfigError
 
@@ -17,9 +17,7 @@ def evolve(
     config: ConfigPath,
     sets: Sets = None,
     out: Out = Path("runs"),
-    again: Annotated[
-        bool, typer.Option("--resume", help="go on with the run if its folder exists")
-    ] = False,
+    again: Again = False,
     workers: Workers = None,
     inline: Inline = False,
     address: Address = None,

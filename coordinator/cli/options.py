@@ -25,6 +25,7 @@ ResultsOut = Annotated[
         "--out", envvar=RUNS, help="folder for results [default: runs, comparisons or sweeps]"
     ),
 ]
+Again = Annotated[bool, typer.Option("--resume", help="go on with the run if its folder exists")]
 Workers = Annotated[
     int | None,
     typer.Option(

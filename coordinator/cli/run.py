@@ -1,20 +1,24 @@
 """The command ``spikeloop run``."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from spikeloop.coordinator.cli.options import Address, ConfigPath, Inline, Out, Sets, Track, Workers
+from spikeloop.coordinator.cli.options import (
+    Address,
+    Again,
+    ConfigPath,
+    Inline,
+    Out,
+    Sets,
+    Track,
+    Workers,
+)
 
 
 def run(
     config: ConfigPath,
     sets: Sets = None,
     out: Out = Path("runs"),
-    again: Annotated[
-        bool, typer.Option("--resume", help="go on with the run if its folder exists")
-    ] = False,
+    again: Again = False,
     workers: Workers = None,
     inline: Inline = False,
     address: Address = None,

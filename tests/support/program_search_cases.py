@@ -14,7 +14,7 @@ from spikeloop.workers.chip.limits import N_NEURONS
 from spikeloop.workers.chip.ppu.coordinates import points_of
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.plasticity import Formula, TdNetwork
-from spikeloop.workers.plasticity.plasticity_network import sigmoid_q15
+from spikeloop.workers.plasticity.small_network import sigmoid_q15
 from support.on_chip_reference import tasks
 from support.on_chip_reference.episode import Rule
 from support.program_hooks import begin, experience
@@ -70,7 +70,8 @@ def td_network() -> Case:
         memory = program.memory(theta_of(program, face, x), face)
         values = memory.values
         first = (int(values.value_u16[0]), values.low_u6, memory.decay_q7)
-        weights = np.concatenate([memory.hidden_q12, memory.bias_q12, memory.output_q12])
+        network = memory.network
+        weights = np.concatenate([network.hidden_q12, network.bias_q12, network.output_q12])
         return struct.pack(">HBB", *first) + fixed(n_steps) + weights.astype(">i2").tobytes()
 
     return Case(
@@ -97,7 +98,7 @@ def formula() -> Case:
         default = theta_of(program, face(n_steps), (0, 0, 0))
         memory = program.memory(default, face(n_steps))
         coefficients = np.concatenate([memory.other_q13, memory.chosen_q13])
-        numbers = struct.pack(">IH", memory.share_q24, memory.others_q16)
+        numbers = struct.pack(">IH", memory.time.share_q24, memory.others_q16)
         return numbers + coefficients.astype(">i2").tobytes()
 
     def constant_bytes(x: Sequence[int], n_steps: int) -> bytes:

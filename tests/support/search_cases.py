@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from spikeloop.workers.plasticity.plasticity_network import sigmoid_q15
+from spikeloop.workers.plasticity.small_network import sigmoid_q15
 from support.on_chip_reference import constants as written
 from support.on_chip_reference import tasks
 from support.on_chip_reference.algorithms import Algorithm

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import processor_programs
 
-from spikeloop.workers.plasticity.plasticity_network import sigmoid_q15
+from spikeloop.workers.plasticity.small_network import sigmoid_q15
 from support.external_tools import find_tool, run_tool
 from support.on_chip_reference.algorithms import Algorithm, Constants, State
 

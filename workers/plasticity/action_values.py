@@ -102,6 +102,13 @@ def sum_of_state(values: ActionValues, state: int) -> int:
 
 
 @part
+def change_value(values: ActionValues, pair: int, change: int) -> None:
+    """Add to a value, which saturates."""
+    value = int(values.value_u16[pair]) + change
+    values.value_u16[pair] = min(max(value, 0), MAX_VALUE_U16)
+
+
+@part
 def write_value(core: Core, values: ActionValues, state: int, action: int) -> None:
     """Write the code of a value into its synapse."""
     value = int(values.value_u16[state * values.n_actions_u8 + action])

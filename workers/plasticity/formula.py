@@ -26,10 +26,10 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.kernels import part, routine
 from spikeloop.workers.plasticity.action_values import (
-    MAX_VALUE_U16,
     VALUE_BITS,
     ActionValues,
     action_values,
+    change_value,
     code_low,
     initial_value,
     others_q16,
@@ -37,9 +37,15 @@ from spikeloop.workers.plasticity.action_values import (
     sum_of_state,
     write_values,
 )
+from spikeloop.workers.plasticity.episode_time import (
+    SHARE_BITS,
+    EpisodeTime,
+    episode_time,
+    pass_step,
+)
 from spikeloop.workers.plasticity.hooks import register
-from spikeloop.workers.plasticity.plasticity_network import FRACTION_BITS, ONE_Q12, SHARE_BITS
 from spikeloop.workers.plasticity.program import CYCLES_PER_INSTRUCTION
+from spikeloop.workers.plasticity.small_network import FRACTION_BITS, ONE_Q12
 from spikeloop.workers.space import Parameter
 
 Term = Literal[
@@ -65,9 +71,8 @@ class FormulaMemory(NamedTuple):
         values: values of actions.
         chosen_q13: (14,) int16 coefficients of the chosen action, in the order of ``TERMS``.
         other_q13: (14,) int16 coefficients of the other actions.
-        share_q24: share of an episode that a step is.
+        time: share of the episode that is over.
         others_q16: 1 / (n_actions − 1), rounded down.
-        time_u32: (1,) uint32 share of the episode that is over, in Q24.
         terms_q12: (14,) int32 scratch: the terms of one action.
         change_q16: (n_actions,) int32 scratch: changes of values.
     """
@@ -75,9 +80,8 @@ class FormulaMemory(NamedTuple):
     values: ActionValues
     chosen_q13: NDArray[np.int16]
     other_q13: NDArray[np.int16]
-    share_q24: int
+    time: EpisodeTime
     others_q16: int
-    time_u32: NDArray[np.uint32]
     terms_q12: NDArray[np.int32]
     change_q16: NDArray[np.int32]
 
@@ -115,9 +119,8 @@ class Formula(Settings):
             values=action_values(n_states, n_actions, theta["initial_value"], theta["code_low"]),
             chosen_q13=coefficients_q13(self.chosen),
             other_q13=coefficients_q13(self.other),
-            share_q24=round((1 << SHARE_BITS) / (self.n_steps or interface.n_steps)),
+            time=episode_time(self.n_steps or interface.n_steps),
             others_q16=others_q16(n_actions),
-            time_u32=np.zeros(1, dtype=np.uint32),
             terms_q12=np.zeros(len(TERMS), dtype=np.int32),
             change_q16=np.zeros(n_actions, dtype=np.int32),
         )
@@ -151,10 +154,9 @@ def rewarded(core: Core, memory: FormulaMemory, state: int, action: int, signal_
             memory.terms_q12, memory.chosen_q13 if k == action else memory.other_q13
         )
     for k in range(n_actions):
-        value = int(values.value_u16[first + k]) + int(memory.change_q16[k])
-        values.value_u16[first + k] = min(max(value, 0), MAX_VALUE_U16)
+        change_value(values, first + k, int(memory.change_q16[k]))
     write_values(core, values)
-    memory.time_u32[0] = min(int(memory.time_u32[0]) + memory.share_q24, 1 << SHARE_BITS)
+    pass_step(memory.time)
 
 
 @routine
@@ -167,7 +169,7 @@ def set_terms(memory: FormulaMemory, pair: int, signal_q7: int, total: int) -> N
     x[2] = rounded(own, VALUE_BITS - FRACTION_BITS)
     others = ((total - own) * memory.others_q16) >> VALUE_BITS
     x[3] = rounded(others, VALUE_BITS - FRACTION_BITS)
-    x[4] = rounded(int(memory.time_u32[0]), SHARE_BITS - FRACTION_BITS)
+    x[4] = rounded(int(memory.time.time_u32[0]), SHARE_BITS - FRACTION_BITS)
     place = 5
     for i in range(1, 5):
         for j in range(max(i, 2), 5):

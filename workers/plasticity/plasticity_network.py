@@ -12,35 +12,29 @@ chosen (±1), its own value v_k, and the mean value of the other actions. ``inpu
 adds the share of the episode's steps in which k was chosen, and a second state of the synapse that
 a second output changes in the same way: metaplasticity in the literal sense.
 
-Formats. V, b, u are Q12 in signed halfwords, ±8. σ is a table with linear interpolation over
-[−8, 8], in Q15. Sums are 32 bits wide: with at most 15 hidden units and 7 inputs Σ V x + b 2¹²
-stays below 8 · 2¹² · 2¹⁵ = 2³⁰, and Σ h u below 15 · 2¹² · 2¹⁵ < 2³¹ because h is shifted to Q12
-first.
-An output of 1 is 1/64 of the range of values; values saturate. Shifts of negative numbers round
-half up, since rounding down would make every value drift.
+Formats are those of ``small_network``; values saturate.
 
 This is not the published program: that has 64-bit sums, updates in place, and more faults
 (docs/chip.md); it is rebuilt as ``plasticity_network_published``.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from spikeloop.tasks.base import Interface
-from spikeloop.tasks.portable import exp
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.ppu.scalar_unit import saturate_i16
-from spikeloop.workers.kernels import part, routine
+from spikeloop.workers.kernels import routine
 from spikeloop.workers.plasticity.action_values import (
-    MAX_VALUE_U16,
     VALUE_BITS,
     ActionValues,
     action_values,
+    change_value,
     code_low,
     initial_value,
     others_q16,
@@ -48,8 +42,22 @@ from spikeloop.workers.plasticity.action_values import (
     sum_of_state,
     write_values,
 )
+from spikeloop.workers.plasticity.episode_time import (
+    SHARE_BITS,
+    EpisodeTime,
+    episode_time,
+    longer,
+    pass_step,
+)
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import CYCLES_PER_INSTRUCTION
+from spikeloop.workers.plasticity.small_network import (
+    FRACTION_BITS,
+    ONE_Q12,
+    SmallNetwork,
+    evaluate,
+    small_network,
+)
 from spikeloop.workers.space import Parameter, Weights
 
 Input = Literal["time", "reward", "chosen", "own", "others", "pulls", "second"]
@@ -57,59 +65,31 @@ INPUTS: tuple[Input, ...] = ("time", "reward", "chosen", "own", "others", "pulls
 N_PUBLISHED = 5
 TIME, REWARD, CHOSEN, OWN, OTHERS, PULLS, SECOND = range(len(INPUTS))
 
-FRACTION_BITS = 12
-ONE_Q12 = 1 << FRACTION_BITS
-OUTPUT_SHIFT = 14
-SHARE_BITS = 24
-"""Shares of an episode are accumulated in Q24, without division."""
-RANGE = 8
-"""Inputs of the sigmoid beyond ±8 count as ±8."""
-
 
 class NetworkMemory(NamedTuple):
     """The network, and what it keeps of each synapse.
 
     Attributes:
         values: values of actions.
-        n_inputs_u8: inputs, 5 or 7.
-        n_hidden_u8: hidden units.
-        hidden_q12: (n_hidden · n_inputs,) int16 V, a row for each hidden unit.
-        bias_q12: (n_hidden,) int16 b.
-        output_q12: (n_hidden,) int16 u.
-        second_output_q12: (n_hidden,) int16 weights of the second output, or none.
+        network: with 5 or 7 inputs.
+        time: share of the episode that is over.
         used_u1: (7,) uint8, 0 for inputs that are kept at 0.
-        sigmoid_q15: (n_points,) int16 table of σ.
-        point_bits_u8: distance of two points of the table, as a power of 2 in Q12.
-        saturates_u1: 1 for the cheap activation, clip(a / 4 + 1/2, 0, 1), without a table.
         only_chosen_u1: 1 where only the chosen action's value changes.
-        share_q24: share of an episode that a step is.
         others_q16: 1 / (n_actions − 1), rounded down.
-        time_u32: (1,) uint32 share of the episode that is over, in Q24.
         pulls_u32: (n_states · n_actions,) uint32 share of the steps in which it was chosen, Q24.
         second_q15: (n_states · n_actions,) int16 second state of each synapse.
-        inputs_q12: (7,) int32 scratch: the inputs of one action.
         change_q16: (n_actions,) int32 scratch: changes of values.
         second_change_q15: (n_actions,) int32 scratch: changes of second states.
     """
 
     values: ActionValues
-    n_inputs_u8: int
-    n_hidden_u8: int
-    hidden_q12: NDArray[np.int16]
-    bias_q12: NDArray[np.int16]
-    output_q12: NDArray[np.int16]
-    second_output_q12: NDArray[np.int16]
+    network: SmallNetwork
+    time: EpisodeTime
     used_u1: NDArray[np.uint8]
-    sigmoid_q15: NDArray[np.int16]
-    point_bits_u8: int
-    saturates_u1: int
     only_chosen_u1: int
-    share_q24: int
     others_q16: int
-    time_u32: NDArray[np.uint32]
     pulls_u32: NDArray[np.uint32]
     second_q15: NDArray[np.int16]
-    inputs_q12: NDArray[np.int32]
     change_q16: NDArray[np.int32]
     second_change_q15: NDArray[np.int32]
 
@@ -178,48 +158,28 @@ class PlasticityNetwork(Settings):
     def memory(self, theta: Mapping[str, float], interface: Interface) -> NetworkMemory:
         """Return the memory at the start of an episode."""
         n_states, n_actions = interface.n_observations, interface.n_actions
-        h, n_inputs, n_pairs = self.n_hidden, self.n_inputs, n_states * n_actions
-        bits, n_second = self.weight_bits, h if self.inputs == "extended" else 0
+        n_pairs = n_states * n_actions
         return NetworkMemory(
             values=action_values(n_states, n_actions, theta["initial_value"], theta["code_low"]),
-            n_inputs_u8=n_inputs,
-            n_hidden_u8=h,
-            hidden_q12=weights_q12(theta, "hidden_weights", h * n_inputs, bits),
-            bias_q12=weights_q12(theta, "hidden_bias", h, bits),
-            output_q12=weights_q12(theta, "output_weights", h, bits),
-            second_output_q12=weights_q12(theta, "second_weights", n_second, bits),
+            network=small_network(
+                theta,
+                self.n_inputs,
+                self.n_hidden,
+                has_second=self.inputs == "extended",
+                saturates=self.activation == "saturate",
+                n_points=self.table_points,
+                weight_bits=self.weight_bits,
+                n_scratch=len(INPUTS),
+            ),
+            time=episode_time(self.n_steps or interface.n_steps),
             used_u1=np.array([name not in self.silenced for name in INPUTS], dtype=np.uint8),
-            sigmoid_q15=sigmoid_q15(self.table_points),
-            point_bits_u8=(2 * RANGE * ONE_Q12 // (self.table_points - 1)).bit_length() - 1,
-            saturates_u1=int(self.activation == "saturate"),
             only_chosen_u1=int(self.changes == "chosen"),
-            share_q24=round((1 << SHARE_BITS) / (self.n_steps or interface.n_steps)),
             others_q16=others_q16(n_actions),
-            time_u32=np.zeros(1, dtype=np.uint32),
             pulls_u32=np.zeros(n_pairs, dtype=np.uint32),
             second_q15=np.zeros(n_pairs, dtype=np.int16),
-            inputs_q12=np.zeros(len(INPUTS), dtype=np.int32),
             change_q16=np.zeros(n_actions, dtype=np.int32),
             second_change_q15=np.zeros(n_actions, dtype=np.int32),
         )
-
-
-def weights_q12(
-    theta: Mapping[str, float], name: str, size: int, weight_bits: int = 16
-) -> NDArray[np.int16]:
-    """Return weights of a Θ in Q12, of so many bits, saturated at ±8."""
-    weights = np.array([theta[f"{name}_{i}"] for i in range(size)])
-    step = 1 << (16 - weight_bits)  # in Q12
-    limit = (1 << 15) // step
-    codes = np.clip(np.rint(weights * ONE_Q12 / step), -limit, limit - 1)
-    return (codes * step).astype(np.int16)
-
-
-def sigmoid_q15(n_points: int) -> NDArray[np.int16]:
-    """Return a table of the logistic function at equal distances over [−8, 8]."""
-    at = np.linspace(-RANGE, RANGE, n_points)
-    table: NDArray[np.int16] = np.rint(32767 / (1.0 + exp(-at))).astype(np.int16)
-    return table
 
 
 def begin(core: Core, memory: NetworkMemory) -> None:
@@ -235,31 +195,29 @@ def rewarded(core: Core, memory: NetworkMemory, state: int, action: int, signal_
     """Evaluate the network for all actions of the state, then change their values."""
     values, n_actions = memory.values, memory.values.n_actions_u8
     first, total = state * n_actions, sum_of_state(values, state)
-    memory.pulls_u32[first + action] = min(
-        int(memory.pulls_u32[first + action]) + memory.share_q24, 1 << SHARE_BITS
-    )
+    pulls = int(memory.pulls_u32[first + action])
+    memory.pulls_u32[first + action] = longer(pulls, memory.time.share_q24)
     for k in range(n_actions):
         set_inputs(memory, first + k, k == action, signal_q7, total)
-        evaluate(memory, k)
+        evaluate(memory.network, memory.change_q16, memory.second_change_q15, k)
     for k in range(n_actions):
         if memory.only_chosen_u1 == 1 and k != action:
             memory.change_q16[k] = 0
             continue
         pair = first + k
-        value = int(values.value_u16[pair]) + int(memory.change_q16[k])
-        values.value_u16[pair] = min(max(value, 0), MAX_VALUE_U16)
+        change_value(values, pair, int(memory.change_q16[k]))
         second = int(memory.second_q15[pair]) + int(memory.second_change_q15[k])
         memory.second_q15[pair] = saturate_i16(second)
     write_values(core, values)
-    memory.time_u32[0] = min(int(memory.time_u32[0]) + memory.share_q24, 1 << SHARE_BITS)
+    pass_step(memory.time)
 
 
 @routine
 def set_inputs(memory: NetworkMemory, pair: int, chosen: bool, signal_q7: int, total: int) -> None:
     """Set the inputs of an action; ``total`` is the sum of the values of its state's actions."""
-    x = memory.inputs_q12
+    x = memory.network.inputs_q12
     own = int(memory.values.value_u16[pair])
-    x[TIME] = int(memory.time_u32[0]) >> (SHARE_BITS - FRACTION_BITS)
+    x[TIME] = int(memory.time.time_u32[0]) >> (SHARE_BITS - FRACTION_BITS)
     x[REWARD] = (reward_u16(signal_q7) >> (VALUE_BITS - FRACTION_BITS - 1)) - ONE_Q12
     x[CHOSEN] = ONE_Q12 if chosen else -ONE_Q12
     x[OWN] = own >> (VALUE_BITS - FRACTION_BITS)
@@ -270,37 +228,6 @@ def set_inputs(memory: NetworkMemory, pair: int, chosen: bool, signal_q7: int, t
     for i in range(x.size):
         if memory.used_u1[i] == 0:
             x[i] = 0
-
-
-@routine
-def evaluate(memory: Any, k: int) -> None:
-    """Compute the changes of an action from its inputs; ``td_network`` has the same fields."""
-    n_inputs = memory.n_inputs_u8
-    output, second = 0, 0
-    for j in range(memory.n_hidden_u8):
-        total = int(memory.bias_q12[j]) << FRACTION_BITS
-        for i in range(n_inputs):
-            total += int(memory.inputs_q12[i]) * int(memory.hidden_q12[j * n_inputs + i])
-        hidden = activation_q12(memory, (total + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS)
-        output += hidden * int(memory.output_q12[j])
-        if memory.second_output_q12.size > 0:
-            second += hidden * int(memory.second_output_q12[j])
-    memory.change_q16[k] = (output + (1 << (OUTPUT_SHIFT - 1))) >> OUTPUT_SHIFT
-    memory.second_change_q15[k] = (second + (1 << OUTPUT_SHIFT)) >> (OUTPUT_SHIFT + 1)
-
-
-@part
-def activation_q12(memory: Any, a: int) -> int:
-    """Return the activation of a hidden unit in [0, 1), for a sum of inputs in Q12."""
-    if memory.saturates_u1 == 1:
-        return min(max((a >> 2) + ONE_Q12 // 2, 0), ONE_Q12 - 1)
-    limit = RANGE * ONE_Q12
-    above = min(max(a, -limit), limit - 1) + limit
-    bits: int = memory.point_bits_u8
-    point = above >> bits
-    low, high = int(memory.sigmoid_q15[point]), int(memory.sigmoid_q15[point + 1])
-    between = (high - low) * (above - (point << bits))
-    return (low + ((between + (1 << (bits - 1))) >> bits)) >> (15 - FRACTION_BITS)
 
 
 register(NetworkMemory, begin=begin, decided=decided, rewarded=rewarded)

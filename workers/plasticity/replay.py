@@ -20,7 +20,7 @@ from spikeloop.workers.chip.limits import REWARD_ONE_Q7
 from spikeloop.workers.kernels import routine
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.action_values import VALUE_BITS
-from spikeloop.workers.plasticity.plasticity_network import SHARE_BITS
+from spikeloop.workers.plasticity.episode_time import SHARE_BITS
 from spikeloop.workers.plasticity.program import PlasticityProgram
 
 
@@ -92,8 +92,8 @@ def changes_from(
     for i in range(n):
         memory = _memory(program, theta, interface)
         memory.values.value_u16[:] = value_u16[i]
-        if hasattr(memory, "time_u32"):
-            memory.time_u32[0] = round(time[i] * (1 << SHARE_BITS))
+        if hasattr(memory, "time"):
+            memory.time.time_u32[0] = round(time[i] * (1 << SHARE_BITS))
         change = getattr(memory, "change_q16", np.zeros(0, dtype=np.int32))
         one = slice(i, i + 1)
         _experience(core, memory, acted[one], signal_q7[one], change, before[i], after[i])

@@ -1,7 +1,7 @@
 """The memory map: sizes, addresses, and the published maxima as its limits."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import code_size
 import numpy as np
@@ -109,8 +109,16 @@ def test_constant_arrays_are_arrays_of_the_programs_memory(kind: str) -> None:
     space = ParameterSpace(program.parameters(interface))
     values = space.decode(space.default_point()[None]).values[0]
     memory = program.memory(dict(zip(space.columns, values, strict=True)), interface)
+    found = fields(memory)
     for name in program.constant_arrays:
-        assert np.ndim(getattr(memory, name)) > 0
+        assert np.ndim(found[name]) > 0
+
+
+def fields(memory: Any) -> dict[str, Any]:
+    """The fields of a program's memory, and those of the named tuples in it."""
+    found = memory._asdict()
+    inner = [fields(value) for value in found.values() if hasattr(value, "_asdict")]
+    return {name: value for one in [found, *inner] for name, value in one.items()}
 
 
 def fits(n_states: int, n_actions: int, program: str = "td_published") -> bool:

@@ -25,12 +25,13 @@ from spikeloop.workers.plasticity import (
     hooks,
 )
 from spikeloop.workers.plasticity.formula import TERMS, FormulaMemory
-from spikeloop.workers.plasticity.plasticity_network import NetworkMemory, sigmoid_q15
+from spikeloop.workers.plasticity.plasticity_network import NetworkMemory
 from spikeloop.workers.plasticity.plasticity_network_published import (
     PublishedNetworkMemory,
     sigmoid_i32,
 )
 from spikeloop.workers.plasticity.replay import replay
+from spikeloop.workers.plasticity.small_network import sigmoid_q15
 from spikeloop.workers.space import ParameterSpace
 
 S, A = 2, 3
@@ -118,11 +119,11 @@ def network(memory: NetworkMemory) -> Callable[[int, int, int], list[int]]:
     """The network in Python's integers, which also asserts that no sum leaves 32 bits."""
     constants = {"initial_u16": int(memory.values.value_u16[0]), "low_u6": memory.values.low_u6}
     for name in ("hidden_q12", "bias_q12", "output_q12", "second_output_q12"):
-        numbered = enumerate(getattr(memory, name).tolist())
+        numbered = enumerate(getattr(memory.network, name).tolist())
         constants |= {f"{name}_{i}": weight for i, weight in numbered}
-    table = memory.sigmoid_q15.tolist()
+    table, n_inputs = memory.network.sigmoid_q15.tolist(), memory.network.n_inputs_u8
     return learning(
-        reference.PlasticityNetwork(constants, S, A, memory.n_inputs_u8, table, memory.share_q24)
+        reference.PlasticityNetwork(constants, S, A, n_inputs, table, memory.time.share_q24)
     )
 
 
@@ -152,7 +153,7 @@ def formula(memory: FormulaMemory) -> Callable[[int, int, int], list[int]]:
             changes.append(reference.rounded(total, 9))
         for pair, change in zip(range(first, first + A), changes, strict=True):
             values[pair] = min(max(values[pair] + change, 0), 65535)
-        time = min(time + memory.share_q24, 2**24)
+        time = min(time + memory.time.share_q24, 2**24)
         return [int(value) for value in values]
 
     return learn
@@ -310,7 +311,8 @@ def test_the_network_is_near_its_floating_point_twin() -> None:
         core, memory = start(PlasticityNetwork(), seed, Interface(1, 2, "discrete", 100))
         hidden, bias, output = (
             weights / 4096.0
-            for weights in (memory.hidden_q12.reshape(7, 5), memory.bias_q12, memory.output_q12)
+            for net in [memory.network]
+            for weights in (net.hidden_q12.reshape(7, 5), net.bias_q12, net.output_q12)
         )
         for step in range(20):
             before = memory.values.value_u16 / 65536.0
@@ -347,9 +349,9 @@ def test_ablations_take_inputs_away() -> None:
                 0,
                 Interface(1, 2, "discrete", 4),
             )
-            memory.hidden_q12[:] = 0
-            memory.bias_q12[:] = 0
-            memory.hidden_q12[i] = memory.output_q12[0] = 4096
+            memory.network.hidden_q12[:] = 0
+            memory.network.bias_q12[:] = 0
+            memory.network.hidden_q12[i] = memory.network.output_q12[0] = 4096
             core = new_core(ideal_constants(neuron_codes(Circuit(), 1)))
             zero = np.zeros(4, dtype=np.int64)
             experience(core, memory, zero, zero, zero + 127)

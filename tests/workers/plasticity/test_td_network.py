@@ -39,13 +39,16 @@ def rounded(numerator: int, bits: int) -> int:
 
 def reference(memory: TdNetworkMemory) -> Callable[[int, int, int], list[int]]:
     """The rule in Python's integers; also asserts that no sum leaves 32 bits."""
-    values, table = memory.values.value_u16.tolist(), memory.sigmoid_q15.tolist()
-    weights, time, traces = memory.hidden_q12.reshape(7, 5).tolist(), 0, [0] * (S * A)
+    network = memory.network
+    values, table = memory.values.value_u16.tolist(), network.sigmoid_q15.tolist()
+    weights, time, traces = network.hidden_q12.reshape(7, 5).tolist(), 0, [0] * (S * A)
     last: list[int] = []
 
     def output(x: list[int]) -> int:
         total = 0
-        for row, b, u in zip(weights, memory.bias_q12, memory.output_q12, strict=True):
+        for row, b, u in zip(
+            weights, memory.network.bias_q12, memory.network.output_q12, strict=True
+        ):
             a = 4096 * int(b) + sum(p * q for p, q in zip(row, x, strict=True))
             assert abs(a) < 2**31 - 2**12
             point, rest = divmod(min(max(rounded(a, 12), -32768), 32767) + 32768, 256)
@@ -66,7 +69,7 @@ def reference(memory: TdNetworkMemory) -> Callable[[int, int, int], list[int]]:
                     change = rounded(output([*fixed, traces[i] * 32, time // 2**12]) * traces[i], 7)
                     values[i] = min(max(values[i] + change, 0), 65535)
         last[:] = [pair, signal_q7]
-        time = min(time + memory.share_q24, 2**24)
+        time = min(time + memory.time.share_q24, 2**24)
         return [int(value) for value in values]
 
     return learn

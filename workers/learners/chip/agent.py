@@ -18,22 +18,27 @@ from spikeloop.tasks.tabular import TabularTasks, require_tables, tables_of
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.chip.cadc import AdcSettings, new_adc
 from spikeloop.workers.chip.calibration.calibrate import calibrated_codes
-from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field, neuron_codes
+from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, new_sensors
 from spikeloop.workers.chip.environment import Environment
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.mailbox import MAILBOX_BYTES
-from spikeloop.workers.chip.memory import MemoryMap, compiled_environment, memory_map
+from spikeloop.workers.chip.memory import MemoryMap
 from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
-from spikeloop.workers.chip.search_memory_map import search_memory_map
-from spikeloop.workers.chip.task_message import environment_bytes, environments
+from spikeloop.workers.chip.task_message import environments
+from spikeloop.workers.learners.chip import agent_memory
 from spikeloop.workers.learners.chip.chip_numbers import ChipNumbers, chip_list
 from spikeloop.workers.learners.chip.coding import CODINGS
 from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, episode_kernel
 from spikeloop.workers.learners.chip.lab_file import CalibrationFile, known_deviations
 from spikeloop.workers.learners.chip.routine import calibration_of, sensor_bits_of
+from spikeloop.workers.learners.chip.searched_hardware import (
+    Opened,
+    circuit_of,
+    searched_hardware,
+)
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity import (
     Fictive,
@@ -50,23 +55,7 @@ from spikeloop.workers.plasticity import (
 )
 from spikeloop.workers.plasticity.program import VALUE_ONE
 from spikeloop.workers.processor import portable
-from spikeloop.workers.space import Integer, Parameters, ParameterSpace, Real
-
-HardwareParameter = Literal[
-    "v_leak",
-    "v_thresh",
-    "v_reset",
-    "state_gap",
-    "leak",
-    "resistor_exc",
-    "resistor_inh",
-    "refractory",
-    "gm_exc",
-    "gm_inh",
-    "pulse",
-    "router_delay",
-    "n_stimulus_spikes",
-]
+from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 
 class ChipAgent(Settings):
@@ -98,9 +87,7 @@ class ChipAgent(Settings):
         description="the action is drawn among the neurons that fired, fired first, or most often; "
         "or among those that fired when a poll of the counters finds one",
     )
-    opened: Literal["all"] | list[HardwareParameter] = Field(
-        default=[], description="hardware hyperparameters that are searched too"
-    )
+    opened: Opened = Field(default=[], description="hardware hyperparameters that are searched too")
     correlation: Correlation = Field(
         default=Correlation(), description="correlation sensors, for programs that use them"
     )
@@ -160,11 +147,10 @@ class ChipAgent(Settings):
             name="inhibition",
             description="weight between actions",
         )
-        space = ParameterSpace(
-            (*self.program.parameters(interface), inhibition, *self._hardware_parameters())
-        )
+        hardware = searched_hardware(self.opened, self.circuit)
+        space = ParameterSpace((*self.program.parameters(interface), inhibition, *hardware))
         if self.check_memory:
-            self._memory_map(space, interface).require_fit()
+            agent_memory.of_episode(self.program, space, interface).require_fit()
         return space
 
     @property
@@ -263,24 +249,9 @@ class ChipAgent(Settings):
                 values[candidate, task] = weights_u6[:n_states, n_states : n_states + n_actions]
         return curve, values
 
-    def _hardware_parameters(self) -> list[Integer]:
-        """Return the searched hardware hyperparameters, whose defaults are this circuit's codes."""
-        opened = [p for p in HARDWARE_PARAMETERS if self.opened == "all" or p.name in self.opened]
-        parameters = []
-        for p in opened:
-            default = getattr(self.circuit, circuit_field(p.name))
-            if not p.low <= default <= p.high:
-                raise ValueError(
-                    f"{p.name} is searched in [{p.low}, {p.high}] and starts from "
-                    f"circuit.{circuit_field(p.name)}, got {default}"
-                )
-            parameters.append(Integer(p.low, p.high, default, p.unit, p.description, name=p.name))
-        return parameters
-
     def memory_map(self, interface: Interface) -> MemoryMap:
         """Return what lies where in the plasticity processor's memory."""
-        learner = self.model_copy(update={"check_memory": False})
-        return self._memory_map(learner.space(interface), interface)
+        return agent_memory.of_episode(self.program, self._unchecked_space(interface), interface)
 
     def search_memory_map(self, interface: Interface, n_generations: int) -> MemoryMap:
         """Return what lies where in the processor's memory in a search of its own, see ``ppu/c``.
@@ -288,39 +259,20 @@ class ChipAgent(Settings):
         Raises:
             KeyError: there is no search with the learner's program in C.
         """
-        space = self.model_copy(update={"check_memory": False}).space(interface)
-        return search_memory_map(
-            self.program.kind,
-            self._program_memory(space, interface),
-            interface,
-            space.n_dim,
-            n_generations,
-            self.program.constant_arrays,
-        )
+        space = self._unchecked_space(interface)
+        return agent_memory.of_search(self.program, space, interface, n_generations)
+
+    def _unchecked_space(self, interface: Interface) -> ParameterSpace:
+        """Return Θ, whether or not everything fits into the memory."""
+        return self.model_copy(update={"check_memory": False}).space(interface)
 
     def _environments(self, tasks: TabularTasks | ListedChances) -> list[Environment]:
         """Return the tasks as they arrive in the chip's memory; ValueError if they do not fit."""
         return environments(tasks, MAILBOX_BYTES if self.check_memory else None)
 
-    def _memory_map(self, space: ParameterSpace, interface: Interface) -> MemoryMap:
-        return memory_map(
-            self.program.compiled_bytes,
-            self._program_memory(space, interface),
-            environment_bytes(interface),
-            more_compiled=compiled_environment(interface),
-            constant_arrays=self.program.constant_arrays,
-        )
-
-    def _program_memory(self, space: ParameterSpace, interface: Interface) -> Any:
-        """Return the program's memory for the default Θ."""
-        defaults = space.decode(space.default_point()[None]).values[0]
-        theta = dict(zip(space.columns, defaults, strict=True))
-        return self.program.memory(theta, interface)
-
     def circuit_of(self, theta: Mapping[str, float]) -> Circuit:
         """Return the circuit with the hardware hyperparameters of a Θ."""
-        set_ = {circuit_field(p.name): round(theta[p.name]) for p in self._hardware_parameters()}
-        return Circuit.model_validate({**self.circuit.model_dump(), **set_})
+        return circuit_of(self.opened, self.circuit, theta)
 
     def network(
         self, theta: Mapping[str, float], n_states: int, n_actions: int, chip: int | None = None

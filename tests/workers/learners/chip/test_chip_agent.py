@@ -16,7 +16,8 @@ from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.reversal_bandit import ReversalBandit
 from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field
-from spikeloop.workers.learners.chip.agent import ChipAgent, HardwareParameter
+from spikeloop.workers.learners.chip.agent import ChipAgent
+from spikeloop.workers.learners.chip.searched_hardware import HardwareParameter
 from spikeloop.workers.plasticity import PROGRAMS, RewardStdp, TdAdvantage, TdLambda
 from spikeloop.workers.space import Integer, Parameters, Real
 
