@@ -144,11 +144,13 @@ def draw(measured: list[dict[str, Any]], path: Path) -> None:
             axes.plot(100 * loss["value"], y, mark, color=colour, ms=5, label=label)
     axes.axvspan(-100 * MARGIN, 100 * MARGIN, color="0.88", lw=0, zorder=0)
     axes.axvline(0, color="0.5", lw=0.7, zorder=0)
-    names = [f"{one['training']}; seed {one['seed']}" for one in measured]
+    names = [
+        f"{one['training'].replace(', one informative', '')}; {one['seed']}" for one in measured
+    ]
     axes.set_yticks(range(len(measured)), names, fontsize="small")
     axes.invert_yaxis()
     axes.set_xlabel("% of the gain lost beyond the control")
-    figures.legend_above(axes, ncols=3)
+    figures.legend_above(axes, ncols=1)
     figures.open_frame(axes)
     figures.save(figure, path)
 
