@@ -68,7 +68,7 @@ def network_memory(agent: ChipAgent, interface: Interface, x: Sequence[int]) -> 
     space = agent.space(interface)
     memory = PlasticityNetwork().memory(dict.fromkeys(space.columns, 0.0), interface)
     for name in ("hidden_q12", "bias_q12", "output_q12"):
-        weights = getattr(memory, name)
+        weights = getattr(memory.network, name)
         weights[:] = [made[f"{name}_{i}"] for i in range(weights.size)]
     memory.values.value_u16[:] = made["initial_u16"]
     return memory._replace(values=memory.values._replace(low_u6=made["low_u6"])), made[

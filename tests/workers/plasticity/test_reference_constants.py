@@ -67,7 +67,7 @@ def network(x: list[int], n_steps: int) -> None:
     memory = program.memory(theta, interface)
     found = reference.plasticity_network(x)
     for name in ("hidden_q12", "bias_q12", "output_q12"):
-        weights = getattr(memory, name).tolist()
+        weights = getattr(memory.network, name).tolist()
         assert [found[f"{name}_{i}"] for i in range(len(weights))] == weights
     assert found["initial_u16"] == memory.values.value_u16[0]
     assert found["low_u6"] == memory.values.low_u6
