@@ -73,7 +73,7 @@ class LearnedView(ABC):
 
         It is what ``spikeloop transfer`` does: episodes on other tasks are kept in the folder
         ``other_transfers`` of the run. Those of another chip, learner or family are of another
-        configuration and are not kept.
+        configuration and are not kept, nor are those of a weights file.
 
         Args:
             tasks: how many held-out tasks; by default as many as the run's own.

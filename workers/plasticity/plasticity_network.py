@@ -14,8 +14,8 @@ a second output changes in the same way: metaplasticity in the literal sense.
 
 Formats are those of ``small_network``; values saturate.
 
-This is not the published program: that has 64-bit sums, updates in place, and more faults
-(docs/chip.md); it is rebuilt as ``plasticity_network_published``.
+This is not the published program: that has 64-bit sums, updates in place, and more faults. It is
+rebuilt in ``plasticity_network_published``, which lists them.
 """
 
 from collections.abc import Mapping
