@@ -50,8 +50,11 @@ POPULATION_SIZE = 48
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "evolution": ("evolution", {}),
     "evolution, log ranks": ("evolution", {"shaping": "log_ranks"}),
-    "evolution, log ranks, η = 3": ("evolution", {"shaping": "log_ranks", "sigma_rate": 3.0}),
-    "evolution, σ = .3": ("evolution", {"sigma": 0.3}),
+    "evolution, log ranks, sigma_rate = 3": (
+        "evolution",
+        {"shaping": "log_ranks", "sigma_rate": 3.0},
+    ),
+    "evolution, sigma = 0.3": ("evolution", {"sigma": 0.3}),
     "cma_es": ("cma_es", {}),
     "cross_entropy": ("cross_entropy", {}),
     "natural_evolution": ("natural_evolution", {}),
@@ -111,9 +114,9 @@ TABLES: dict[str, tuple[Column, ...]] = {
 
 PLANNED: tuple[tuple[str, str, str], ...] = (
     ("7 weights, 20 generations", "evolution, log ranks", "evolution"),
-    ("7 weights, 60 generations, 20 % noise", "evolution, log ranks, η = 3", "evolution"),
-    ("7 weights, 60 generations, 20 % noise", "cma_es", "evolution, log ranks, η = 3"),
-    ("100 weights, 200 generations, 20 % noise", "cma_es", "evolution, log ranks, η = 3"),
+    ("7 weights, 60 generations, 20 % noise", "evolution, log ranks, sigma_rate = 3", "evolution"),
+    ("7 weights, 60 generations, 20 % noise", "cma_es", "evolution, log ranks, sigma_rate = 3"),
+    ("100 weights, 200 generations, 20 % noise", "cma_es", "evolution, log ranks, sigma_rate = 3"),
     ("choices of 4, 30 % noise", "cross_entropy", "evolution"),
     ("choices of 4, 30 % noise", "genetic", "evolution"),
     ("mixed, 30 % noise", "cross_entropy", "evolution"),

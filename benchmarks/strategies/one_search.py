@@ -26,7 +26,7 @@ class Searched(NamedTuple):
 
 
 def search(make: Callable[[Task], Search], task: Task, problem: Instance, noise: float) -> Searched:
-    """Searches an instance with a method that is made for the task.
+    """Search an instance with a method that is made for the task.
 
     Noise is additive and normal, independent from evaluation to evaluation; ``noise`` is its
     standard deviation in units of the function's spread. ValueError unless the evaluations are the

@@ -58,7 +58,7 @@ The last two places are those of ``competence.py``; the last has few instances, 
 TESTED = 7
 """Dimensions of the places over which the planned comparisons are averaged."""
 
-LOG_RANKS = "evolution, log ranks, η = 3"
+LOG_RANKS = "evolution, log ranks, sigma_rate = 3"
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "evolution": ("evolution", {}),
     LOG_RANKS: ("evolution", {"shaping": "log_ranks", "sigma_rate": 3.0}),
@@ -127,28 +127,28 @@ def collect(out: Path | None) -> pd.DataFrame:
 
 def print_sizes(found: pd.DataFrame) -> None:
     """Print what other sizes gain in few dimensions, with the planned comparisons."""
-    digits = by_seed(found[found["n_dim"] == TESTED])
-    p_values = corrected([(table[PLANNED], table[USUAL]) for table in digits.values()])
-    print(f"\n## {TESTED} dimensions\n\n{head(digits)} p (Holm) of {PLANNED} − {USUAL} |")
+    tables = by_seed(found[found["n_dim"] == TESTED])
+    p_values = corrected([(table[PLANNED], table[USUAL]) for table in tables.values()])
+    print(f"\n## {TESTED} dimensions\n\n{head(tables)} p (Holm) of {PLANNED} − {USUAL} |")
     print("| --- " * (len(SIZES) + 3) + "|")
-    for (case, table), p in zip(digits.items(), p_values, strict=True):
+    for (case, table), p in zip(tables.items(), p_values, strict=True):
         print(f"{row(case, table)} {p:.2g} |")
 
 
 def print_places(found: pd.DataFrame) -> None:
     """Print what other sizes gain at each place."""
     for n_dim, budget in PLACES:
-        digits = by_seed(found[(found["n_dim"] == n_dim) & (found["budget"] == budget)])
-        print(f"\n## {n_dim} dimensions, {budget} evaluations\n\n{head(digits)}")
+        tables = by_seed(found[(found["n_dim"] == n_dim) & (found["budget"] == budget)])
+        print(f"\n## {n_dim} dimensions, {budget} evaluations\n\n{head(tables)}")
         print("| --- " * (len(SIZES) + 2) + "|")
-        for case, table in digits.items():
+        for case, table in tables.items():
             print(row(case, table))
 
 
 def print_log_ranks(found: pd.DataFrame) -> None:
     """Print what log ranks and a fast σ gain on the defaults, at the usual size."""
-    digits = by_seed(found[found["n_dim"] == TESTED])
-    pairs = [(digits[LOG_RANKS, x][USUAL], digits["evolution", x][USUAL]) for x in NOISES]
+    tables = by_seed(found[found["n_dim"] == TESTED])
+    pairs = [(tables[LOG_RANKS, x][USUAL], tables["evolution", x][USUAL]) for x in NOISES]
     print(f"\n## {LOG_RANKS} − evolution, both with {USUAL}, {TESTED} dimensions\n")
     print("| noise | difference | p (Holm) |\n| --- | --- | --- |")
     for noise, pair, p in zip(NOISES, pairs, corrected(pairs), strict=True):
@@ -165,9 +165,9 @@ def by_seed(found: pd.DataFrame) -> dict[Case, pd.DataFrame]:
     }
 
 
-def head(digits: dict[Case, pd.DataFrame]) -> str:
+def head(tables: dict[Case, pd.DataFrame]) -> str:
     """The head of a table of sizes."""
-    n = len(digits["evolution", 0.0])
+    n = len(tables["evolution", 0.0])
     gains = " | ".join(f"{size} − {USUAL}" for size in SIZES if size != USUAL)
     return f"| n = {n} | noise | {USUAL} | {gains} |"
 

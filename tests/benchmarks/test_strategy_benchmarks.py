@@ -46,7 +46,10 @@ def test_a_problem_begins_at_share_0_and_its_optimum_has_share_1(
 
 def test_log_ranks_and_a_fast_sigma_go_twice_as_far_to_a_far_optimum() -> None:
     head = "7 weights, 20 generations"
-    fast, usual = measured("evolution, log ranks, η = 3", head), measured("evolution", head)
+    fast, usual = (
+        measured("evolution, log ranks, sigma_rate = 3", head),
+        measured("evolution", head),
+    )
     assert (usual < 0.35).all()
     assert (fast > 2 * usual).all()
 
