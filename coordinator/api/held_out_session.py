@@ -60,21 +60,6 @@ def score_point(
         return transfer_session.score_point(config, point, source, settings, reporter, stop)
 
 
-def score_elsewhere(
-    config: RunConfig,
-    point: FloatArray,
-    source: Path,
-    settings: TransferSettings,
-    changes: Mapping[str, Any],
-    family: Mapping[str, Any] | None,
-    view: View,
-    stop: StopSignal,
-) -> tuple[Transfer, RunConfig]:
-    """Score a point on another learner or family, and give the configuration that this is."""
-    config = with_family(with_learner(config, changes, point), family)
-    return score_point(config, point, source, settings, view, stop), config
-
-
 def with_learner(config: RunConfig, changes: Mapping[str, Any], point: FloatArray) -> RunConfig:
     """Give a run's configuration with other settings of its learner, for scoring a point, (n_dim,).
 

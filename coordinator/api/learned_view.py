@@ -9,7 +9,12 @@ from typing import Any
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.api.brief_errors import brief_errors
 from spikeloop.coordinator.api.held_out import HeldOut
-from spikeloop.coordinator.api.held_out_session import held_out_settings
+from spikeloop.coordinator.api.held_out_session import (
+    held_out_settings,
+    score_point,
+    with_family,
+    with_learner,
+)
 from spikeloop.coordinator.api.interpretation_view import Interpretation
 from spikeloop.coordinator.api.target_choice import retarget
 from spikeloop.coordinator.api.view import View, choose_view
@@ -21,6 +26,7 @@ from spikeloop.coordinator.interpretation.subject import Subject
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store.trust import reaches, require
+from spikeloop.tasks.base import FloatArray
 
 
 class LearnedView(ABC):
@@ -39,16 +45,14 @@ class LearnedView(ABC):
         """The run folder or weights file."""
 
     @abstractmethod
-    def _scored(
-        self,
-        config: RunConfig,
-        settings: TransferSettings,
-        changes: Mapping[str, Any],
-        family: Mapping[str, Any] | None,
-        view: View,
-        stop: StopSignal,
-    ) -> tuple[Transfer, RunConfig]:
-        """Score the learned Θ with changes of learner and family, and give their configuration."""
+    def _point(self) -> FloatArray:
+        """Return the learned point, (n_dim,)."""
+
+    @abstractmethod
+    def _score(
+        self, config: RunConfig, settings: TransferSettings, view: View, stop: StopSignal
+    ) -> Transfer:
+        """Score the learned point on tasks of its own family, with its own learner."""
 
     @brief_errors
     def evaluate(
@@ -97,8 +101,13 @@ class LearnedView(ABC):
         changes = {**(learner or {}), **({} if chip is None else {"chip": chip})}
         view = choose_view(progress)
         with StopSignal().installed() as stop:
-            found, scored = self._scored(config, settings, changes, family, view, stop)
-            return HeldOut(found, ends(scored.held_out_family.interface))
+            if changes or family is not None:
+                point = self._point()
+                config = with_family(with_learner(config, changes, point), family)
+                found = score_point(config, point, self._source, settings, view, stop)
+            else:
+                found = self._score(config, settings, view, stop)
+            return HeldOut(found, ends(config.held_out_family.interface))
 
     @brief_errors
     def interpret(

@@ -1,16 +1,14 @@
 """A run as Python sees it: its tables, its scores and the Θ that it learned."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.api.held_out import HeldOut, Score
-from spikeloop.coordinator.api.held_out_session import score_elsewhere, score_run
+from spikeloop.coordinator.api.held_out_session import score_run
 from spikeloop.coordinator.api.html import fragment
 from spikeloop.coordinator.api.learned_view import LearnedView
 from spikeloop.coordinator.api.plots import NOT_MEASURED, RunPlots
@@ -37,6 +35,7 @@ from spikeloop.coordinator.store.commit_order import REPORT
 from spikeloop.coordinator.store.run_folder import RunFolder, warn_of_changes
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify_opened
+from spikeloop.tasks.base import FloatArray
 
 
 class Run(LearnedView):
@@ -166,22 +165,20 @@ class Run(LearnedView):
     def _source(self) -> Path:
         return self.folder
 
-    def _scored(
-        self,
-        config: RunConfig,
-        settings: TransferSettings,
-        changes: Mapping[str, Any],
-        family: Mapping[str, Any] | None,
-        view: View,
-        stop: StopSignal,
-    ) -> tuple[Transfer, RunConfig]:
+    def _point(self) -> FloatArray:
+        return deployed(self._current())
+
+    def _score(
+        self, config: RunConfig, settings: TransferSettings, view: View, stop: StopSignal
+    ) -> Transfer:
+        """Score its point; the folder keeps the episodes."""
+        return score_run(self._current(), config, settings, view, stop)
+
+    def _current(self) -> RunFolder:
+        """Return the run as of now, for new episodes; warn if its code has changed since."""
         run = self._opened.as_of_now()
         warn_of_changes(run)
-        if not changes and family is None:  # the folder keeps them
-            return score_run(run, config, settings, view, stop), config
-        return score_elsewhere(
-            config, deployed(run), self.folder, settings, changes, family, view, stop
-        )
+        return run
 
     def __repr__(self) -> str:
         try:

@@ -1,11 +1,9 @@
 """A weights file as Python sees it."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.api.held_out_session import score_elsewhere
+from spikeloop.coordinator.api.held_out_session import score_point
 from spikeloop.coordinator.api.learned_view import LearnedView
 from spikeloop.coordinator.api.theta import LearnedTheta
 from spikeloop.coordinator.api.view import View
@@ -13,6 +11,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.transfer_settings import TransferSettings
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.search.transfer import Transfer
+from spikeloop.tasks.base import FloatArray
 
 
 class WeightsFile(LearnedView):
@@ -42,19 +41,15 @@ class WeightsFile(LearnedView):
     def _source(self) -> Path:
         return self._learned.source
 
-    def _scored(
-        self,
-        config: RunConfig,
-        settings: TransferSettings,
-        changes: Mapping[str, Any],
-        family: Mapping[str, Any] | None,
-        view: View,
-        stop: StopSignal,
-    ) -> tuple[Transfer, RunConfig]:
+    def _point(self) -> FloatArray:
+        return self._learned.point
+
+    def _score(
+        self, config: RunConfig, settings: TransferSettings, view: View, stop: StopSignal
+    ) -> Transfer:
         """Score its point; nothing is written."""
-        point = self._learned.point
-        config = config.uploaded_to("")
-        return score_elsewhere(config, point, self._source, settings, changes, family, view, stop)
+        here = config.uploaded_to("")
+        return score_point(here, self._point(), self._source, settings, view, stop)
 
     def __repr__(self) -> str:
         return f"WeightsFile({self._learned.origin})"
