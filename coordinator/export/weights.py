@@ -158,7 +158,8 @@ def _of_file(path: Path, trust: bool) -> Learned:
         if metadata != FORMAT:
             raise ConfigError(
                 f"{path}: written with version {metadata.get('version')} of weights files, this "
-                f"program reads {FORMAT['version']}; read it with the program that wrote it"
+                f"program reads {FORMAT['version']}; export its run again, or read it with the "
+                "program that wrote it"
             )
         about = reading.parse_json(str(arrays.read("about", LARGEST_ABOUT)))
         of_run, known = about["manifest"], about["transfer"]
