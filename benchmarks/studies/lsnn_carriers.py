@@ -1,10 +1,12 @@
 """Which carrier trained networks use: the section ``carrier`` over seeds of training and inputs.
 
     python benchmarks/studies/lsnn_carriers.py RUN... --figure carriers.png
+    python benchmarks/studies/lsnn_carriers.py benchmarks/studies/carriers/*.npz --json FILE
 
 Each RUN is a run folder or weights file. The first table has a row for each network, the second
 one for each kind of training, with means over its seeds and 95 % t-intervals; the figure shows the
-planned comparisons of all networks.
+planned comparisons of all networks. ``benchmarks/studies/carriers`` holds the networks of
+docs/results/interpretation.md and what was measured with them, ``measured.json``.
 """
 
 import argparse
