@@ -141,8 +141,8 @@ def test_posterior_of_the_target_by_hand() -> None:
     wrong = (target + 1) % 4
     arms = np.stack([wrong, np.full(n, 4)], axis=1)
     rewards = np.stack([np.ones(n), (target + 1) / 10], axis=1)
-    prior, once, told = (known_mean(tasks, arms, rewards, k) for k in range(3))
+    prior, once, informed = (known_mean(tasks, arms, rewards, k) for k in range(3))
     np.testing.assert_allclose(prior, 0.25)
     np.testing.assert_allclose(once[np.arange(n), wrong], 0)
     np.testing.assert_allclose(once[np.arange(n), target], 1 / 3)
-    np.testing.assert_allclose(told[np.arange(n), target], 1)
+    np.testing.assert_allclose(informed[np.arange(n), target], 1)

@@ -57,7 +57,7 @@ def test_values_by_hand(variant: Variant, more: tuple[float, ...], expected: lis
 
 
 def test_forgetting_at_the_rate_of_learning_is_the_fictive_update_at_half_the_difference() -> None:
-    """The two cannot be told apart by choices; only one of them raises the other arm's value."""
+    """The two cannot be distinguished by choices; only one of them raises the other arm's value."""
     forgets = difference(ValueModel("forgetting"), RATE, RATE)
     np.testing.assert_allclose(np.array(forgets) * 2, difference(ValueModel("fictive"), RATE))
 
