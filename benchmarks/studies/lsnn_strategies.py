@@ -61,7 +61,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
         "optimizer": {"kind": "adam"},
         "sigma_rate": 0.0,
         "sigma": 0.1,  # of weights whose initial law has 1
-        "learning_rate": 0.03,
+        "learning_rate": 0.045,  # Adam's step is 0.03
     },
     "evolution": {"kind": "evolution"},
 }

@@ -16,11 +16,12 @@ Wierstra et al. 2014, "Natural evolution strategies", measured in standard devia
 
 with d dimensions, rate η and a decay δ: σ shrinks where distant candidates have less fitness, as
 around an optimum, grows where they have more, and keeps its value on average where fitness is flat.
-The step is proportional to σ: with r = σ / σ₀, σ₀ being the first σ, (2) becomes
+The step is proportional to σ: with r = σ / 0.15, 0.15 being the default σ, (2) becomes
 
     x ← x + α r · optimizer(r g)                                                           (2')
 
-so plain gradient ascent moves along the natural gradient σ² g, and for a fixed σ nothing changes.
+so plain gradient ascent moves along the natural gradient σ² g, a step is the same part of σ
+whatever σ is, and at σ = 0.15 α is the paper's.
 The noise is regenerated from counters instead of read from a shared table. At the bounds candidates
 and centre are clipped by default; docs/decisions/0008-bounds-by-reflection.md has the measurements.
 """
@@ -57,6 +58,8 @@ from spikeloop.tasks.portable import exp, norm, power
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real
 
+USUAL_SIGMA = 0.15
+"""σ at which a learning rate is the paper's; it suits the unit interval."""
 RANK_DEVIATION = 1 / np.sqrt(12)
 """Standard deviation of many centred ranks; other shapings are brought to it."""
 
@@ -140,7 +143,7 @@ class Evolution(PopulationSettings):
         description="from fitness to utilities; all but raw have the spread of centred ranks; with "
         "log_ranks sigma grows on a slope",
     )
-    sigma: FirstSigma = 0.15
+    sigma: FirstSigma = USUAL_SIGMA
     sigma_rate: float = Field(
         default=1.0,
         ge=0,
@@ -161,7 +164,8 @@ class Evolution(PopulationSettings):
     learning_rate: float = Field(
         default=0.2,
         gt=0,
-        description="α, factor on the optimizer's step at the first sigma; 0.05 to 0.1 suit Adam",
+        description="α, factor on the optimizer's step at a sigma of 0.15; the step keeps its "
+        "length in units of sigma; 0.05 to 0.1 suit Adam",
     )
     learning_rate_decay: LearningRateDecay = 1.0
     weight_decay: float = Field(
@@ -206,7 +210,7 @@ class Evolution(PopulationSettings):
         if self.weight_decay:
             gradient -= self.weight_decay * (state.center - state.origin)  # (1)
 
-        ratio = state.sigma / self.sigma
+        ratio = state.sigma / USUAL_SIGMA
         generation = state.generation + 1
         ascent = self.optimizer.ascend(ratio * gradient, state.first, state.second, generation)
         center = state.center + self._learning_rate(state) * ascent.direction  # (2')
@@ -242,7 +246,7 @@ class Evolution(PopulationSettings):
 
     def _learning_rate(self, state: State) -> float:
         decayed = self.learning_rate * power(self.learning_rate_decay, state.generation)
-        return decayed * state.sigma / self.sigma
+        return decayed * state.sigma / USUAL_SIGMA
 
 
 def _log_ranks(fitness: FloatArray) -> FloatArray:

@@ -16,7 +16,7 @@ from support.search_steps import (
 from support.statistical_asserts import assert_mean
 
 from spikeloop.coordinator.strategies.evolution import SHAPINGS, Evolution, estimate_gradients
-from spikeloop.coordinator.strategies.optimizers import Sgd
+from spikeloop.coordinator.strategies.optimizers import Adam, Optimizer, Sgd
 from spikeloop.coordinator.strategies.population import Bounds, MirroredGaussian
 from spikeloop.coordinator.strategies.shaping import centered_ranks
 from spikeloop.tasks.base import FloatArray
@@ -79,6 +79,24 @@ def test_tell_takes_the_step_of_the_paper() -> None:
     assert strategy.summary(state)["learning_rate"] == pytest.approx(
         0.2 * 0.95**3 * state.sigma / 0.15
     )
+
+
+@pytest.mark.parametrize("optimizer", [Sgd(momentum=0.0), Adam()])
+def test_a_step_is_the_same_part_of_sigma_whatever_sigma_is(optimizer: Optimizer) -> None:
+    """On a slope ranks depend on the noise alone; with another rate the step differs."""
+
+    def part_of_sigma(sigma: float, learning_rate: float = 0.2) -> FloatArray:
+        space = ParameterSpace.of({"w": Weights((4,), 1.0)})
+        strategy = Evolution(sigma=sigma, learning_rate=learning_rate, optimizer=optimizer)
+        state = begin(strategy, space)
+        after = tell_fitness(strategy, state, lambda points: points @ np.arange(1.0, 5.0))
+        return np.asarray((after.center - state.center) / sigma)
+
+    usual = part_of_sigma(0.15)
+    assert np.abs(usual).max() > 0.01
+    np.testing.assert_allclose(part_of_sigma(3.0), usual, rtol=1e-5)
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(part_of_sigma(0.15, learning_rate=0.3), usual, rtol=1e-5)
 
 
 def test_without_adaptation_sigma_decays_only() -> None:
