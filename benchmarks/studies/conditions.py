@@ -5,6 +5,7 @@
 held-out tasks under every condition of a TOML file::
 
     tasks = 2000             # held-out tasks of each search under each condition
+    metric = "score"         # 0 random, 1 optimal; mean regret without this line
     compare = true           # differences to the first condition, else a table of Θ × conditions
     policies = ["Thompson"]  # what policies without a chip lose on the tasks of the first search
 
@@ -21,8 +22,8 @@ held-out tasks under every condition of a TOML file::
     family = { kind = "bandit" }           # another family
 
 Seeds of tasks and episodes are those of the run's transfer, so that conditions on the same family
-are paired by bandit. It prints mean regret with 95 % t-intervals over searches; ``--table`` keeps
-the mean of each search.
+are paired by task. It prints means with 95 % t-intervals over searches; ``--table`` keeps the mean
+of each search.
 """
 
 import argparse
@@ -47,6 +48,7 @@ from spikeloop.workers.evaluate import evaluate
 from spikeloop.workers.job import Grid, cut
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
+DIGITS = {"regret": 2, "score": 3}
 TILE = 50
 """Tasks that a thread plays at a time."""
 
@@ -86,24 +88,33 @@ def grid_under(run: RunFolder, condition: Mapping[str, Any], n_tasks: int) -> Gr
     )
 
 
-def regret(grid: Grid) -> float:
-    """Mean over tasks of the optimal minus the earned return."""
+def played(grid: Grid, metric: str) -> float:
+    """Play the held-out tasks: their mean regret, or their score."""
     with ThreadPoolExecutor(cpu_count()) as threads:
         results = list(threads.map(evaluate, cut(grid, 1, TILE, "conditions")))
     for result in results:
         if result.failures:
             raise SystemExit(result.failures[0].traceback)
     returns: FloatArray = np.concatenate([result.returns[0] for result in results])
-    return float((grid.tasks().references().optimal - returns).mean())
+    return worth(returns, grid.tasks(), metric)
 
 
-def policies(tasks: TaskBatch, seed: int) -> dict[str, float]:
-    """Mean regret of uniform pulls and of the family's baselines."""
+def worth(returns: FloatArray, tasks: TaskBatch, metric: str) -> float:
+    """Mean over tasks of the optimal minus the earned return, or the score."""
+    references = tasks.references()
+    if metric == "regret":
+        return float((references.optimal - returns).mean())
+    span = (references.optimal - references.random).sum()
+    return float((returns - references.random).sum() / span)
+
+
+def policies(tasks: TaskBatch, seed: int, metric: str) -> dict[str, float]:
+    """What uniform actions and the family's baselines earn, by the metric."""
     references = tasks.references()
     earned = {"uniform pulls": references.random}
     if isinstance(tasks, HasBaselines):
         earned |= tasks.baselines(stream(seed, Purpose.BASELINES, TaskSet.TRANSFER, 0))
-    return {name: float((references.optimal - x).mean()) for name, x in earned.items()}
+    return {name: worth(x, tasks, metric) for name, x in earned.items()}
 
 
 def finished(sweeps: Path, pattern: str) -> list[Path]:
@@ -115,7 +126,8 @@ def finished(sweeps: Path, pattern: str) -> list[Path]:
 
 
 def measured(plan: Mapping[str, Any], sweeps: Path) -> pd.DataFrame:
-    """Play every Θ under every condition: a row of theta, condition, seed and regret for each."""
+    """Play every Θ under every condition: a row of theta, condition, seed and value for each."""
+    metric = plan.get("metric", "regret")
     rows: list[tuple[str, str, int, float]] = []
     folders = {theta["name"]: finished(sweeps, theta["runs"]) for theta in plan["theta"]}
     for name, of_theta in folders.items():
@@ -123,46 +135,49 @@ def measured(plan: Mapping[str, Any], sweeps: Path) -> pd.DataFrame:
             seed = run.config.run.seed
             for condition in plan["condition"]:
                 grid = grid_under(run, condition, plan["tasks"])
-                rows.append((name, condition["name"], seed, regret(grid)))
+                rows.append((name, condition["name"], seed, played(grid, metric)))
     run = read_run(RunStore.open(next(iter(folders.values()))[0]))
     for condition in plan["condition"] if "policies" in plan else ():
         tasks, seed = grid_under(run, condition, plan["tasks"]).tasks(), run.config.run.seed
-        found = policies(tasks, seed)
+        found = policies(tasks, seed, metric)
         named = [name for name in plan["policies"] if name in found]
         rows += [(name, condition["name"], seed, found[name]) for name in named]
-    return pd.DataFrame(rows, columns=["theta", "condition", "seed", "regret"])
+    return pd.DataFrame(rows, columns=["theta", "condition", "seed", metric])
 
 
 def print_differences(frame: pd.DataFrame) -> None:
     """Print each Θ under each condition, and the difference to the first one, paired by search."""
-    first = frame["condition"].iloc[0]
-    print(f"| Θ | condition | n | regret | minus {first} | p, Holm |")
+    first, metric = frame["condition"].iloc[0], frame.columns[-1]
+    digits = DIGITS[metric]
+    print(f"| Θ | condition | n | {metric} | minus {first} | p, Holm |")
     print("| --- | --- | --- | --- | --- | --- |")
     for theta, rows in frame.groupby("theta", sort=False):
-        groups = rows.groupby("condition", sort=False)["regret"]
+        groups = rows.groupby("condition", sort=False)[metric]
         found = {str(name): x.tolist() for name, x in groups}
         compared = against(found, first)
         for name, values in found.items():
             cells = " | "
             if name in compared:
                 difference, p = compared[name]
-                cells = f"{cell(difference, signed=True)} | {p:.2g}"
-            print(f"| {theta} | {name} | {len(values)} | {cell(over_searches(values))} | {cells} |")
+                cells = f"{cell(difference, True, digits)} | {p:.2g}"
+            mean = cell(over_searches(values), digits=digits)
+            print(f"| {theta} | {name} | {len(values)} | {mean} | {cells} |")
 
 
 def print_matrix(frame: pd.DataFrame) -> None:
     """Print a row for each condition and a column for each Θ or policy."""
-    columns = frame["theta"].unique()
+    columns, metric = frame["theta"].unique(), frame.columns[-1]
     print(f"| condition | {' | '.join(columns)} |")
     print("| --- " * (1 + len(columns)) + "|")
     for name, rows in frame.groupby("condition", sort=False):
-        values = {theta: x.tolist() for theta, x in rows.groupby("theta")["regret"]}
-        cells = [cell(over_searches(values[c])) if c in values else "" for c in columns]
+        values = {theta: x.tolist() for theta, x in rows.groupby("theta")[metric]}
+        found = {name: over_searches(x) for name, x in values.items()}
+        cells = [cell(found[c], digits=DIGITS[metric]) if c in found else "" for c in columns]
         print(f"| {name} | {' | '.join(cells)} |")
 
 
 def draw(frame: pd.DataFrame, path: Path) -> None:
-    """Draw the regret of every Θ under every condition, with intervals over searches."""
+    """Draw the value of every Θ under every condition, with intervals over searches."""
     from matplotlib.figure import Figure
 
     conditions, thetas = (list(frame[name].unique()) for name in ("condition", "theta"))
@@ -170,7 +185,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
     axes = figure.subplots()
     for i, theta in enumerate(thetas):
         offset = 0.5 * ((i + 0.5) / len(thetas) - 0.5)
-        groups = frame[frame["theta"] == theta].groupby("condition")["regret"]
+        groups = frame[frame["theta"] == theta].groupby("condition")[frame.columns[-1]]
         found = {name: over_searches(x.tolist()) for name, x in groups}
         y = [conditions.index(name) + offset for name in found]
         error = [(x.value - x.low, x.high - x.value) for x in found.values()]
@@ -178,7 +193,8 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
         axes.errorbar(values, y, xerr=np.transpose(error), fmt="o", ms=4, lw=1, label=theta)
     axes.set_yticks(range(len(conditions)), conditions, fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel("expected regret", fontsize=9)
+    labels = {"regret": "expected regret", "score": "score, 0 random and 1 optimal"}
+    axes.set_xlabel(labels[frame.columns[-1]], fontsize=9)
     axes.grid(axis="x", color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False)

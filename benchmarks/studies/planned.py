@@ -55,9 +55,9 @@ def against(
     }
 
 
-def cell(found: Interval, signed: bool = False) -> str:
-    """Format an interval with two digits, for example "7.35 [7.08, 7.62]"."""
-    form = "+.2f" if signed else ".2f"
+def cell(found: Interval, signed: bool = False, digits: int = 2) -> str:
+    """Format an interval, for example "7.35 [7.08, 7.62]"."""
+    form = f"{'+' if signed else ''}.{digits}f"
     if np.isnan(found.low):
         return f"{found.value:{form}}"
     return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
