@@ -15,7 +15,8 @@ from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learners.brian_model.learner import BrianModel, DecisionView
-from spikeloop.workers.space import Parameters, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Real
+from spikeloop.workers.space import Parameters, ParameterSpace
 
 MODEL = BrianModel(**tomllib.loads(Path(__file__).with_suffix(".toml").read_text())["learner"])
 OF_THE_CRITIC = (Real(0, 1, 0.5, name="gamma"), Real(0.01, 1, 0.1, name="eta_critic", scale="log"))

@@ -93,11 +93,11 @@ if TYPE_CHECKING:  # the same names as in _HOMES, for mypy and editors
     from spikeloop.workers.own_learner.step_learner import StepLearner as StepLearner
     from spikeloop.workers.own_learner.task import Task as Task
     from spikeloop.workers.own_learner.theta import Theta as Theta
-    from spikeloop.workers.space import Choice as Choice
-    from spikeloop.workers.space import Integer as Integer
+    from spikeloop.workers.parameter_types import Choice as Choice
+    from spikeloop.workers.parameter_types import Integer as Integer
     from spikeloop.workers.space import ParameterSpace as ParameterSpace
-    from spikeloop.workers.space import Real as Real
-    from spikeloop.workers.space import Weights as Weights
+    from spikeloop.workers.parameter_types import Real as Real
+    from spikeloop.workers.parameter_types import Weights as Weights
 
 _HOMES = {
     "Annealing": "coordinator.strategies.annealing",
@@ -111,7 +111,7 @@ _HOMES = {
     "BrianTd": "workers.learners.brian_td",
     "check": "coordinator.api.check",
     "ChipAgent": "workers.learners.chip.agent",
-    "Choice": "workers.space",
+    "Choice": "workers.parameter_types",
     "CmaEs": "coordinator.strategies.cma_es",
     "compare": "coordinator.api.compare",
     "Comparison": "coordinator.api.comparison_view",
@@ -128,7 +128,7 @@ _HOMES = {
     "HeldOut": "coordinator.api.held_out",
     "InformativeBandit": "tasks.informative_bandit",
     "Inline": "cluster.targets.inline",
-    "Integer": "workers.space",
+    "Integer": "workers.parameter_types",
     "Interface": "tasks.base",
     "Interrupted": "cluster.signals",
     "LearnedTheta": "coordinator.api.theta",
@@ -150,7 +150,7 @@ _HOMES = {
     "RandomMdp": "tasks.mdp",
     "RandomSearch": "coordinator.strategies.random_search",
     "RayCluster": "cluster.targets.ray_cluster",
-    "Real": "workers.space",
+    "Real": "workers.parameter_types",
     "RestlessBandit": "tasks.restless_bandit",
     "ReversalBandit": "tasks.reversal_bandit",
     "Run": "coordinator.api.run_view",
@@ -167,7 +167,7 @@ _HOMES = {
     "Theta": "workers.own_learner.theta",
     "TwoStep": "tasks.two_step",
     "Unavailable": "workers.base",
-    "Weights": "workers.space",
+    "Weights": "workers.parameter_types",
     "WeightsFile": "coordinator.api.weights_view",
 }
 """Where each public name is defined, below this package."""

@@ -31,8 +31,9 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import N_CURVE_BINS, Episodes
 from spikeloop.workers.job import Grid, Job, Tile, cut
+from spikeloop.workers.parameter_types import Weights
 from spikeloop.workers.seeding import TaskSet
-from spikeloop.workers.space import Parameters, ParameterSpace, Weights
+from spikeloop.workers.space import Parameters, ParameterSpace
 
 N_CANDIDATES, N_TASKS, N_DIM, N_WORKERS = 64, 4, 8, 2
 

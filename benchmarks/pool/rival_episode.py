@@ -16,7 +16,8 @@ from pydantic import Field
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import N_CURVE_BINS, Episodes
-from spikeloop.workers.space import Parameters, ParameterSpace, Weights
+from spikeloop.workers.parameter_types import Weights
+from spikeloop.workers.space import Parameters, ParameterSpace
 
 N_WORKERS = 2
 

@@ -32,8 +32,9 @@ from spikeloop.coordinator.store.manifest import processor
 from spikeloop.coordinator.strategies import STRATEGIES, Evaluation, Strategy
 from spikeloop.coordinator.strategies.evolution import Evolution
 from spikeloop.coordinator.strategies.random_search import RandomSearch
+from spikeloop.workers.parameter_types import Weights
 from spikeloop.workers.seeding import Purpose, stream
-from spikeloop.workers.space import ParameterSpace, Weights
+from spikeloop.workers.space import ParameterSpace
 
 MIB = 2**20
 

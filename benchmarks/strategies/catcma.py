@@ -12,7 +12,7 @@ import numpy as np
 from weights_and_choices import Problem
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import Choice, Integer, Real
+from spikeloop.workers.parameter_types import Choice, Integer, Real
 
 
 def share_of_catcma(

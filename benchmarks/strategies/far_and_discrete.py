@@ -42,7 +42,7 @@ from spikeloop.coordinator.stats.significance import (
 )
 from spikeloop.coordinator.strategies import STRATEGIES, Evaluation, Strategy
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import Choice
+from spikeloop.workers.parameter_types import Choice
 
 POPULATION_SIZE = 48
 """Candidates of a generation, the default of all that is compared."""

@@ -23,7 +23,8 @@ import numpy as np
 from spikeloop.coordinator.strategies import STRATEGIES, Evaluation, Strategy
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import ParameterSpace, Real
+from spikeloop.workers.parameter_types import Real
+from spikeloop.workers.space import ParameterSpace
 
 SIGMA = 0.15
 """First standard deviation in box units, for methods that demand one."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Choice, Integer, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 N_DIM = 7
 FAR = 10.0

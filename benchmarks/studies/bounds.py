@@ -23,7 +23,8 @@ from spikeloop.coordinator.strategies import Evaluation
 from spikeloop.coordinator.strategies.evolution import Evolution, estimate_gradients
 from spikeloop.coordinator.strategies.population import Bounds, MirroredGaussian
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import ParameterSpace, Real, fold
+from spikeloop.workers.parameter_types import Real
+from spikeloop.workers.space import ParameterSpace, fold
 
 SETTINGS: tuple[Bounds, ...] = get_args(Bounds)
 SIGMA = 0.15

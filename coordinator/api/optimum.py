@@ -11,7 +11,8 @@ from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.search.generation import HeldOut, count_failures
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import Choice, ParameterSpace
+from spikeloop.workers.parameter_types import Choice
+from spikeloop.workers.space import ParameterSpace
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,7 +7,8 @@ from spikeloop.coordinator.report.page import Table
 from spikeloop.coordinator.report.theta_table import COLUMNS, MOST_ROWS, theta_rows
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.own_learner.theta import Theta
-from spikeloop.workers.space import ParameterSpace, Real
+from spikeloop.workers.parameter_types import Real
+from spikeloop.workers.space import ParameterSpace
 
 
 class LearnedTheta(Theta):

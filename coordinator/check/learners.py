@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from spikeloop.coordinator.check.promises import CannotCheck, Promises, difference
 from spikeloop.tasks.base import SeedArray, TaskBatch, TaskFamily
 from spikeloop.workers.base import Differentiable, Episodes, Learner
-from spikeloop.workers.space import Parameters, Weights
+from spikeloop.workers.parameter_types import Weights
+from spikeloop.workers.space import Parameters
 
 N_CANDIDATES, N_TASKS = 3, 4
 PARTS = (

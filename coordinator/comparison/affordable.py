@@ -18,7 +18,8 @@ from spikeloop.coordinator.comparison import variant_search
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunable_space import around, defaults, settings_of
 from spikeloop.coordinator.search.search_size import generation_episodes
-from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Choice, Integer, Parameter, Real
+from spikeloop.workers.space import ParameterSpace
 
 Values = Mapping[str, Any]
 """Settings by their dotted keys."""

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spikeloop.coordinator.config.load import read_value
-from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Choice, Integer, Parameter, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -11,7 +11,8 @@ from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Choice, Integer, Parameter, Real
+from spikeloop.workers.space import ParameterSpace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

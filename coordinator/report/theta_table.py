@@ -10,7 +10,8 @@ from rich.text import Text
 from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.search.learned_theta import Value, named_values
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Choice, Integer, Parameter, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 COLUMNS = ("hyperparameter", "learned", "default", "unit", "range")
 MOST_OPTIONS = 4

@@ -9,7 +9,7 @@ import pandas as pd
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.coordinator.report.parameter_traces import set_range, shorten
-from spikeloop.workers.space import Choice, Integer, Parameter, Real
+from spikeloop.workers.parameter_types import Choice, Integer, Parameter, Real
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

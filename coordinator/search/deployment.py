@@ -26,8 +26,9 @@ from spikeloop.coordinator.search.reporter import Reporter
 from spikeloop.coordinator.stats.scores import frame_gain_and_span, score
 from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.parameter_types import Choice
 from spikeloop.workers.seeding import TaskSet
-from spikeloop.workers.space import Choice, ParameterSpace, fold
+from spikeloop.workers.space import ParameterSpace, fold
 
 ROUND_JOBS = 16
 """Number of jobs, about, that a round of the race is cut into."""

@@ -22,7 +22,8 @@ from spikeloop.coordinator.store.manifest import describe_space
 from spikeloop.coordinator.store.run_folder import RunFolder
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.own_learner.theta import Theta
-from spikeloop.workers.space import Parameter, ParameterSpace, Weights
+from spikeloop.workers.parameter_types import Parameter, Weights
+from spikeloop.workers.space import ParameterSpace
 
 Value = float | int | str | FloatArray
 """Of a real, an integer, a choice, or (*shape) of weights."""

@@ -15,8 +15,9 @@ from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.config.own_classes import code_of
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.stats.scores import ends
+from spikeloop.workers.parameter_types import Weights
 from spikeloop.workers.processor import kernels
-from spikeloop.workers.space import ParameterSpace, Weights
+from spikeloop.workers.space import ParameterSpace
 
 PACKAGES = ("numpy", "numba", "ray", "pyarrow", "pandas", "pydantic", "scipy")
 """Packages that every run needs."""

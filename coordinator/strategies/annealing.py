@@ -42,7 +42,8 @@ from spikeloop.coordinator.strategies.population import Explicit, own
 from spikeloop.coordinator.strategies.settings import PopulationSettings
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Choice, ParameterSpace, Real, fold
+from spikeloop.workers.parameter_types import Choice, Real
+from spikeloop.workers.space import ParameterSpace, fold
 
 
 class Annealing(PopulationSettings):

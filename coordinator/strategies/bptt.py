@@ -39,7 +39,8 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Unavailable
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Choice, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Choice, Real
+from spikeloop.workers.space import ParameterSpace
 from spikeloop.workers.xla import jax, precision
 
 Array32 = NDArray[np.float32]

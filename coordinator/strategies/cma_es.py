@@ -33,7 +33,8 @@ from spikeloop.coordinator.strategies.ranking import best_first
 from spikeloop.coordinator.strategies.settings import FirstSigma, PopulationSettings
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Choice, ParameterSpace, Real, fold
+from spikeloop.workers.parameter_types import Choice, Real
+from spikeloop.workers.space import ParameterSpace, fold
 
 if TYPE_CHECKING:
     from cmaes import CMA, SepCMA

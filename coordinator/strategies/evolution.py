@@ -56,7 +56,8 @@ from spikeloop.coordinator.strategies.shaping import (
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import exp, norm, power
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Choice, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Choice, Real
+from spikeloop.workers.space import ParameterSpace
 
 USUAL_SIGMA = 0.15
 """σ at which a learning rate is the paper's; it suits the unit interval."""

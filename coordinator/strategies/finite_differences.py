@@ -44,7 +44,8 @@ from spikeloop.coordinator.strategies.settings import (
 from spikeloop.coordinator.strategies.shaping import standardised, whole_pairs
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Choice, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Choice, Real
+from spikeloop.workers.space import ParameterSpace
 
 
 class FiniteDifferences(PopulationSettings):

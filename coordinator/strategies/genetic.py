@@ -41,7 +41,8 @@ from spikeloop.coordinator.strategies.settings import PopulationSettings, SigmaD
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import power
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, fold
+from spikeloop.workers.parameter_types import Choice, Integer, Real
+from spikeloop.workers.space import ParameterSpace, fold
 
 
 class Genetic(PopulationSettings):

@@ -33,7 +33,8 @@ from spikeloop.coordinator.strategies.ranking import next_incumbent
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Choice, Integer, ParameterSpace
+from spikeloop.workers.parameter_types import Choice, Integer
+from spikeloop.workers.space import ParameterSpace
 
 MAX_POINTS = 10_000_000
 """Largest grid: at 47 points a generation it takes 200 000 generations."""

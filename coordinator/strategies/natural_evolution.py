@@ -35,7 +35,8 @@ from spikeloop.coordinator.strategies.shaping import log_rank_utilities, whole_p
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import exp, log
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Choice, ParameterSpace, Real, fold
+from spikeloop.workers.parameter_types import Choice, Real
+from spikeloop.workers.space import ParameterSpace, fold
 
 MAX_SIGMA = 1.0
 """Widest search of a bounded coordinate, whose range has length 1."""

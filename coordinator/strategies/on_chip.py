@@ -34,7 +34,8 @@ from spikeloop.workers.chip.ppu.search_memory import (
 )
 from spikeloop.workers.chip.ppu.search_settings import SearchSettings
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Choice, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Choice, Real
+from spikeloop.workers.space import ParameterSpace
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from spikeloop.coordinator.strategies.ranking import next_incumbent
 from spikeloop.coordinator.strategies.settings import PopulationSettings
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Choice, ParameterSpace
+from spikeloop.workers.parameter_types import Choice
+from spikeloop.workers.space import ParameterSpace
 
 
 class RandomSearch(PopulationSettings):

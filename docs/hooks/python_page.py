@@ -22,7 +22,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Learners": ("workers.learners",),
     "Strategies": ("coordinator.strategies",),
     "Where a run happens": ("cluster.targets",),
-    "Spaces of Θ": ("workers.space",),
+    "Spaces of Θ": ("workers.space", "workers.parameter_types"),
     "Errors": ("coordinator.errors", "cluster"),
 }
 """Title -> where what it shows is defined, below the package."""

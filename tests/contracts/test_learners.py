@@ -26,7 +26,7 @@ from spikeloop.coordinator.check.learners import LEARNER_PROMISES, LearnerCase
 from spikeloop.coordinator.check.promises import CannotCheck
 from spikeloop.tasks.base import Interface, References
 from spikeloop.workers.base import N_CURVE_BINS
-from spikeloop.workers.space import Choice
+from spikeloop.workers.parameter_types import Choice
 
 TAKES_ALL = {"brian_recurrent"}
 """Learners for which no family is unsuitable."""

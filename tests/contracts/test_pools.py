@@ -33,8 +33,8 @@ from spikeloop.workers.job import Grid, Job, JobResult, Outcome, Status, Tile, c
 from spikeloop.workers.own_learner.function_learner import learner
 from spikeloop.workers.own_learner.task import Task
 from spikeloop.workers.own_learner.theta import Theta
+from spikeloop.workers.parameter_types import Real
 from spikeloop.workers.seeding import TaskSet
-from spikeloop.workers.space import Real
 
 FAMILY = RandomMdp(n_states=2, n_actions=2, n_steps=5)
 SETTINGS: dict[str, dict[str, Any]] = {"local": {"workers": 2, "dashboard": False}}

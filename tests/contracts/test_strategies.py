@@ -25,8 +25,9 @@ from spikeloop.coordinator.strategies.base import (
 from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
+from spikeloop.workers.parameter_types import Choice, Integer, Real, Weights
 from spikeloop.workers.seeding import Purpose, stream
-from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 SPACE = ParameterSpace.of(
     {

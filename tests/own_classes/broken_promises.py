@@ -22,7 +22,8 @@ from spikeloop.tasks.base import (
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Parameters, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Real
+from spikeloop.workers.space import Parameters, ParameterSpace
 
 BANDIT = Bandit(n_steps=40)
 OWN_GENERATOR = np.random.default_rng(0)

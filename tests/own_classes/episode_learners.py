@@ -11,7 +11,8 @@ from spikeloop.workers.own_learner.function_learner import learner
 from spikeloop.workers.own_learner.step_learner import StepLearner
 from spikeloop.workers.own_learner.task import Task
 from spikeloop.workers.own_learner.theta import Theta
-from spikeloop.workers.space import Parameter, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Parameter, Real
+from spikeloop.workers.space import ParameterSpace
 
 
 def hyperparameters(

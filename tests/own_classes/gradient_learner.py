@@ -13,7 +13,8 @@ from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Parameters, ParameterSpace, Weights
+from spikeloop.workers.parameter_types import Weights
+from spikeloop.workers.space import Parameters, ParameterSpace
 
 N_BINS = 2
 

@@ -8,7 +8,8 @@ from pydantic import Field
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import N_CURVE_BINS, Episodes
-from spikeloop.workers.space import Parameters, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Real
+from spikeloop.workers.space import Parameters, ParameterSpace
 
 
 class Ramp(Settings):

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 BOX_AND_WEIGHTS = ParameterSpace.of({"a": Real(0.0, 1.0, 0.25), "w": Weights((3,), 1.0)})
 """A bounded coordinate and three that are not."""

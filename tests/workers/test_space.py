@@ -9,14 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from support.statistical_asserts import assert_frequencies, assert_law
 
-from spikeloop.workers.space import (
-    Choice,
-    Integer,
-    Parameter,
-    ParameterSpace,
-    Real,
-    Weights,
-)
+from spikeloop.workers.parameter_types import Choice, Integer, Parameter, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 ALPHA = 1e-4
 finite = st.floats(-1e6, 1e6, allow_nan=False)

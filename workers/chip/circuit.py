@@ -49,7 +49,7 @@ from spikeloop.workers.chip.limits import (
     V_SYN_INH_U10,
     V_THRESH_U10,
 )
-from spikeloop.workers.space import Integer
+from spikeloop.workers.parameter_types import Integer
 
 Code = Annotated[int, Field(ge=0, le=MAX_CODE_U10)]
 NonzeroCode = Annotated[int, Field(ge=1, le=MAX_CODE_U10)]

@@ -26,9 +26,10 @@ from spikeloop.workers.brian.blueprint import (
 from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.simulator import BRIAN2
 from spikeloop.workers.brian.targets import BrianTarget
+from spikeloop.workers.parameter_types import Real
 from spikeloop.workers.philox import Stream
 from spikeloop.workers.rollout import Rollout
-from spikeloop.workers.space import Parameters, ParameterSpace, Real
+from spikeloop.workers.space import Parameters, ParameterSpace
 from spikeloop.workers.time_steps import Windowed
 
 # iaf_psc_exp with the published constants; the refractory time is NEST's default of 2 ms.

@@ -25,9 +25,10 @@ from spikeloop.workers.chip.ppu.search_settings import SearchSettings
 from spikeloop.workers.chip.ppu.task_maker import makes, task_words, tasks_from_words
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learning_curve import bin_lengths
+from spikeloop.workers.parameter_types import Choice, Integer, Real
 from spikeloop.workers.seeding import Purpose, TaskSet
 from spikeloop.workers.seeding import seeds as episode_seeds
-from spikeloop.workers.space import Choice, Integer, Parameters, ParameterSpace, Real
+from spikeloop.workers.space import Parameters, ParameterSpace
 
 POPULATION_SIZES = ("8", "16", "32", "64")
 Count = Annotated[int, Field(ge=1)]

@@ -14,7 +14,8 @@ from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.own_learner.episode import Result, run_each
-from spikeloop.workers.space import Parameter, Parameters, ParameterSpace
+from spikeloop.workers.parameter_types import Parameter
+from spikeloop.workers.space import Parameters, ParameterSpace
 
 GivenSpace: TypeAlias = ParameterSpace | Mapping[str, Parameter]
 SpaceRule: TypeAlias = GivenSpace | Callable[..., GivenSpace]

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from spikeloop.workers.space import Choice, Integer, Parameter, Parameters, Weights
+from spikeloop.workers.parameter_types import Choice, Integer, Parameter, Weights
+from spikeloop.workers.space import Parameters
 
 
 class Theta(Mapping[str, Any]):

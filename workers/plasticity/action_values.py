@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
 from spikeloop.workers.kernels import part
+from spikeloop.workers.parameter_types import Real
 from spikeloop.workers.plasticity.program import synapse
-from spikeloop.workers.space import Real
 
 VALUE_BITS = 16
 MAX_VALUE_U16 = (1 << VALUE_BITS) - 1

@@ -13,9 +13,9 @@ from typing import ClassVar, Literal
 
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.settings import Settings
+from spikeloop.workers.parameter_types import Parameter, Real
 from spikeloop.workers.plasticity.incremental import Incremental, IncrementalMemory
 from spikeloop.workers.plasticity.program import CYCLES_PER_INSTRUCTION
-from spikeloop.workers.space import Parameter, Real
 
 
 class Fictive(Settings):

@@ -25,6 +25,7 @@ from spikeloop.tasks.base import Interface
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.kernels import part, routine
+from spikeloop.workers.parameter_types import Parameter
 from spikeloop.workers.plasticity.action_values import (
     VALUE_BITS,
     ActionValues,
@@ -46,7 +47,6 @@ from spikeloop.workers.plasticity.episode_time import (
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import CYCLES_PER_INSTRUCTION
 from spikeloop.workers.plasticity.small_network import FRACTION_BITS, ONE_Q12
-from spikeloop.workers.space import Parameter
 
 Term = Literal[
     "1", "r", "w", "o", "t", "r*w", "r*o", "r*t", "w*w", "w*o", "w*t", "o*o", "o*t", "t*t"

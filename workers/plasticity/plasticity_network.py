@@ -30,6 +30,7 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.ppu.scalar_unit import saturate_i16
 from spikeloop.workers.kernels import routine
+from spikeloop.workers.parameter_types import Parameter, Weights
 from spikeloop.workers.plasticity.action_values import (
     VALUE_BITS,
     ActionValues,
@@ -58,7 +59,6 @@ from spikeloop.workers.plasticity.small_network import (
     evaluate,
     small_network,
 )
-from spikeloop.workers.space import Parameter, Weights
 
 Input = Literal["time", "reward", "chosen", "own", "others", "pulls", "second"]
 INPUTS: tuple[Input, ...] = ("time", "reward", "chosen", "own", "others", "pulls", "second")

@@ -29,9 +29,9 @@ from spikeloop.tasks.portable import exp
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.kernels import part
+from spikeloop.workers.parameter_types import Parameter, Real, Weights
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import CYCLES_PER_INSTRUCTION, synapse
-from spikeloop.workers.space import Parameter, Real, Weights
 
 N_INPUTS, N_HIDDEN, N_ARMS = 5, 7, 2
 ONE_Q26 = 1 << 26

@@ -18,6 +18,7 @@ from spikeloop.tasks.base import Interface
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.kernels import part
+from spikeloop.workers.parameter_types import Parameter, Real
 from spikeloop.workers.plasticity.action_values import (
     MAX_VALUE_U16,
     VALUE_BITS,
@@ -30,7 +31,6 @@ from spikeloop.workers.plasticity.action_values import (
 )
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import CYCLES_PER_INSTRUCTION
-from spikeloop.workers.space import Parameter, Real
 
 COUNT_BITS = 8
 """Counts are in 1/256, so that a prior may be a fraction of a choice."""

@@ -16,7 +16,7 @@ from spikeloop.workers.chip.limits import (
     REWARD_ONE_Q7,
 )
 from spikeloop.workers.kernels import part
-from spikeloop.workers.space import Parameter, Real
+from spikeloop.workers.parameter_types import Parameter, Real
 
 CYCLES_PER_INSTRUCTION = 2
 """Our assumption. The processor begins one instruction a cycle at most, in order, and its public

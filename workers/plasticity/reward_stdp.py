@@ -50,6 +50,7 @@ from spikeloop.workers.chip.ppu.vector_arithmetic import (
 from spikeloop.workers.chip.ppu.vector_unit import EQ, LT, Bytes, Halfwords, compare, select, splat
 from spikeloop.workers.chip.sensors import reset_row
 from spikeloop.workers.kernels import routine
+from spikeloop.workers.parameter_types import Parameter, Real
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import (
     FRACTION_BITS,
@@ -67,7 +68,6 @@ from spikeloop.workers.plasticity.row_updates import (
     sum_readings,
     unpack_row,
 )
-from spikeloop.workers.space import Parameter, Real
 
 SPARE = 8 - FRACTION_BITS
 """Unused bits of a byte of a weight; a halfword of weight has twice as many at its lower end."""

@@ -10,8 +10,8 @@ from pydantic import Field
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
+from spikeloop.workers.parameter_types import Parameter, Real
 from spikeloop.workers.plasticity.program import initial_weight, q7
-from spikeloop.workers.space import Parameter, Real
 
 SHORTEST_RESCALE = 0.0129
 """Shortest published rescaling period, as a fraction of an episode."""

@@ -35,6 +35,7 @@ from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
 from spikeloop.workers.chip.ppu.scalar_unit import add_i16, mul_q7_i16, saturate_i16, sub_i16
 from spikeloop.workers.kernels import part
+from spikeloop.workers.parameter_types import Parameter, Real
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import (
     REWARD_SHIFT,
@@ -43,7 +44,6 @@ from spikeloop.workers.plasticity.program import (
     synapse,
     weight_code,
 )
-from spikeloop.workers.space import Parameter, Real
 
 N_RATES = 128
 RATE_BITS = 15

@@ -34,10 +34,10 @@ from spikeloop.workers.chip.ppu.scalar_unit import (
     sub_i16,
 )
 from spikeloop.workers.kernels import part
+from spikeloop.workers.parameter_types import Parameter, Real
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import FRACTION_BITS, REWARD_SHIFT, synapse, weight_code
 from spikeloop.workers.plasticity.td import TdCommon, TdSettings
-from spikeloop.workers.space import Parameter, Real
 
 MAX_TABLE = MAX_WEIGHT_U6 << FRACTION_BITS
 MAX_TRACE_Q7 = 127

@@ -24,6 +24,7 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.ppu.scalar_unit import decayed_i8
 from spikeloop.workers.kernels import routine
+from spikeloop.workers.parameter_types import Parameter, Real, Weights
 from spikeloop.workers.plasticity.action_values import (
     VALUE_BITS,
     ActionValues,
@@ -47,7 +48,6 @@ from spikeloop.workers.plasticity.small_network import (
     evaluate,
     small_network,
 )
-from spikeloop.workers.space import Parameter, Real, Weights
 
 N_INPUTS, N_HIDDEN = 5, 7
 FEEDBACK, OWN, NEXT, TRACE, TIME = range(N_INPUTS)

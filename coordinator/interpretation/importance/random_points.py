@@ -13,7 +13,8 @@ from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.random_search import RandomSearch
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import ParameterSpace, Weights, fold
+from spikeloop.workers.parameter_types import Weights
+from spikeloop.workers.space import ParameterSpace, fold
 
 N_POINTS = 2000
 """Points at least."""

@@ -33,8 +33,8 @@ from spikeloop.coordinator.interpretation.results import Results
 from spikeloop.coordinator.interpretation.section import Note, Section
 from spikeloop.coordinator.interpretation.subject import Subject
 from spikeloop.coordinator.report.page import Drawing, Table
+from spikeloop.workers.parameter_types import Choice, Parameter, Weights
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
-from spikeloop.workers.space import Choice, Parameter, Weights
 
 N_RESAMPLES = 60
 MEASURES = {"fanova": fanova, "ped_anova": ped_anova}

@@ -31,7 +31,8 @@ from spikeloop.coordinator.strategies.published.clipping import clip
 from spikeloop.coordinator.strategies.settings import PopulationSettings
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Choice, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Choice, Real
+from spikeloop.workers.space import ParameterSpace
 
 MAX_DIMENSIONS = 2000
 """More would need a covariance of over 32 MB, and its eigenvectors each generation."""

@@ -33,7 +33,8 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import log, power, product
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import Choice, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Choice, Real
+from spikeloop.workers.space import ParameterSpace
 
 
 class EvolutionPublished(Settings):

@@ -10,7 +10,7 @@ from plain_functions import brittle, loss, noisy
 
 import spikeloop as sl
 from spikeloop.coordinator.strategies import STRATEGIES
-from spikeloop.workers.space import Parameter
+from spikeloop.workers.parameter_types import Parameter
 
 SPACE: dict[str, Parameter] = {
     "tau": sl.Real(1, 100, unit="ms", scale="log"),

@@ -19,7 +19,8 @@ from spikeloop.coordinator.comparison.affordable import affordable, left_out, tu
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig, load
 from spikeloop.coordinator.comparison.tunable_space import defaults, distributions, settings_of
 from spikeloop.coordinator.strategies import STRATEGIES
-from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Choice, Integer, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 
 def comparison(folder: Path, budget: int, **tables: str) -> ComparisonConfig:

@@ -20,7 +20,8 @@ from spikeloop.coordinator.report.comparison_figures import write_comparison_fig
 from spikeloop.coordinator.report.tuning_report import ENOUGH, importances, study_of
 from spikeloop.coordinator.report.write_report import write_report
 from spikeloop.coordinator.store import atomic_files
-from spikeloop.workers.space import Choice, ParameterSpace, Real
+from spikeloop.workers.parameter_types import Choice, Real
+from spikeloop.workers.space import ParameterSpace
 
 EVIL = "<script>alert('&')</script>"
 

@@ -11,7 +11,8 @@ from spikeloop.coordinator.comparison.tunable_space import (
     distributions,
     settings_of,
 )
-from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Choice, Integer, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 SPACE = ParameterSpace.of(
     {

@@ -15,7 +15,8 @@ from spikeloop.coordinator.report.parameter_traces import (
     summary_figure,
     traces_figure,
 )
-from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Choice, Integer, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 SPACE = ParameterSpace.of(
     {

@@ -32,7 +32,8 @@ from spikeloop.coordinator.strategies.base import from_arrays, to_arrays
 from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Status
-from spikeloop.workers.space import Choice, ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Choice, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 

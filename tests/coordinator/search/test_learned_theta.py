@@ -19,7 +19,8 @@ from spikeloop.coordinator.search.learned_theta import follows, named_values
 from spikeloop.coordinator.search.learned_theta import theta_table as table_of
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Choice, Integer, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 

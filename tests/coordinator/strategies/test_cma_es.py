@@ -12,7 +12,8 @@ from support.statistical_asserts import assert_better
 from spikeloop.coordinator.strategies.base import Evaluation, from_arrays, to_arrays
 from spikeloop.coordinator.strategies.cma_es import CmaEs, reflect, restore
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import ParameterSpace, Real, Weights, fold
+from spikeloop.workers.parameter_types import Real, Weights
+from spikeloop.workers.space import ParameterSpace, fold
 
 UNBOUNDED = ParameterSpace.of(
     {

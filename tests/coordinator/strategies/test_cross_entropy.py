@@ -16,7 +16,8 @@ from spikeloop.coordinator.strategies.cross_entropy import (
 )
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 ALPHA = 1e-4
 SPACE = ParameterSpace.of({"a": Real(1.0, 5.0, 2.0), "w": Weights((2,), 3.0)})

@@ -20,7 +20,8 @@ from spikeloop.coordinator.strategies.optimizers import Adam, Optimizer, Sgd
 from spikeloop.coordinator.strategies.population import Bounds, MirroredGaussian
 from spikeloop.coordinator.strategies.shaping import centered_ranks
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import ParameterSpace, Weights, fold
+from spikeloop.workers.parameter_types import Weights
+from spikeloop.workers.space import ParameterSpace, fold
 
 ALPHA = 1e-4
 DEFAULT = BOX_AND_WEIGHTS.default_point()

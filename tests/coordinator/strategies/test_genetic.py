@@ -12,7 +12,8 @@ from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.genetic import Genetic, vote
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import Choice, ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Choice, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 ALPHA = 1e-4
 SPACE = ParameterSpace.of(

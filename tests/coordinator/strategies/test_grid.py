@@ -15,7 +15,8 @@ from spikeloop.coordinator.strategies.grid import (
     well_spread_stride,
 )
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Choice, Integer, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 SPACE = ParameterSpace.of(
     {

@@ -7,7 +7,8 @@ from support.search_steps import ask_points, begin, tell_fitness, tell_repeatedl
 
 from spikeloop.coordinator.strategies.natural_evolution import NaturalEvolution
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import ParameterSpace, Weights
+from spikeloop.workers.parameter_types import Weights
+from spikeloop.workers.space import ParameterSpace
 
 UNBOUNDED = ParameterSpace.of(
     {

@@ -21,8 +21,9 @@ from spikeloop.workers.own_learner.episode import Episode, Result
 from spikeloop.workers.own_learner.function_learner import FunctionLearner, learner
 from spikeloop.workers.own_learner.task import Task
 from spikeloop.workers.own_learner.theta import Theta
+from spikeloop.workers.parameter_types import Choice, Integer, Real, Weights
 from spikeloop.workers.seeding import TaskSet
-from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 N_STEPS = 47
 FAMILY = Bandit(n_steps=N_STEPS)

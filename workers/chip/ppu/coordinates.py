@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray
-from spikeloop.workers.space import ParameterSpace, Real, Weights, fold
+from spikeloop.workers.parameter_types import Real, Weights
+from spikeloop.workers.space import ParameterSpace, fold
 
 HALF = 1 << 15
 PER_UNIT = 1 << 16

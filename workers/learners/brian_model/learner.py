@@ -17,8 +17,9 @@ from spikeloop.workers.learners.brian_model.check import check_model
 from spikeloop.workers.learners.brian_model.compile import CompiledModel, compile_model
 from spikeloop.workers.learners.brian_model.episode import DecisionView, ModelAgents, PythonRule
 from spikeloop.workers.learners.brian_model.settings import Model
+from spikeloop.workers.parameter_types import Real, Weights
 from spikeloop.workers.rollout import Rollout
-from spikeloop.workers.space import Parameters, ParameterSpace, Real, Weights
+from spikeloop.workers.space import Parameters, ParameterSpace
 
 __all__ = ["BrianModel", "DecisionView", "PythonRule"]
 

@@ -34,8 +34,9 @@ from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.simulator import BRIAN2
 from spikeloop.workers.brian.targets import BrianTarget
 from spikeloop.workers.learners.brian_rstdp import equations
+from spikeloop.workers.parameter_types import Real
 from spikeloop.workers.rollout import Rollout
-from spikeloop.workers.space import Parameters, ParameterSpace, Real
+from spikeloop.workers.space import Parameters, ParameterSpace
 from spikeloop.workers.time_steps import Windowed
 
 MILLI = 1e-3

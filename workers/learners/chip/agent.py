@@ -40,6 +40,7 @@ from spikeloop.workers.learners.chip.searched_hardware import (
     searched_hardware,
 )
 from spikeloop.workers.learning_curve import bin_lengths
+from spikeloop.workers.parameter_types import Real
 from spikeloop.workers.plasticity import (
     Fictive,
     Formula,
@@ -55,7 +56,7 @@ from spikeloop.workers.plasticity import (
 )
 from spikeloop.workers.plasticity.program import VALUE_ONE
 from spikeloop.workers.processor import portable
-from spikeloop.workers.space import Parameters, ParameterSpace, Real
+from spikeloop.workers.space import Parameters, ParameterSpace
 
 
 class ChipAgent(Settings):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field
-from spikeloop.workers.space import Integer
+from spikeloop.workers.parameter_types import Integer
 
 HardwareParameter = Literal[
     "v_leak",

@@ -11,7 +11,7 @@ from spikeloop.workers.learners.lsnn.network import Network
 from spikeloop.workers.learners.lsnn.neurons import AdaptiveNeurons, decay
 from spikeloop.workers.learners.lsnn.objective import Objective
 from spikeloop.workers.learners.lsnn.wiring import INPUT_BITS, Wiring
-from spikeloop.workers.space import Weights
+from spikeloop.workers.parameter_types import Weights
 from spikeloop.workers.time_steps import Windowed, whole_steps
 from spikeloop.workers.xla import Precision
 

@@ -29,8 +29,9 @@ from spikeloop.workers.learners.reservoir.batch import lesson, reservoirs
 from spikeloop.workers.learners.reservoir.liquid import Liquid
 from spikeloop.workers.learners.reservoir.network import Reservoir
 from spikeloop.workers.learners.reservoir.sample_order import curriculum_order
+from spikeloop.workers.parameter_types import Integer, Parameter, Real
 from spikeloop.workers.rollout import Rollout
-from spikeloop.workers.space import Integer, Parameter, Parameters, ParameterSpace, Real
+from spikeloop.workers.space import Parameters, ParameterSpace
 from spikeloop.workers.time_steps import Windowed
 
 CandidateValues = dict[str, FloatArray]

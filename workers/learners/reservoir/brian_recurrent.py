@@ -33,9 +33,10 @@ from spikeloop.workers.learners.reservoir.network import (
     Reservoir,
     weighted,
 )
+from spikeloop.workers.parameter_types import Parameter, Real, Weights
 from spikeloop.workers.philox import Stream
 from spikeloop.workers.rollout import Rollout
-from spikeloop.workers.space import Parameter, Parameters, ParameterSpace, Real, Weights
+from spikeloop.workers.space import Parameters, ParameterSpace
 from spikeloop.workers.time_steps import whole_steps
 
 Array = Literal["input_weights", "recurrent_weights", "readout_weights"]

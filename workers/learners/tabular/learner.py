@@ -15,8 +15,9 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks, require_tables
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learning_curve import bin_lengths
+from spikeloop.workers.parameter_types import Real
 from spikeloop.workers.plasticity.td import rescale_period
-from spikeloop.workers.space import Parameters, ParameterSpace, Real
+from spikeloop.workers.space import Parameters, ParameterSpace
 
 
 class Rules(NamedTuple):

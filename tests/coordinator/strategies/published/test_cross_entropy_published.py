@@ -10,7 +10,8 @@ from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.strategies.published.cross_entropy import CrossEntropyPublished
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 ALPHA = 1e-4
 BOX = ParameterSpace(tuple(Real(0.0, 1.0, 0.5, name=f"x{i}") for i in range(7)))

@@ -16,7 +16,8 @@ from spikeloop.workers.chip.ppu.search_memory import (
     max_step,
 )
 from spikeloop.workers.chip.ppu.search_settings import SearchSettings
-from spikeloop.workers.space import Integer, ParameterSpace, Real, Weights
+from spikeloop.workers.parameter_types import Integer, Real, Weights
+from spikeloop.workers.space import ParameterSpace
 
 SETTINGS = {
     "evolution": SearchSettings(population_size=12, halve_every=9),

@@ -18,8 +18,9 @@ from spikeloop.tasks.reversal_bandit import ReversalBandit
 from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.searched_hardware import HardwareParameter
+from spikeloop.workers.parameter_types import Integer, Real
 from spikeloop.workers.plasticity import PROGRAMS, RewardStdp, TdAdvantage, TdLambda
-from spikeloop.workers.space import Integer, Parameters, Real
+from spikeloop.workers.space import Parameters
 
 FAMILY = RandomMdp()
 MAZE = {

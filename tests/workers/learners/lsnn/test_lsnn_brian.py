@@ -18,7 +18,8 @@ from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.episode import Recorded
 from spikeloop.workers.learners.lsnn.learner import Lsnn
 from spikeloop.workers.learners.lsnn.wiring import weight_spacing
-from spikeloop.workers.space import Parameters, Weights
+from spikeloop.workers.parameter_types import Weights
+from spikeloop.workers.space import Parameters
 
 pytestmark = [pytest.mark.brian, pytest.mark.filterwarnings("ignore")]
 

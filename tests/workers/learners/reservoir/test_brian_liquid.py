@@ -16,8 +16,9 @@ from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
 from spikeloop.workers.learners.reservoir.batch import lesson
 from spikeloop.workers.learners.reservoir.brian_liquid import BrianLiquid, Kind
+from spikeloop.workers.parameter_types import Integer
 from spikeloop.workers.rollout import Rollout
-from spikeloop.workers.space import Integer, Parameters
+from spikeloop.workers.space import Parameters
 
 pytestmark = pytest.mark.brian
 
