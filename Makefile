@@ -47,9 +47,9 @@ docs: $(VENV)/.installed-dev
 docs-serve: $(VENV)/.installed-dev
 	SPIKELOOP_TUTORIALS=short $(MKDOCS) serve
 
-# Tables of docs/results/performance.md; run it on an otherwise idle machine.
+# Tables of docs/results/performance.md and of others without runs of their own; run it on an otherwise idle machine.
 BENCHMARKS := chip/emulator chip/emulator_and_brian brian/brian_episodes pool/dispatch strategies/ask_and_tell \
-	strategies/competence studies/bounds studies/learning studies/limits
+	strategies/competence studies/bounds
 bench: $(VENV)/.installed
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 

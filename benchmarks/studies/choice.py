@@ -97,7 +97,7 @@ def by_strength() -> None:
         for level in LOW_AND_HIGH:
             choices = [fitted(shares(agent, chip, level)) for chip in CHIPS]
             width = np.median([choice.width for choice in choices])
-            cells.append(f"{width:.1f}" if width < 100 else "by lot")
+            cells.append(f"{width:.1f}" if width < 100 else "at random")
         print(f"| {strength} | " + " | ".join(cells) + " |", flush=True)
 
 
