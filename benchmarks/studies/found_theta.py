@@ -67,11 +67,13 @@ def print_swaps(sweep: Path, frame: pd.DataFrame, names: list[str], n_tasks: int
         print(f"| {swap} | {len(values)} | {cell(over_searches(values), digits=3)} | {minus} |")
 
 
-def draw(frame: pd.DataFrame, x: str, colour: str, path: Path) -> None:
+def draw(sweep: Path, frame: pd.DataFrame, x: str, colour: str, path: Path) -> None:
     """Draw the score of each search over a hyperparameter that it found."""
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
+    parameters = folder(sweep, frame.iloc[0]).config.space.parameters
+    shown = {p.name: p.name if p.unit == "1" else f"{p.name} ({p.unit})" for p in parameters}
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.subplots()
     scale = LogNorm(frame[colour].min(), frame[colour].max())
@@ -80,8 +82,8 @@ def draw(frame: pd.DataFrame, x: str, colour: str, path: Path) -> None:
             rows[x], rows["score"], c=rows[colour], norm=scale, marker=marker, s=36
         )
         axes.scatter([], [], color="0.4", marker=marker, label=setting)
-    figure.colorbar(points, ax=axes, label=colour)
-    axes.set_xlabel(f"{x} that the search found")
+    figure.colorbar(points, ax=axes, label=shown[colour])
+    axes.set_xlabel(f"{shown[x]} that the search found")
     axes.set_ylabel("held-out score")
     axes.grid(color="0.9")
     axes.set_axisbelow(True)
@@ -104,7 +106,7 @@ def main() -> None:
         names = [arguments.x, arguments.colour]
         print_swaps(arguments.sweep, frame, names, arguments.swap)
     if arguments.figure:
-        draw(frame, arguments.x, arguments.colour, arguments.figure)
+        draw(arguments.sweep, frame, arguments.x, arguments.colour, arguments.figure)
 
 
 if __name__ == "__main__":
