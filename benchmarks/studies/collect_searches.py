@@ -1,0 +1,57 @@
+"""One row for each search of a study, so that verdicts can be recomputed without a new search.
+
+``python benchmarks/studies/collect_searches.py SWEEP... --out searches.parquet`` takes sweeps whose
+searches have ended. ``benchmarks/studies/searches.parquet`` was made by it. Columns:
+
+    study, setting, seed     folder of the sweep, its setting, and the seed of the search
+    episodes                 that the search evaluated
+    tasks                    held-out tasks that score it
+    score                    of the learned Θ: 0 uniformly random, 1 optimal policy
+    regret, uniform_regret   optimal minus earned return, of the learned Θ and of uniform actions
+    theta                    learned hyperparameters, in the order of the learner's space
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+def row(run: Path, study: str) -> dict[str, object]:
+    """Sum up a run."""
+    frame = pd.read_parquet(run / "transfer")
+    learned = frame[frame["theta"] == "learned"]
+    theta = pd.read_parquet(run / "theta").iloc[0]
+    gain, span = learned["return"] - learned["random"], learned["optimal"] - learned["random"]
+    return {
+        "study": study,
+        "setting": run.parent.name,
+        "seed": int(run.name),
+        "episodes": int(pd.read_parquet(run / "generations")["n_episodes"].sum()),
+        "tasks": len(learned),
+        "score": float(gain.sum() / span.sum()),
+        "regret": float((learned["optimal"] - learned["return"]).mean()),
+        "uniform_regret": float(span.mean()),
+        "theta": np.concatenate([np.ravel(values) for values in theta]).astype(float),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("sweeps", type=Path, nargs="+", help="folders of sweeps")
+    parser.add_argument("--out", type=Path, required=True, help="the table")
+    arguments = parser.parse_args()
+    rows = []
+    for sweep in arguments.sweeps:
+        runs = sorted(
+            (sweep / "runs").glob("*/*"), key=lambda run: (run.parent.name, int(run.name))
+        )
+        rows += [row(run, sweep.name) for run in runs if any((run / "transfer").glob("*.parquet"))]
+    frame = pd.DataFrame(rows)
+    frame.to_parquet(arguments.out)
+    print(frame.groupby(["study", "setting"], sort=False)["score"].describe()[["count", "mean"]])
+
+
+if __name__ == "__main__":
+    main()
