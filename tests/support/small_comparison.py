@@ -9,7 +9,7 @@ import pandas as pd
 TOML = """
 [comparison]
 name = "small"
-seed = 2
+seed = 5
 budget = 96
 seeds = 2
 measurements = 2

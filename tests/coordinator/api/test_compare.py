@@ -22,7 +22,7 @@ OBJECTS: dict[str, Any] = {
     },
     "target": sl.Inline(),
     "name": "small",
-    "seed": 2,
+    "seed": 5,
     "budget": 96,
     "seeds": 1,
     "measurements": 2,
