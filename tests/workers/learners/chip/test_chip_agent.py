@@ -229,7 +229,10 @@ def test_the_published_optimum_learns_in_squeeze_mode_more_than_with_a_delay_lin
 @pytest.mark.parametrize(
     ("family", "program", "n_tasks", "good", "frozen"),
     [
-        (RandomMdp(), RewardStdp(), 30, {"learning_rate": 4.0}, {"learning_rate": 0.0}),
+        pytest.param(
+            *(RandomMdp(), RewardStdp(), 30, {"learning_rate": 4.0}, {"learning_rate": 0.0}),
+            marks=pytest.mark.exhaustive,  # as long as the two others together
+        ),
         (Maze(), TdLambda(trace_decay=0.5), 12, MAZE, {**MAZE, "eta": 0.0}),
         (RandomMdp(), TdAdvantage(), 12, ADVANTAGES, {**ADVANTAGES, "eta": 0.0}),
     ],
