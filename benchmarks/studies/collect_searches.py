@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from on_chip_search import held_out
 
 
 def row(run: Path, study: str) -> dict[str, object]:
@@ -23,16 +24,15 @@ def row(run: Path, study: str) -> dict[str, object]:
     frame = pd.read_parquet(run / "transfer")
     learned = frame[frame["theta"] == "learned"]
     theta = pd.read_parquet(run / "theta").iloc[0]
-    gain, span = learned["return"] - learned["random"], learned["optimal"] - learned["random"]
     return {
         "study": study,
         "setting": run.parent.name,
         "seed": int(run.name),
         "episodes": int(pd.read_parquet(run / "generations")["n_episodes"].sum()),
         "tasks": len(learned),
-        "score": float(gain.sum() / span.sum()),
-        "regret": float((learned["optimal"] - learned["return"]).mean()),
-        "uniform_regret": float(span.mean()),
+        "score": held_out(run, regret=False),
+        "regret": held_out(run, regret=True),
+        "uniform_regret": float((learned["optimal"] - learned["random"]).mean()),
         "theta": np.concatenate([np.ravel(values) for values in theta]).astype(float),
     }
 
