@@ -110,6 +110,14 @@ class ChecksHeldOut(Learner, Protocol):
 
 
 @runtime_checkable
+class CountsMore(Learner, Protocol):
+    """A learner whose returns in a search may contain more than rewards."""
+
+    def held_out(self) -> Learner:
+        """Return the learner whose returns are rewards alone, as held-out episodes have it."""
+
+
+@runtime_checkable
 class Differentiable(Learner, Protocol):
     """A learner that can compute gradients with respect to its point."""
 

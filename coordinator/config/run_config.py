@@ -27,7 +27,7 @@ from spikeloop.coordinator.strategies.base import Strategy, to_arrays
 from spikeloop.tasks import FAMILIES
 from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Learner
+from spikeloop.workers.base import CountsMore, Learner
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import ParameterSpace
 
@@ -158,11 +158,13 @@ class RunConfig:
     def held_out_learner(self) -> Learner:
         """The learner of held-out episodes: that of the search with ``transfer.learner``.
 
-        A setting there names no file, because a record of a run must not make anybody read one.
+        Its returns are rewards alone. A setting there names no file, because a record of a run must
+        not make anybody read one.
         """
+        learner = self.learner.held_out() if isinstance(self.learner, CountsMore) else self.learner
         if not self.transfer.learner:
-            return self.learner
-        settings: Any = self.learner
+            return learner
+        settings: Any = learner
         changed: Learner = type(settings).model_validate(
             {**settings.model_dump(), **self.transfer.learner}, context={"folder": None}
         )

@@ -52,6 +52,7 @@ class Recorded(NamedTuple):
         action: (n_steps, n_episodes) or (n_steps, n_episodes, n_actions).
         feedback: (n_steps, n_episodes) feedback.
         counts: (n_steps, n_neurons) spikes per episode of each neuron.
+        preferences: (n_steps, n_episodes, n_actions) of the policy; None where actions are numbers.
         drive: (n_steps, ..., n_episodes, n_neurons) input currents, for traces; else None.
         spikes: (n_steps, n_time_steps, n_episodes, n_neurons), for traces; else None.
         adaptation: (n_steps, n_episodes, n_neurons) b after each decision, for traces; else None.
@@ -63,6 +64,7 @@ class Recorded(NamedTuple):
     action: Any
     feedback: Any
     counts: Any
+    preferences: Any = None
     drive: Any = None
     spikes: Any = None
     adaptation: Any = None
@@ -131,6 +133,7 @@ class Episode:
                 action,
                 feedback,
                 spikes.sum(axis=0).mean(axis=0),
+                readout[:, : interface.n_actions] if interface.actions == "discrete" else None,
                 *((drive, spikes, network.neurons.b, seen) if traced else ()),
             )
             return (environment, network, action, feedback), kept

@@ -8,7 +8,7 @@ rewards, Hochreiter, Younger and Conwell 2001 (ICANN) for functions learned from
 5 to 7 of Maass' talk "Networks of spiking neurons learn to learn".
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.program import ProgrammedTasks
@@ -36,6 +36,10 @@ class Lsnn(LsnnSettings):
         """Return Θ: all weights."""
         return ParameterSpace(self.weights(interface))
 
+    def held_out(self) -> Self:
+        """Return the learner without a bonus for entropy."""
+        return self.model_copy(update={"entropy_bonus": 0.0})
+
     def check_tasks(self, tasks: TaskBatch) -> None:
         """Raise ValueError for tasks whose rules are no program, or that lack latents in use."""
         if not isinstance(tasks, ProgrammedTasks):
@@ -54,8 +58,7 @@ class Lsnn(LsnnSettings):
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes of a tile side by side, in one program."""
-        acted = tile.actions(self, parameters, tasks, seeds)
-        return tile.played(self, parameters, tasks, seeds, acted)
+        return tile.run_episodes(self, parameters, tasks, seeds)
 
     def differentiate(
         self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float

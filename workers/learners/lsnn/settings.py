@@ -84,6 +84,14 @@ class LsnnSettings(Windowed):
         description="actions are drawn from the policy, as always in training; else the likeliest",
     )
 
+    entropy_bonus: float = Field(
+        default=0.0,
+        ge=0,
+        le=1e3,
+        description="reward for each nat of the policy's entropy in a decision, in the fitness of "
+        "strategies without gradients; held-out episodes have none",
+    )
+
     input_scale: float = Field(
         default=3.0,
         gt=0,
@@ -123,6 +131,11 @@ class LsnnSettings(Windowed):
                 raise ValueError(
                     f"each of delays_ms must be at most {LONGEST_DELAY} time steps, got {delay} ms"
                 )
+        if self.entropy_bonus and not self.explores:
+            raise ValueError(
+                "entropy_bonus must be 0 where explores is off and actions are not drawn, got "
+                f"{self.entropy_bonus}"
+            )
         low, high = self.tau_adaptation_ms
         if not 0 < low <= high <= 1e6:
             raise ValueError(

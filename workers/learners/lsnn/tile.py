@@ -1,8 +1,8 @@
 """Tiles of episodes, candidates × tasks in one compiled program, with or without the gradient."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from spikeloop.tasks.program import ProgrammedTasks, TaskProgram
 from spikeloop.workers import xla
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learners.lsnn.episode import ActingWeights, Episode, RandomNumbers, Recorded
+from spikeloop.workers.learners.lsnn.policy import entropy_nat
 from spikeloop.workers.learners.lsnn.settings import LsnnSettings
 from spikeloop.workers.learners.lsnn.wiring import exact_product, round_to_spacing
 from spikeloop.workers.learning_curve import bin_lengths
@@ -20,6 +21,26 @@ from spikeloop.workers.space import Parameters
 MAX_COMPILED = 32
 """Compiled programs that a process keeps."""
 
+Kept = Literal["actions", "policy", "everything"]
+KEEP: Mapping[Kept, Callable[[Recorded], Any]] = {
+    "actions": lambda done: done.action,
+    "policy": lambda done: (done.action, done.preferences),
+    "everything": lambda done: done,
+}
+"""What of a tile's episodes leaves the compiled program."""
+
+
+def run_episodes(
+    learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
+) -> Episodes:
+    """Run the episodes of a tile, whose returns contain the bonus for a policy's entropy."""
+    if not learner.entropy_bonus:
+        acted = actions(learner, parameters, tasks, seeds)
+        return played(learner, parameters, tasks, seeds, acted)
+    acted, preferences = _run(learner, parameters, tasks, seeds, "policy")
+    bonus = learner.entropy_bonus * entropy_nat(preferences).swapaxes(1, 2)
+    return played(learner, parameters, tasks, seeds, acted, bonus=bonus)
+
 
 def actions(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
@@ -28,9 +49,8 @@ def actions(
 
     Continuous ones have a last axis n_actions.
     """
-    program, given = _given(learner, parameters, tasks, seeds)
-    with xla.precision(learner.precision):
-        return np.asarray(_running(learner, tasks.interface, program, traced=False)(*given))
+    acted: FloatArray | IntArray = _run(learner, parameters, tasks, seeds, "actions")
+    return acted
 
 
 def differentiate(
@@ -59,10 +79,7 @@ def trace(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
 ) -> Recorded:
     """Run the episodes of a tile and record everything, in NumPy; the first axis is candidates."""
-    program, given = _given(learner, parameters, tasks, seeds)
-    with xla.precision(learner.precision):
-        kept = _running(learner, tasks.interface, program, traced=True)(*given)
-        recorded: Recorded = xla.jax().tree.map(np.asarray, kept)
+    recorded: Recorded = _run(learner, parameters, tasks, seeds, "everything")
     return recorded
 
 
@@ -111,13 +128,21 @@ def acting(learner: LsnnSettings, interface: Interface, xp: Any) -> Callable[[An
     return act
 
 
-@lru_cache(MAX_COMPILED)
-def _running(
-    learner: LsnnSettings, interface: Interface, program: TaskProgram, traced: bool
+def _run(
+    learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, kept: Kept
 ) -> Any:
-    """Compile the episodes of a tile, which return everything if traced, else their actions."""
-    run = _candidate(learner, interface, program, traced)
-    return xla.jax().jit(_each(run if traced else lambda *given: run(*given).action))
+    """Run the episodes of a tile, and return what is kept of them as NumPy's arrays."""
+    program, given = _given(learner, parameters, tasks, seeds)
+    with xla.precision(learner.precision):
+        done = _running(learner, tasks.interface, program, kept)(*given)
+        return xla.jax().tree.map(np.asarray, done)
+
+
+@lru_cache(MAX_COMPILED)
+def _running(learner: LsnnSettings, interface: Interface, program: TaskProgram, kept: Kept) -> Any:
+    """Compile the episodes of a tile; what is not kept is not computed."""
+    run, keep = _candidate(learner, interface, program, kept == "everything"), KEEP[kept]
+    return xla.jax().jit(_each(lambda *given: keep(run(*given))))
 
 
 @lru_cache(MAX_COMPILED)
@@ -221,14 +246,18 @@ def played(
     seeds: SeedArray,
     acted: FloatArray | IntArray,
     gradient: FloatArray | None = None,
+    bonus: FloatArray | float = 0.0,
 ) -> Episodes:
     """Return the results of the actions of a tile's episodes.
+
+    To rewards is added a ``bonus``, (n_candidates, n_tasks, n_steps).
 
     They are played once more in NumPy, whose rewards are in double precision and the same to the
     bit for any number of episodes, while a compiled program may round differently for each.
     """
     n_candidates, n_steps, n_tasks = acted.shape[:3]
     rewards, _ = paid(tasks, seeds, acted)
+    rewards += bonus
     # A potential that is no number never spikes, so its episode would look like a silent one.
     rewards[~np.isfinite(parameters.values.astype(learner.precision)).all(axis=1)] = np.nan
     lengths = bin_lengths(n_steps)

@@ -37,7 +37,7 @@ def trace(one: LearnerCase) -> Recorded:
 @pytest.mark.parametrize(
     ("family", "changes"),
     [
-        (GAUSSIAN, {"trial_channels": 3, "centering_rate_hz": 20.0}),
+        (GAUSSIAN, {"trial_channels": 3, "centering_rate_hz": 20.0, "entropy_bonus": 0.3}),
         (BANDIT, {"input": "spikes", "excitatory_share": 0.5}),
         pytest.param(MDP, {"input": "spikes"}, marks=pytest.mark.exhaustive),
     ],
