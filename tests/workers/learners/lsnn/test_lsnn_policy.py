@@ -1,5 +1,7 @@
 """The entropy of a policy, and the bonus for it in the returns of a search."""
 
+from typing import Any
+
 import numpy as np
 from scipy.special import softmax
 from scipy.stats import entropy
@@ -25,7 +27,7 @@ def test_the_entropy_of_equal_preferences_is_the_logarithm_of_their_number() -> 
 
 
 def test_a_certain_choice_has_no_entropy_however_far_the_others_are_behind() -> None:
-    preferences = np.array([[0.0, -800.0, -1e30], [1e30, 0.0, -1e30]], dtype=np.float32)
+    preferences = np.array([[0.0, -800.0, -1e30], [1e30, 0.0, -1e30]])
     np.testing.assert_allclose(entropy_nat(preferences), 0.0, atol=1e-200)
 
 
@@ -44,14 +46,14 @@ def test_returns_of_a_search_are_rewards_and_the_bonus() -> None:
 
 def test_held_out_episodes_have_no_bonus() -> None:
     learner = {"kind": "lsnn", "entropy_bonus": 0.25, "n_neurons": 10}
-    tables = {"run": {}, "family": {"kind": "bandit"}, "learner": learner}
+    tables: dict[str, Any] = {"run": {}, "family": {"kind": "bandit"}, "learner": learner}
     config = parse({**tables, "strategy": {"kind": "evolution"}}, "a test", None)
-    assert config.learner.model_dump()["entropy_bonus"] == 0.25
+    assert config.learner.model_dump(mode="json")["entropy_bonus"] == 0.25
     greedy = parse(
         {**tables, "strategy": {"kind": "evolution"}, "transfer": {"learner": {"explores": False}}},
         "a test",
         None,
     )
     for other, explores in (config, True), (greedy, False):
-        settings = other.held_out_learner.model_dump()
+        settings = other.held_out_learner.model_dump(mode="json")
         assert (settings["entropy_bonus"], settings["explores"]) == (0.0, explores)
