@@ -1,7 +1,7 @@
 """The interface between the outer loop and a strategy, and how a strategy's state is saved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -137,10 +137,13 @@ def to_arrays(state: Any) -> dict[str, NDArray[Any]]:
 def from_arrays(kind: type[S], arrays: Mapping[str, NDArray[Any]]) -> S:
     """Make a state of its arrays; ValueError if the fields do not match.
 
-    Arrays without dimensions become Python numbers.
+    Arrays without dimensions become Python numbers. Fields with a default may be missing, as they
+    are in states of earlier versions.
     """
-    expected = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    if expected != set(arrays):
+    known = fields(kind)  # type: ignore[arg-type]
+    expected = {field.name for field in known}
+    needed = {field.name for field in known if field.default_factory is MISSING}
+    if not needed <= set(arrays) <= expected:
         raise ValueError(
             f"{kind.__qualname__} has the fields {sorted(expected)}, the file has {sorted(arrays)}"
         )

@@ -22,17 +22,19 @@ The step is proportional to σ: with r = σ / 0.15, 0.15 being the default σ, (
 
 so plain gradient ascent moves along the natural gradient σ² g, a step is the same part of σ
 whatever σ is, and at σ = 0.15 α is the paper's.
-The noise is regenerated from counters instead of read from a shared table. At the bounds candidates
-and centre are clipped by default; docs/decisions/0008-bounds-by-reflection.md has the measurements.
+The noise is regenerated from counters instead of read from a shared table. With a ``rank`` that of
+weight matrices has this rank, and in (3) the standard deviation of |ε|² that goes with it replaces
+√(2 d); ``low_rank.py`` has the equations. At the bounds candidates and centre are clipped by
+default; docs/decisions/0008-bounds-by-reflection.md has the measurements.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spikeloop.coordinator.strategies.base import (
     Evaluation,
@@ -40,6 +42,7 @@ from spikeloop.coordinator.strategies.base import (
     require_any_fitness,
     starting_point,
 )
+from spikeloop.coordinator.strategies.low_rank import MirroredLowRank, matrices_of
 from spikeloop.coordinator.strategies.optimizers import Optimizer, Sgd
 from spikeloop.coordinator.strategies.population import Bounds, MirroredGaussian, draw_seed, own
 from spikeloop.coordinator.strategies.settings import (
@@ -114,6 +117,8 @@ class Evolution(PopulationSettings):
             first: (n_dim,) the optimizer's first moment.
             second: (n_dim,) the optimizer's second moment.
             step_norm: Euclidean length of the last step of the centre.
+            matrices: (n_matrices, 3) int64, which are perturbed with low rank, as of
+                ``MirroredLowRank``.
         """
 
         generation: int
@@ -124,6 +129,7 @@ class Evolution(PopulationSettings):
         first: FloatArray
         second: FloatArray
         step_norm: float
+        matrices: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), np.int64))
 
     invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace.of(
@@ -154,6 +160,13 @@ class Evolution(PopulationSettings):
     sigma_decay: float = Field(
         default=1.0, gt=0, le=1, description="δ, factor on sigma after each generation"
     )
+    rank: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="r of the perturbations of weight matrices, which then are products of two "
+        "thin ones; 0: of full rank",
+    )
     bounds: Bounds = Field(
         default="clip",
         description="what happens to candidates beyond the bounds; clip and resample keep the "
@@ -173,6 +186,12 @@ class Evolution(PopulationSettings):
         default=0.0, ge=0, description="λ, pull of the gradient towards the default point"
     )
 
+    @model_validator(mode="after")
+    def _low_rank_is_not_truncated(self) -> Self:
+        if self.rank and self.bounds == "resample":
+            raise ValueError('bounds must be "clip" or "reflect" where rank is not 0')
+        return self
+
     @property
     def portable(self) -> bool:
         """Whether steps are the same bits on every processor; truncated noise is not."""
@@ -184,11 +203,25 @@ class Evolution(PopulationSettings):
         """Put the centre at the start, without moments."""
         zeros = np.zeros(space.n_dim)
         origin, bounded = space.default_point(), space.bounded()
-        center = starting_point(space, start)
-        return self.State(0, center, self.sigma, origin, bounded, zeros, zeros, step_norm=0.0)
+        center, matrices = starting_point(space, start), matrices_of(space, self.rank)
+        return self.State(
+            *(0, center, self.sigma, origin, bounded, zeros, zeros),
+            step_norm=0.0,
+            matrices=matrices,
+        )
 
-    def ask(self, state: State, rng: np.random.Generator) -> MirroredGaussian:
+    def ask(self, state: State, rng: np.random.Generator) -> MirroredGaussian | MirroredLowRank:
         """Propose mirrored pairs around the centre."""
+        if state.matrices.size:
+            return MirroredLowRank(
+                center=state.center,
+                sigma=state.sigma,
+                seed=draw_seed(rng),
+                n_pairs=self.population_size // 2,
+                rank=self.rank,
+                matrices=state.matrices,
+                clipped=state.bounded if self._keeps_inside(state) else None,
+            )
         return MirroredGaussian(
             center=state.center,
             sigma=state.sigma,
@@ -202,12 +235,16 @@ class Evolution(PopulationSettings):
         self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
     ) -> State:
         """Take one step of the centre, by momentum alone if no pair is whole."""
-        population = own(population, MirroredGaussian, self.kind)
+        pairs: MirroredGaussian | MirroredLowRank = (
+            own(population, MirroredLowRank, self.kind)
+            if state.matrices.size
+            else own(population, MirroredGaussian, self.kind)
+        )
         require_any_fitness(evaluation)
 
         fitness = whole_pairs(evaluation.fitness)
         n = int(np.isfinite(fitness).sum())
-        gradient, widening = estimate_gradients(population, SHAPINGS[self.shaping](fitness), n)
+        gradient, widening = estimate_gradients(pairs, SHAPINGS[self.shaping](fitness), n)
         if self.weight_decay:
             gradient -= self.weight_decay * (state.center - state.origin)  # (1)
 
@@ -256,7 +293,7 @@ def _log_ranks(fitness: FloatArray) -> FloatArray:
 
 
 def estimate_gradients(
-    population: MirroredGaussian, utility: FloatArray, n: int
+    population: MirroredGaussian | MirroredLowRank, utility: FloatArray, n: int
 ) -> tuple[FloatArray, float]:
     """Estimate the gradients of expected utility along x and along log σ.
 
@@ -273,4 +310,4 @@ def estimate_gradients(
     slope, norms = population.noise_sums(
         (plus - minus) / (n * population.sigma), (plus + minus) / n
     )
-    return slope, (norms - n_dim * float(utility.sum()) / n) / np.sqrt(2 * n_dim)
+    return slope, (norms - n_dim * float(utility.sum()) / n) / population.norm_deviation

@@ -83,7 +83,7 @@ class InitialLaw:
             if row == 0:
                 point[:] = self.first
             else:
-                rng = _generator(self.seed, row)
+                rng = philox(self.seed, row)
                 rng.standard_normal(out=point)
                 point[self.bounded] = rng.random(np.count_nonzero(self.bounded))
         return points
@@ -127,6 +127,11 @@ class MirroredGaussian:
         """Size on the wire."""
         mask = 0 if self.bounded is None else self.bounded.nbytes
         return self.center.nbytes + np.asarray(self.sigma).nbytes + mask + 16
+
+    @property
+    def norm_deviation(self) -> float:
+        """Standard deviation of |ε|², without bounds."""
+        return float(np.sqrt(2 * self.center.size))
 
     def rows(self, start: int = 0, stop: int | None = None) -> FloatArray:
         """(stop - start, n_dim) points of these candidates, by default of all."""
@@ -209,7 +214,7 @@ class MirroredGaussian:
 
     def _fill(self, pair: int, first: int, noise: NDArray[np.float32]) -> None:
         """Noise of the pair's coordinates from ``first`` on; the generator releases the GIL."""
-        rng = _generator(self.seed, pair, block=first // BLOCK)
+        rng = philox(self.seed, pair, block=first // BLOCK)
         rng.standard_normal(out=noise, dtype=np.float32)
         if self.bounds == "resample" and self.bounded is not None:
             block = slice(first, first + noise.size)
@@ -219,7 +224,7 @@ class MirroredGaussian:
             noise[inside] = _truncated(noise[inside], np.minimum(x, 1 - x) / sigma)
 
 
-P = TypeVar("P", Explicit, MirroredGaussian)
+P = TypeVar("P", bound=Population)
 
 
 def own(population: Population, kind: type[P], strategy: str) -> P:
@@ -262,7 +267,7 @@ def _truncated(normal: NDArray[np.float32], limit: FloatArray) -> FloatArray:
     return truncated
 
 
-def _generator(seed: int, index: int, block: int = 0) -> np.random.Generator:
+def philox(seed: int, index: int, block: int = 0) -> np.random.Generator:
     """Philox keyed by (seed, index); blocks are ranges of its counter that never meet."""
     key = np.array([seed, index], dtype=np.uint64)
     counter = np.array([0, 0, 0, block], dtype=np.uint64)
