@@ -1,7 +1,8 @@
 """One row for each search of a study, so that verdicts can be recomputed without a new search.
 
 ``python benchmarks/studies/collect_searches.py SWEEP... --out searches.parquet`` takes sweeps whose
-searches have ended. ``benchmarks/studies/searches.parquet`` was made by it. Columns:
+searches have ended. Rows of other studies that the table has already stay in it.
+``benchmarks/studies/searches.parquet`` was made by it. Columns:
 
     study, setting, seed     folder of the sweep, its setting, and the seed of the search
     episodes                 that the search evaluated
@@ -49,6 +50,9 @@ def main() -> None:
         )
         rows += [row(run, sweep.name) for run in runs if any((run / "transfer").glob("*.parquet"))]
     frame = pd.DataFrame(rows)
+    if arguments.out.exists():
+        known = pd.read_parquet(arguments.out)
+        frame = pd.concat([known[~known["study"].isin(frame["study"])], frame], ignore_index=True)
     frame.to_parquet(arguments.out)
     print(frame.groupby(["study", "setting"], sort=False)["score"].describe()[["count", "mean"]])
 
