@@ -15,7 +15,7 @@ from spikeloop.coordinator.config.stopping import Row
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import warn
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.strategies.base import from_arrays
+from spikeloop.coordinator.strategies.base import from_arrays, to_arrays
 from spikeloop.workers.fingerprint import difference
 from spikeloop.workers.processor import kernels, portable
 
@@ -64,9 +64,10 @@ class RunFolder:
         Raises:
             ConfigError: the file is damaged, or holds the state of another strategy or space.
         """
-        arrays = self.store.state(generation)
+        saved = self.store.state(generation)
         try:
-            state: Any = from_arrays(self.config.strategy.State, arrays)
+            state: Any = from_arrays(self.config.strategy.State, saved)
+            arrays = to_arrays(state)  # with fields that an earlier version did not have
             for name, initial in self.config.first_arrays.items():
                 found = arrays[name]
                 shapes = [a.shape[1:] if a.ndim > 1 else a.shape for a in (found, initial)]

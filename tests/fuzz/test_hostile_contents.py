@@ -18,7 +18,9 @@ from fuzz.promise import run_and_check
 from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, reading, safe_npz
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.strategies.base import to_arrays
 
 STATE, ROWS = "state/000001.npz", "generations/part-000001.parquet"
 
@@ -65,6 +67,20 @@ def test_hostile_contents_of_a_run(run: Path, tmp_path: Path, name: str) -> None
         assert words in result.message
         assert file in result.message
         assert folder_contents(place) == before
+
+
+def test_a_state_that_lacks_what_an_earlier_version_did_not_have_is_read(
+    run: Path, tmp_path: Path
+) -> None:
+    place = Path(shutil.copytree(run, tmp_path / "it"))
+    rewritten(place, STATE, lambda a: {k: v for k, v in a.items() if k != "matrices"})
+    state, known = (
+        to_arrays(read_run(RunStore.open(folder), trust=True).state_after(1))
+        for folder in (place, run)
+    )
+    assert state.keys() == known.keys()
+    for name, array in known.items():
+        np.testing.assert_array_equal(state[name], array)
 
 
 def test_what_unpacks_to_more_than_is_allowed_is_not_unpacked(
