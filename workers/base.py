@@ -113,7 +113,7 @@ class ChecksHeldOut(Learner, Protocol):
 class CountsMore(Learner, Protocol):
     """A learner whose returns in a search may contain more than rewards."""
 
-    def held_out(self) -> Learner:
+    def without_bonus(self) -> Learner:
         """Return the learner whose returns are rewards alone, as held-out episodes have it."""
 
 

@@ -161,7 +161,9 @@ class RunConfig:
         Its returns are rewards alone. A setting there names no file, because a record of a run must
         not make anybody read one.
         """
-        learner = self.learner.held_out() if isinstance(self.learner, CountsMore) else self.learner
+        learner = (
+            self.learner.without_bonus() if isinstance(self.learner, CountsMore) else self.learner
+        )
         if not self.transfer.learner:
             return learner
         settings: Any = learner

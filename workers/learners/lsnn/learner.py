@@ -36,7 +36,7 @@ class Lsnn(LsnnSettings):
         """Return Θ: all weights."""
         return ParameterSpace(self.weights(interface))
 
-    def held_out(self) -> Self:
+    def without_bonus(self) -> Self:
         """Return the learner without a bonus for entropy."""
         return self.model_copy(update={"entropy_bonus": 0.0})
 

@@ -40,7 +40,7 @@ def test_returns_of_a_search_are_rewards_and_the_bonus() -> None:
     assert bonus.std() > 0.01
     without, with_bonus = plain.run_episodes(), praised.run_episodes()
     np.testing.assert_allclose(with_bonus.returns, without.returns + bonus, rtol=1e-12)
-    held_out = praised.learner.held_out()
+    held_out = praised.learner.without_bonus()
     assert held_out == plain.learner
 
 
