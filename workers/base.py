@@ -103,14 +103,14 @@ class ChecksTasks(Learner, Protocol):
 
 @runtime_checkable
 class ChecksHeldOut(Learner, Protocol):
-    """A learner that cannot have all settings of the search in held-out episodes too."""
+    """A learner that cannot have every setting in held-out episodes."""
 
     def check_held_out(self, held_out: Any) -> None:
-        """Raise ValueError, one line, for a learner of held-out episodes that is too much alike."""
+        """Raise ValueError, one line, for a learner that held-out episodes must not have."""
 
 
 @runtime_checkable
-class CountsMore(Learner, Protocol):
+class HasBonus(Learner, Protocol):
     """A learner whose returns in a search may contain more than rewards."""
 
     def without_bonus(self) -> Learner:

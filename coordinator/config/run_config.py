@@ -27,7 +27,7 @@ from spikeloop.coordinator.strategies.base import Strategy, to_arrays
 from spikeloop.tasks import FAMILIES
 from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import CountsMore, Learner
+from spikeloop.workers.base import HasBonus, Learner
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import ParameterSpace
 
@@ -162,7 +162,7 @@ class RunConfig:
         not make anybody read one.
         """
         learner = (
-            self.learner.without_bonus() if isinstance(self.learner, CountsMore) else self.learner
+            self.learner.without_bonus() if isinstance(self.learner, HasBonus) else self.learner
         )
         if not self.transfer.learner:
             return learner

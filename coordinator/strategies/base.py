@@ -142,7 +142,7 @@ def from_arrays(kind: type[S], arrays: Mapping[str, NDArray[Any]]) -> S:
     """
     known = fields(kind)  # type: ignore[arg-type]
     expected = {field.name for field in known}
-    needed = {field.name for field in known if field.default_factory is MISSING}
+    needed = {f.name for f in known if f.default is MISSING and f.default_factory is MISSING}
     if not needed <= set(arrays) <= expected:
         raise ValueError(
             f"{kind.__qualname__} has the fields {sorted(expected)}, the file has {sorted(arrays)}"

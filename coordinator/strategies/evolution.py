@@ -212,24 +212,11 @@ class Evolution(PopulationSettings):
 
     def ask(self, state: State, rng: np.random.Generator) -> MirroredGaussian | MirroredLowRank:
         """Propose mirrored pairs around the centre."""
+        where = state.center, state.sigma, draw_seed(rng), self.population_size // 2
+        bounded = state.bounded if self._keeps_inside(state) else None
         if state.matrices.size:
-            return MirroredLowRank(
-                center=state.center,
-                sigma=state.sigma,
-                seed=draw_seed(rng),
-                n_pairs=self.population_size // 2,
-                rank=self.rank,
-                matrices=state.matrices,
-                clipped=state.bounded if self._keeps_inside(state) else None,
-            )
-        return MirroredGaussian(
-            center=state.center,
-            sigma=state.sigma,
-            seed=draw_seed(rng),
-            n_pairs=self.population_size // 2,
-            bounds=self.bounds,
-            bounded=state.bounded if self._keeps_inside(state) else None,
-        )
+            return MirroredLowRank(*where, self.rank, state.matrices, clipped=bounded)
+        return MirroredGaussian(*where, bounds=self.bounds, bounded=bounded)
 
     def tell(
         self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator

@@ -40,6 +40,13 @@ class Lsnn(LsnnSettings):
         """Return the learner without a bonus for entropy."""
         return self.model_copy(update={"entropy_bonus": 0.0})
 
+    def check_held_out(self, held_out: Self) -> None:
+        """Raise ValueError if returns of held-out episodes would contain a bonus."""
+        if held_out.entropy_bonus:
+            raise ValueError(
+                f"entropy_bonus must be 0 in held-out episodes, got {held_out.entropy_bonus}"
+            )
+
     def check_tasks(self, tasks: TaskBatch) -> None:
         """Raise ValueError for tasks whose rules are no program, or that lack latents in use."""
         if not isinstance(tasks, ProgrammedTasks):

@@ -164,6 +164,11 @@ class LsnnSettings(Windowed):
                 f"lsnn needs {needed} actions where the feedback is a {interface.feedback}, got "
                 f"{interface.actions}"
             )
+        if self.entropy_bonus and needed == "continuous":
+            raise ValueError(
+                "entropy_bonus must be 0 where answers are numbers and no policy is learned, got "
+                f"{self.entropy_bonus}"
+            )
         if self.objective.latent_cost and not interface.n_latents:
             raise ValueError(
                 "objective.latent_cost must be 0 for a family without latents of its tasks "

@@ -68,6 +68,7 @@ ASKED: dict[str, Any] = {**SMALL, "objective": {"latent_cost": 1.0, "latent_gain
     [
         ({}, Interface(3, 2, "continuous", 10), "lsnn needs discrete actions"),
         ({}, Interface(3, 2, "discrete", 10, feedback="target"), "lsnn needs continuous actions"),
+        ({"entropy_bonus": 0.1}, QUADRATIC.interface, "entropy_bonus must be 0 where answers"),
         (ASKED, Bandit(rewards="gaussian").interface, r"objective\.latent_cost"),
         (ASKED, RandomMdp().interface, r"objective\.latent_cost"),
     ],

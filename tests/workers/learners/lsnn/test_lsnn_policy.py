@@ -3,11 +3,13 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy.special import softmax
 from scipy.stats import entropy
 from support.learner_cases import case
 
 from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.errors import ConfigError
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.learner import Lsnn
@@ -54,6 +56,15 @@ def test_held_out_episodes_have_no_bonus() -> None:
         "a test",
         None,
     )
+    again = {"entropy_bonus": 0.5}
+    with pytest.raises(
+        ConfigError, match=r"transfer\.learner.*entropy_bonus must be 0 in held-out"
+    ):
+        parse(
+            {**tables, "strategy": {"kind": "evolution"}, "transfer": {"learner": again}},
+            "a test",
+            None,
+        )
     for other, explores in (config, True), (greedy, False):
         settings = other.held_out_learner.model_dump(mode="json")
         assert (settings["entropy_bonus"], settings["explores"]) == (0.0, explores)
