@@ -37,12 +37,14 @@ class RecordedEpisode:
 
 
 def freeze(learned: Learned, form: str) -> FrozenNetwork:
-    """Freeze the network of a learned point; error messages name the ``form`` of the export.
+    """Freeze the network of a learned point, with the settings of held-out episodes.
+
+    Error messages name the ``form`` of the export.
 
     Raises:
         ConfigError: the learner is not of kind ``lsnn``, or its neurons do not spike.
     """
-    learner = learned.config.learner
+    learner = learned.config.held_out_learner
     if not isinstance(learner, Lsnn):
         raise ConfigError(
             f"{learned.source}: --to {form} is for networks of the learner lsnn, this one is "
@@ -53,7 +55,7 @@ def freeze(learned: Learned, form: str) -> FrozenNetwork:
             f"{learned.source}: --to {form} needs neurons that spike, but learner.smooth is "
             f"{learner.smooth}, not 0"
         )
-    return FrozenNetwork.at(learner, learned.config.family.interface, learned.point)
+    return FrozenNetwork.at(learner, learned.config.held_out_family.interface, learned.point)
 
 
 def record_episode(learned: Learned, frozen: FrozenNetwork, task: int) -> RecordedEpisode:

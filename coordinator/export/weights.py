@@ -110,9 +110,10 @@ def write(path: Path, learned: Learned) -> None:
         "network": None,
     }
     arrays: dict[str, NDArray[Any]] = {"point": _smallest(learned.point)}
-    learner = learned.config.learner
+    learner = learned.config.held_out_learner
     if isinstance(learner, Lsnn) and not learner.smooth:
-        network = FrozenNetwork.at(learner, learned.config.family.interface, learned.point)
+        interface = learned.config.held_out_family.interface
+        network = FrozenNetwork.at(learner, interface, learned.point)
         about["network"] = network_numbers.constants(network)
         numbers = {**network_numbers.arrays(network), **network_numbers.synapses(network)}
         arrays |= {name: _smallest(array) for name, array in numbers.items()}

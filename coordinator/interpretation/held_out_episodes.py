@@ -44,7 +44,7 @@ def held_out_grid(learned: Learned, n_tasks: int, seed: int) -> Grid:
 
 def why_no_network(learned: Learned) -> str | None:
     """Say why a learned point is no spiking network of kind ``lsnn``; None if it is one."""
-    learner: object = learned.config.learner
+    learner: object = learned.config.held_out_learner
     if not isinstance(learner, Lsnn):
         return f"[learner] kind must be lsnn, got {learned.config.learner.kind}"
     if learner.smooth:
@@ -66,8 +66,8 @@ class HeldOutEpisodes:
 
     @property
     def learner(self) -> Lsnn:
-        """Settings of the network."""
-        learner: Any = self.learned.config.learner
+        """Settings of the network in held-out episodes."""
+        learner: Any = self.learned.config.held_out_learner
         return learner  # type: ignore[no-any-return]
 
     @cached_property

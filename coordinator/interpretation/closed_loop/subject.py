@@ -38,6 +38,6 @@ def default_episodes(subject: Subject, most: int = EPISODES, least: int = 2) -> 
         ConfigError: fewer than ``least``.
     """
     config: Any = subject.learned.config
-    interface = config.family.interface
-    time_steps = interface.n_steps * config.learner.circuit(interface).n_steps
+    interface = config.held_out_family.interface
+    time_steps = interface.n_steps * config.held_out_learner.circuit(interface).n_steps
     return subject.episodes(int(np.clip(TIME_STEPS // time_steps, DEFAULT_LEAST, most)), least)

@@ -16,7 +16,7 @@ MAX_STEPS = 500
 
 def why_not(subject: Subject) -> str | None:
     """Apply to learners whose choices can be recorded, in bandits of two arms that pay 0 or 1."""
-    family: object = subject.learned.config.family
+    family: object = subject.learned.config.held_out_family
     if isinstance(family, Bandit | RestlessBandit):
         if family.n_arms != 2 or getattr(family, "rewards", "bernoulli") != "bernoulli":
             return "the models are of two arms with rewards 0 and 1"

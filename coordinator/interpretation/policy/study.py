@@ -55,7 +55,7 @@ def study(learned: Learned, n_episodes: int, seed: int, note: Note) -> Study:
     held = held_out_choices(learned, n_episodes, seed)
     choices = Choices(held.actions, held.feedback)
     return study_choices(
-        choices, held.tasks, learned.config.family, (learned.config.run.seed, seed), note
+        choices, held.tasks, learned.config.held_out_family, (learned.config.run.seed, seed), note
     )
 
 

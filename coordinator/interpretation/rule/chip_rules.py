@@ -94,14 +94,15 @@ def why_no_rule(config: RunConfig) -> str | None:
         return f"[learner] kind must be chip, got {config.learner.kind}"
     if not isinstance(learner.program, BANDIT_RULES):
         return f"[learner.program] kind must be a rule for bandits, got {learner.program.kind}"
-    interface = config.family.interface
+    interface = config.held_out_family.interface
     if interface.n_observations != 1 or interface.feedback_values != (0.0, 1.0):
         return (
             "a rule for bandits needs one observation and rewards of 0 and 1, which "
-            f"{FAMILY.name(config.family)} has not"
+            f"{FAMILY.name(config.held_out_family)} has not"
         )
     if interface.n_listed:
-        return f"choices are recorded where tasks are tables, not of {FAMILY.name(config.family)}"
+        kind = FAMILY.name(config.held_out_family)
+        return f"choices are recorded where tasks are tables, not of {kind}"
     return None
 
 
@@ -111,7 +112,7 @@ def rule_of(config: RunConfig, point: FloatArray) -> ChipRule:
     assert isinstance(learner, ChipAgent)
     values = config.space.decode(point[None]).values[0].tolist()
     theta = dict(zip(config.space.columns, values, strict=True))
-    return ChipRule(learner, theta, config.family.interface)
+    return ChipRule(learner, theta, config.held_out_family.interface)
 
 
 def formula_of(fit: Fit) -> Formula:

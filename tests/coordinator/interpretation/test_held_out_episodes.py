@@ -9,6 +9,7 @@ from support.small_run import small_config
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.transfer_settings import TransferSettings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.export.learned_network import freeze
 from spikeloop.coordinator.interpretation import held_out_episodes
 from spikeloop.coordinator.interpretation.behaviour import prediction_errors
 from spikeloop.coordinator.interpretation.behaviour.one_episode import rate_distribution
@@ -58,6 +59,24 @@ def test_answers_are_those_that_are_scored(monkeypatch: pytest.MonkeyPatch) -> N
     # One at a time, the numbers are the same.
     monkeypatch.setattr(held_out_episodes, "MEMORY", 1)
     np.testing.assert_array_equal(held.actions(learned.point), given)
+
+
+def test_the_network_is_the_one_that_is_scored() -> None:
+    """``[transfer.learner]`` may change how actions are chosen, which a figure must not ignore."""
+    drawn = random_network(BANDIT)
+    tables = drawn.config.tables()
+    tables["transfer"]["learner"] = {"explores": False}
+    likeliest = replace(drawn, config=parse(tables, "drawn", None))
+    parameters = drawn.config.space.decode(drawn.point[None, :])
+    actions = {}
+    for learned in (drawn, likeliest):
+        held = HeldOutEpisodes(learned, 40, seed=0)
+        actions[held.learner.explores] = done = held.actions(learned.point)
+        paid, _ = tile.paid(held.tasks, held.seeds, done.astype(np.int64).T[None])
+        scored = learned.config.held_out_learner.run_episodes(parameters, held.tasks, held.seeds)
+        np.testing.assert_allclose(paid[0].sum(axis=1), scored.returns[0], rtol=1e-6)
+        assert freeze(learned, "NumPy").learner.explores is held.learner.explores
+    assert (actions[True] != actions[False]).mean() > 0.1
 
 
 def test_thresholds_are_those_of_the_network() -> None:

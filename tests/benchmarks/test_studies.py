@@ -1,0 +1,81 @@
+"""Scripts of studies: what they compute of runs whose answers are known."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import collect_searches
+import numpy as np
+import pandas as pd
+import pytest
+from lsnn_stay import counted, described, table
+
+from spikeloop.coordinator.interpretation.held_out_choices import HeldOutChoices
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.tasks.two_step import TwoStep
+from spikeloop.workers.philox import Stream, uniforms
+
+
+def played(credits: str, n_episodes: int = 30) -> HeldOutChoices:
+    """Episodes of a policy that repeats an action if its last trial speaks for it, else changes.
+
+    A trial speaks for the ``action`` that was taken if it was rewarded, else for the other one; or
+    for the usual action of the ``state`` that was reached if it was rewarded, else of the other.
+    """
+    family = TwoStep()
+    tasks = family.sample(n_episodes, np.random.default_rng(1))
+    seeds = np.random.default_rng(2).integers(0, 2**63, n_episodes, dtype=np.uint64)
+    play = tasks.play(np.arange(n_episodes))
+    choice = np.zeros(n_episodes, dtype=np.int64)
+    actions, feedback = [], []
+    for step in range(family.n_steps):
+        actions.append(choice)
+        rewarded, seen = play.step(choice, uniforms(seeds, Stream.ENVIRONMENT, step)[:, 0])
+        feedback.append(seen)
+        if step % 2 == 0:
+            state = play.observe() - 1
+        else:
+            credited = actions[-2] if credits == "action" else state
+            choice = np.where(rewarded > 0, credited, 1 - credited)
+    return HeldOutChoices(tasks, seeds, np.stack(actions, 1), np.stack(feedback, 1))
+
+
+@pytest.mark.parametrize(
+    ("credits", "stays"),
+    [("action", [1, 1, 0, 0, 1, 0]), ("state", [1, 0, 0, 1, 0, 1])],
+)
+def test_stay_probabilities_tell_what_a_policy_credits(credits: str, stays: list[float]) -> None:
+    n, stayed = counted(played(credits), common=TwoStep().common)
+    assert n.sum() == 30 * 99  # after the last trial nothing can be repeated
+    np.testing.assert_array_equal(described(n.sum(axis=0), stayed.sum(axis=0)), stays)
+    assert [cell.split()[0] for cell in list(table(n, stayed))[2].split("|")[1:-1]] == [
+        f"{p:.3f}" for p in stays
+    ]
+
+
+def test_searches_become_rows_and_rows_of_other_studies_stay(
+    finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search that has not been tested yet has no row."""
+    out = tmp_path / "searches.parquet"
+    for study in ("first", "second"):
+        runs = tmp_path / study / "runs" / "evolution"
+        shutil.copytree(finished_run, runs / "7")
+        shutil.copytree(finished_run, runs / "8")
+        shutil.rmtree(runs / "8" / "transfer")
+        for _ in range(2):  # a study that is collected again replaces its rows
+            monkeypatch.setattr(sys, "argv", ["", str(tmp_path / study), "--out", str(out)])
+            collect_searches.main()
+    rows = pd.read_parquet(out)
+    assert rows["study"].tolist() == ["first", "second"]
+    row, store = rows.iloc[0], RunStore(finished_run)
+    held_out = pd.read_parquet(finished_run / "transfer").query("theta == 'learned'")
+    regret, uniform = (held_out["optimal"] - held_out[name] for name in ("return", "random"))
+    assert (row["setting"], row["seed"], row["tasks"]) == ("evolution", 7, 6)
+    assert row["regret"] == pytest.approx(regret.mean())
+    assert row["uniform_regret"] == pytest.approx(uniform.mean())
+    assert row["score"] == pytest.approx(1 - regret.mean() / uniform.mean())
+    theta = store.table("theta")
+    assert theta is not None
+    assert row["theta"].tolist() == [value for (value,) in theta.to_pydict().values()]
+    assert row["episodes"] == 3 * 6 * 4
