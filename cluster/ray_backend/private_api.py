@@ -39,7 +39,7 @@ def draining_nodes() -> Mapping[str, Any]:
 
 def free_resources() -> Mapping[str, Mapping[str, float]]:
     """Return what is free on each node, by its name; ``ray.available_resources`` adds all up."""
-    free: Mapping[str, Mapping[str, float]] = ray._private.state.available_resources_per_node()  # type: ignore[no-untyped-call]
+    free: Mapping[str, Mapping[str, float]] = ray._private.state.available_resources_per_node()
     return free
 
 

@@ -146,7 +146,7 @@ class RayActors:
     def _read_nodes(self) -> list[Node]:
         """Ask the head for the nodes as they are now, and wait for its answer."""
         leaving = draining_nodes()
-        table: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        table: list[dict[str, Any]] = ray.nodes()
         cores = {
             node["NodeID"]: cores
             for node in table

@@ -25,7 +25,7 @@ def joined_nodes(address: str, n_nodes: int, patience_s: float) -> list[str]:
     )
     try:
         while True:
-            nodes = ray.nodes()  # type: ignore[no-untyped-call]
+            nodes = ray.nodes()
             joined = sorted(node["NodeManagerAddress"] for node in nodes if node["Alive"])
             if len(joined) >= n_nodes or time.monotonic() > until:
                 return joined

@@ -82,6 +82,7 @@ def wait_for_state(process: subprocess.Popen[bytes], terminal: int, folder: Path
     wait_for(process, reached)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.ray
 def test_closed_terminal_ends_a_run_resumably(tmp_path: Path) -> None:
     small_toml(tmp_path / "small.toml", **ENDLESS, **LOCAL)

@@ -83,7 +83,7 @@ def ray_cluster_of(*cores: int) -> Iterator[Nodes]:
                 nodes.add(n)
             yield nodes
         finally:
-            cluster.shutdown()  # type: ignore[no-untyped-call]
+            cluster.shutdown()
             left = set(psutil.Process().children(recursive=True)) - before
             for process in left:
                 with suppress(psutil.NoSuchProcess):

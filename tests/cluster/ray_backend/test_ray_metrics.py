@@ -37,7 +37,7 @@ def scrape() -> tuple[Scrape, set[str]]:
     """Values of the run's metrics by name and own tag, and the names of all metrics of the node."""
     import ray
 
-    (node,) = ray.nodes()  # type: ignore[no-untyped-call]
+    (node,) = ray.nodes()
     address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
     with urllib.request.urlopen(address, timeout=30) as answer:
         lines = [line for line in answer.read().decode().splitlines() if not line.startswith("#")]

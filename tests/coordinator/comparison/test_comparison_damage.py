@@ -119,7 +119,7 @@ def test_verify_names_a_changed_cell_of_the_database(
     assert any(problem in line for line in problems(comparison))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_lost_database_is_made_again_to_the_same_numbers(
     comparison: Path, finished: Path
 ) -> None:

@@ -67,7 +67,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        ("synapse_weight", lambda weights: 1.5 * weights),
+        pytest.param("synapse_weight", lambda weights: 1.5 * weights, marks=pytest.mark.exhaustive),
         pytest.param("delay_steps", lambda steps: 3 - steps, marks=pytest.mark.exhaustive),
         pytest.param(
             "readout_bias",

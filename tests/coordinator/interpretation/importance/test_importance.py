@@ -29,7 +29,9 @@ def planted(seed: int) -> tuple[FloatArray, FloatArray]:
     return points, np.sin(np.pi * points[:, 1]) + 0.05 * rng.standard_normal(N)
 
 
-@pytest.mark.parametrize("evaluate", [fanova, ped_anova])
+@pytest.mark.parametrize(
+    "evaluate", [fanova, pytest.param(ped_anova, marks=pytest.mark.exhaustive)]
+)
 def test_the_planted_hyperparameter_alone_is_above_chance(evaluate: Evaluate) -> None:
     points, fitness = planted(0)
     found = importance(evaluate, points, fitness, np.random.default_rng(1), 10)

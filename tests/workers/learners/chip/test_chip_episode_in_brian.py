@@ -108,7 +108,8 @@ def test_an_episode_is_brians_spike_for_spike(name: str) -> None:
     assert len({weights.tobytes() for weights in theirs.writes.values()}) > N_DECISIONS / 2
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", SETUPS)
 def test_membranes_stay_within_rounding_of_brians_for_the_whole_episode(name: str) -> None:
     """The chip step by step, with events and weights of Brian2's episode: 26 500 steps or more."""
     theirs, core = episodes_done(name), SETUPS[name].network()

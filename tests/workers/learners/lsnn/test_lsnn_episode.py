@@ -38,7 +38,11 @@ def trace(one: LearnerCase) -> Recorded:
     ("family", "changes"),
     [
         (GAUSSIAN, {"trial_channels": 3, "centering_rate_hz": 20.0, "entropy_bonus": 0.3}),
-        (BANDIT, {"input": "spikes", "excitatory_share": 0.5}),
+        pytest.param(
+            BANDIT,
+            {"input": "spikes", "excitatory_share": 0.5},
+            marks=pytest.mark.exhaustive,
+        ),
         pytest.param(MDP, {"input": "spikes"}, marks=pytest.mark.exhaustive),
     ],
     ids=["gaussian", "bandit", "mdp"],

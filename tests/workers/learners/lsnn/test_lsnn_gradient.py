@@ -110,7 +110,7 @@ def test_truncation_cuts_the_gradient(truncation: int, plain: tuple[FloatArray, 
     assert whole == (truncation == N_STEPS)
 
 
-@pytest.mark.parametrize("truncation", [0, 2])
+@pytest.mark.parametrize("truncation", [0, pytest.param(2, marks=pytest.mark.exhaustive)])
 def test_gradients_of_readouts_by_hand(truncation: int) -> None:
     """The answer is 0.5 + 0.3 (b + Σ R F), F the spikes filtered since the last cut.
 
