@@ -5,6 +5,7 @@ hardware/mdp at 812b9ee): a random depth-first maze of 2 × 2 cells on a grid of
 to be reached as often as possible in 4000 steps, and a random restart after every hit.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import IntArray, Interface
+from spikeloop.tasks.base import FloatArray, IntArray, Interface
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 
@@ -20,6 +21,9 @@ BoolArray = NDArray[np.bool_]
 
 MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
 """Row and column steps of the actions north, east, south, west."""
+
+MAX_NUMBERS = 2**31
+"""Limit of what the baseline computes, in entries of maps: about ten seconds."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Maze(Settings):
         """Return least and largest feedback."""
         return min(self.bump, self.goal, 0.0), max(self.bump, self.goal, 0.0)
 
-    def sample(self, n_tasks: int, rng: np.random.Generator) -> TabularTasks:
+    def sample(self, n_tasks: int, rng: np.random.Generator) -> "MazeTasks":
         """Sample independent mazes."""
         return self.tables(self.layouts(n_tasks, rng))
 
@@ -102,7 +106,7 @@ class Maze(Settings):
             goal[task], start[task] = rng.choice(np.flatnonzero(free[task]), 2, replace=False)
         return MazeLayouts(free, goal, start)
 
-    def tables(self, layouts: MazeLayouts) -> TabularTasks:
+    def tables(self, layouts: MazeLayouts) -> "MazeTasks":
         """Return the mazes as Markov decision processes, and as maps.
 
         States that are never occupied, walls and the goal, have the restart's row and no reward.
@@ -122,7 +126,7 @@ class Maze(Settings):
         every = (*hit.shape, state.size)
         feedback = np.where(hit, self.goal, np.where(bumped, self.bump, 0.0))
         map_u8 = np.where(is_goal, 2, ~free).astype(np.uint8)
-        return TabularTasks(
+        return MazeTasks(
             transition=np.where(moved, np.eye(state.size)[target], restart[:, None, None, :]),
             reward=np.broadcast_to(hit[..., None], every).astype(np.float64),
             start_state=layouts.start,
@@ -132,6 +136,33 @@ class Maze(Settings):
             map_u8=map_u8.reshape(layouts.free.shape),
             map_feedback=(self.bump, self.goal),
         )
+
+
+@dataclass(frozen=True)
+class MazeTasks(TabularTasks):
+    """A batch of random mazes."""
+
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+        """Return (n_tasks,) expected returns of a policy that no outer loop has made.
+
+        "map" knows the family but not the maze: it goes to the nearest field that it has not
+        visited until it has found the goal, from then on the shortest known way to it. Its return
+        is that of one episode with ``rng`` for restarts. It is left out where it would take too
+        long, or where the feedback does not tell a hit from other steps.
+        """
+        # Scores need no baselines, so that neither the command line nor a worker waits for them.
+        from spikeloop.tasks.references.maze_map import MazeMap
+        from spikeloop.tasks.references.mdp_policies import learned_return
+
+        assert self.map_u8 is not None
+        height, width = self.map_u8.shape[1:]
+        bump, goal = self.map_feedback
+        n_numbers = self.n_tasks * (4 * self.n_states**3 + 100 * self.n_steps)
+        if goal in (bump, 0.0) or n_numbers > MAX_NUMBERS:
+            return {}
+        policy = MazeMap(self.start_state, fields_ahead(height, width), width, goal)
+        returns = learned_return(self.play, self.expected_reward(), self.n_steps, policy, 1, rng)
+        return {"map": returns}
 
 
 def random_maze(n_rows: int, n_columns: int, rng: np.random.Generator) -> BoolArray:
