@@ -25,7 +25,7 @@ ON_DEMAND = {
     *("lsnn_quadratic", "own_family", "brian_rstdp_bandit", "compare_mdp", "bandit_rule"),
     *("reversal_network", "brian_td_mdp", "brian_recurrent_bandit"),
     *("mdp_reward_stdp", "own_model", "own_mdp", "lsnn_two_step", "lsnn_evolution"),
-    "lsnn_informative_bandit",
+    *("lsnn_informative_bandit", "lsnn_restless_bandit", "lsnn_mdp", "lsnn_maze"),
 }
 """Examples whose parts all run in other examples or tests."""
 

@@ -26,10 +26,10 @@ def misses(known: learned.Learned, point: FloatArray) -> FloatArray:
     these values have the mean 0.
     """
     config, rng = known.config, np.random.default_rng(7)
-    tasks = config.family.sample(N_TASKS, rng)
+    tasks = config.held_out_family.sample(N_TASKS, rng)
     seeds = rng.integers(0, 2**64, (1, N_TASKS), dtype=np.uint64)
     parameters: Parameters = config.space.decode(point[None])
-    returns = config.learner.run_episodes(parameters, tasks, seeds).returns[0]
+    returns = config.held_out_learner.run_episodes(parameters, tasks, seeds).returns[0]
     assert known.transfer is not None
     score = known.transfer["scores"]["learned"]["value"]
     references = tasks.references()
