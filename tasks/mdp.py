@@ -8,13 +8,13 @@ U[0, 1] masses, normalised to 1, and rewards U[-1, 1], which the hardware experi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import FloatArray, Interface
+from spikeloop.tasks.base import FloatArray, IntArray, Interface
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 
@@ -60,8 +60,11 @@ class RandomMdp(Settings):
 
     @property
     def interface(self) -> Interface:
-        """Return an interface with discrete states and actions."""
-        return Interface(self.n_states, self.n_actions, "discrete", self.n_steps)
+        """Return an interface with discrete states and actions; expected rewards are latents."""
+        n_latents = self.n_states * self.n_actions
+        return Interface(
+            self.n_states, self.n_actions, "discrete", self.n_steps, n_latents=n_latents
+        )
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "RandomMdpTasks":
         """Sample independent MDPs."""
@@ -84,6 +87,17 @@ class RandomMdp(Settings):
 @dataclass(frozen=True)
 class RandomMdpTasks(TabularTasks):
     """A batch of random MDPs."""
+
+    @property
+    def interface(self) -> Interface:
+        """Return that of the family."""
+        return replace(super().interface, n_latents=self.n_states * self.n_actions)
+
+    def arrays(self) -> dict[str, FloatArray | IntArray]:
+        """Return the tables, and expected rewards in [−1, 1] by state and action as ``latents``."""
+        expected = self.expected_reward().transpose(0, 2, 1)
+        latents = expected.reshape(self.n_tasks, self.n_states * self.n_actions)
+        return {**super().arrays(), "latents": 2.0 * latents - 1.0}
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) expected returns of policies that no outer loop has made.
