@@ -10,7 +10,7 @@ from family_with_baselines import MDP
 from rich.console import Console
 from support.command_line import answer
 from support.html_page import HtmlPage, column, table_of
-from support.paths import OWN_CLASSES
+from support.paths import EXAMPLES, OWN_CLASSES
 from support.small_run import SilentReporter, change_part, small_tables
 
 from spikeloop.cluster.signals import StopSignal
@@ -115,9 +115,12 @@ def test_baselines_are_functions_of_both_seeds() -> None:
 
 
 def test_a_family_without_baselines_has_none() -> None:
+    """One that says nothing of them, and one that cannot have them with these settings."""
     tables = small_tables()
-    tables["family"] = {"kind": "maze"}
-    config = parse(tables, "maze.toml", OWN_CLASSES)
+    own = {"family": {"kind": "own_family:Recall"}, "learner": {"kind": "lsnn"}}
+    config = parse({**tables, **own}, "own_family.toml", EXAMPLES)
+    assert baselines.measure(config, episodes(config)) == {}
+    config = parse({**tables, "family": {"kind": "maze", "goal": 0.0}}, "maze.toml", None)
     assert baselines.measure(config, episodes(config)) == {}
 
 

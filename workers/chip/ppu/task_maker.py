@@ -19,7 +19,7 @@ import numpy as np
 
 from spikeloop.tasks.bandit import Arms, Bandit, BanditTasks
 from spikeloop.tasks.base import IntArray, TaskFamily
-from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.mdp import RandomMdp, RandomMdpTasks
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.limits import FULL, REWARD_ONE_Q7
 from spikeloop.workers.chip.ppu.words import For, below, next_word, word
@@ -85,12 +85,12 @@ def draw_words(run: int, purpose: int, generation: int, words: IntArray) -> None
         words[i] = word(run, purpose, generation, i)
 
 
-def _mdps(family: RandomMdp, words: IntArray, first_random: IntArray) -> TabularTasks:
+def _mdps(family: RandomMdp, words: IntArray, first_random: IntArray) -> RandomMdpTasks:
     shape = (words.size, family.n_actions, family.n_states, family.n_states)
     mass, reward_q7 = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     for task, first in enumerate(words):
         draw_mdp(first, mass[task], reward_q7[task])
-    return TabularTasks(
+    return RandomMdpTasks(
         transition=mass / mass.sum(axis=-1, keepdims=True),
         reward=reward_q7 / REWARD_ONE_Q7,
         start_state=np.zeros(words.size, dtype=np.int64),

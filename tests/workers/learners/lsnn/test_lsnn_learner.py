@@ -15,7 +15,7 @@ from support.learner_cases import case
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import Interface
-from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers import xla
 from spikeloop.workers.base import Unavailable
@@ -70,7 +70,7 @@ ASKED: dict[str, Any] = {**SMALL, "objective": {"latent_cost": 1.0, "latent_gain
         ({}, Interface(3, 2, "discrete", 10, feedback="target"), "lsnn needs continuous actions"),
         ({"entropy_bonus": 0.1}, QUADRATIC.interface, "entropy_bonus must be 0 where answers"),
         (ASKED, Bandit(rewards="gaussian").interface, r"objective\.latent_cost"),
-        (ASKED, RandomMdp().interface, r"objective\.latent_cost"),
+        (ASKED, Maze().interface, r"objective\.latent_cost"),
     ],
 )
 def test_unsuitable_families_are_refused(
