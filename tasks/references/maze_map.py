@@ -1,7 +1,7 @@
 """A policy that draws a map of a maze while it walks, and needs no outer loop for it.
 
-It knows the family: how steps move, that cells are free and pillars between four cells are walls,
-and that hits are told by the feedback. It does not know the maze.
+It knows the family: how steps move, that pillars between four cells are walls, and the feedback on
+a hit. It does not know the maze.
 """
 
 import numpy as np

@@ -99,3 +99,15 @@ def test_an_episode_starts_in_state_0_and_the_feedback_is_the_reward() -> None:
     tasks = RandomMdp().sample(3, np.random.default_rng(0))
     np.testing.assert_array_equal(tasks.start_state, 0)
     assert tasks.feedback is tasks.reward
+
+
+def test_latents_are_expected_rewards_by_state_and_action() -> None:
+    family = RandomMdp(n_states=3, n_actions=4)
+    tasks = family.sample(5, np.random.default_rng(2))
+    latents = tasks.arrays()["latents"].reshape(5, 3, 4)
+    for state in range(3):
+        for action in range(4):
+            chance, reward = tasks.transition[:, action, state], tasks.reward[:, action, state]
+            expected = (chance * (2.0 * reward - 1.0)).sum(axis=-1)
+            np.testing.assert_allclose(latents[:, state, action], expected, atol=1e-12)
+    assert tasks.interface == family.interface

@@ -49,7 +49,7 @@ def interpret_rewards(held: HeldOutEpisodes, tasks: TabularTasks, actions: IntAr
             "rewards": Drawing(
                 rewards_figure(band, edges, random, optimal),
                 f"Mean reward of a step in {tasks.n_tasks} new tasks; 95 % intervals, bootstrap "
-                "over tasks. Lines are means of whole episodes.",
+                "over tasks. The lines are the means of the random and the optimal policy.",
                 "A curve of rewards over the steps of an episode, between two lines.",
             )
         },
@@ -93,7 +93,7 @@ def _table(band: Band, edges: IntArray, random: float, optimal: float) -> Table:
             [
                 f"{first + 1} to {last}" if last > first + 1 else str(last),
                 f"{mean.value:.3f} {bounds(mean)}",
-                f"{(mean.value - random) / (optimal - random):.3f}",
+                f"{(mean.value - random) / (optimal - random):.3f}" if optimal > random else "-",
             ]
         )
     return Table(

@@ -23,8 +23,8 @@ def walked(tasks: MazeTasks) -> tuple[MazeMap, np.ndarray, np.ndarray, np.ndarra
         policy.learn(state, action, feedback, successor)
         steps.append((state, action, feedback))
         state = successor
-    fields, actions, told = (np.array(column) for column in zip(*steps, strict=True))
-    return policy, fields, actions, told
+    fields, actions, seen = (np.array(column) for column in zip(*steps, strict=True))
+    return policy, fields, actions, seen
 
 
 def test_a_corridor_is_searched_to_its_ends_and_then_known() -> None:
@@ -32,10 +32,10 @@ def test_a_corridor_is_searched_to_its_ends_and_then_known() -> None:
     tasks = Maze(n_rows=1, n_columns=3, n_steps=50).sample(200, np.random.default_rng(0))
     assert tasks.map_u8 is not None
     at = np.flatnonzero((tasks.start_state == 0) & (tasks.map_u8[:, 0, 4] == 2))
-    policy, fields, actions, told = walked(tasks)
+    policy, fields, actions, seen = walked(tasks)
     assert at.size > 3
     np.testing.assert_array_equal(fields[:4, at].T, [[0, 1, 2, 3]] * at.size)
-    np.testing.assert_array_equal(told[:4, at].T, [[0, 0, 0, 1]] * at.size)
+    np.testing.assert_array_equal(seen[:4, at].T, [[0, 0, 0, 1]] * at.size)
     assert (actions[:, at] == 1).all()  # the goal is to the east of every field
     np.testing.assert_array_equal(policy.fields[at], [[FREE] * 4 + [GOAL]] * at.size)
 
@@ -43,7 +43,7 @@ def test_a_corridor_is_searched_to_its_ends_and_then_known() -> None:
 @pytest.mark.parametrize("n", [2, 3])
 def test_a_wall_is_met_once_and_a_known_maze_is_left_by_the_shortest_way(n: int) -> None:
     tasks = Maze(n_rows=n, n_columns=n, n_steps=300).sample(N_TASKS, np.random.default_rng(1))
-    policy, fields, actions, told = walked(tasks)
+    policy, fields, actions, seen = walked(tasks)
     assert tasks.map_u8 is not None
     bump, goal = tasks.map_feedback
     ahead = fields_ahead(*tasks.map_u8.shape[1:])
@@ -51,15 +51,15 @@ def test_a_wall_is_met_once_and_a_known_maze_is_left_by_the_shortest_way(n: int)
     known = policy.fields != UNKNOWN
     np.testing.assert_array_equal(policy.fields[known], truth[known])
     for task in range(N_TASKS):
-        bumped = ahead[actions[:, task], fields[:, task]][told[:, task] == bump]
+        bumped = ahead[actions[:, task], fields[:, task]][seen[:, task] == bump]
         assert len(set(bumped.tolist())) == len(bumped)
         assert (truth[task, bumped] == WALL).all()  # and never the border
     # As in a tree of ways, each trial after the last bump and the first hit takes the distance.
     distance = shortest(truth, ahead)
     compared = 0
     for task in range(N_TASKS):
-        hits = np.flatnonzero(told[:, task] == goal)
-        bumps = np.flatnonzero(told[:, task] == bump)
+        hits = np.flatnonzero(seen[:, task] == goal)
+        bumps = np.flatnonzero(seen[:, task] == bump)
         for begin, end in zip(hits[:-1] + 1, hits[1:], strict=True):
             if not ((bumps >= begin) & (bumps <= end)).any():
                 assert end - begin + 1 == distance[task, fields[begin, task]]
