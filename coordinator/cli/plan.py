@@ -164,6 +164,7 @@ def _print_table(plan: "CostEstimate", console: "Console") -> None:
         f"{per_episode} an episode on each of {plan.workers} worker(s), "
         f"{plan.jobs_per_generation} jobs a generation"
     )
-    for last, family in plan.curriculum:
+    for last, family, mean in plan.curriculum:
         settings = ", ".join(f"{name} = {value}" for name, value in family.items())
-        console.out(f"other tasks up to generation {last}, not measured here: {settings}")
+        sooner = "" if mean is None else f" or a mean fitness of {mean:g}"
+        console.out(f"other tasks up to generation {last}{sooner}, not measured here: {settings}")

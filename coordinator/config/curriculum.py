@@ -16,6 +16,11 @@ class CurriculumStage(Settings):
     """One of ``[[run.curriculum]]``: search tasks from the end of the stage before to its own."""
 
     until: float = Field(gt=0, lt=1, description="share of the generations at which it ends")
+    mean_fitness: float | None = Field(
+        default=None,
+        description="mean fitness of a generation's candidates with which it ends sooner; none: "
+        "it lasts",
+    )
     family: dict[str, Any] = Field(
         description="settings of the family that are others than in [family]"
     )
@@ -24,9 +29,33 @@ class CurriculumStage(Settings):
         """Whether a generation, from 1, comes before the stage's end."""
         return (generation - 1) / generations < self.until
 
+    def learned(self, mean: float) -> bool:
+        """Whether a generation of the stage with this mean fitness ends it; never with nan."""
+        return self.mean_fitness is not None and mean >= self.mean_fitness
+
     def last(self, generations: int) -> int:
         """The last generation before the stage's end."""
         return sum(self.covers(generation, generations) for generation in range(1, generations + 1))
+
+
+def stage_at(
+    stages: Sequence[CurriculumStage], generation: int, generations: int, before: int, mean: float
+) -> int:
+    """The number of stages that are over at a generation, from 1.
+
+    Args:
+        stages: all of the curriculum.
+        generation: the generation.
+        generations: of the run.
+        before: stages that were over at the generation before; 0 at the first.
+        mean: the mean fitness of the generation before; nan at the first.
+    """
+    over = before
+    if over < len(stages) and stages[over].learned(mean):
+        over += 1
+    while over < len(stages) and not stages[over].covers(generation, generations):
+        over += 1
+    return over
 
 
 def stage_families(

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from spikeloop.cluster.pool import Target
 from spikeloop.cluster.targets import TARGETS
 from spikeloop.coordinator.config import uris
-from spikeloop.coordinator.config.curriculum import CurriculumStage
+from spikeloop.coordinator.config.curriculum import CurriculumStage, stage_at
 from spikeloop.coordinator.config.limits import Count, Seed, Share, refuse_too_many
 from spikeloop.coordinator.config.racing_schedule import generation_edges, halving_edges, n_halvings
 from spikeloop.coordinator.config.setting_errors import nearest, shown
@@ -211,12 +211,14 @@ class RunConfig:
         rng = np.random.default_rng(0)
         return to_arrays(self.strategy.init(self.space, rng=rng, start=self.space.default_point()))
 
-    def family_at(self, generation: int) -> TaskFamily:
-        """The family that the search tasks of a generation, from 1, are drawn from."""
-        for stage, family in zip(self.run.curriculum, self.stages, strict=True):
-            if stage.covers(generation, self.run.generations):
-                return family
-        return self.family
+    def stage_at(self, generation: int, before: int = 0, mean: float = float("nan")) -> int:
+        """How many stages are over at a generation, as ``curriculum.stage_at``."""
+        run = self.run
+        return stage_at(run.curriculum, generation, run.generations, before, mean)
+
+    def family_of(self, stage: int) -> TaskFamily:
+        """The family of search tasks once so many stages of the curriculum are over."""
+        return (*self.stages, self.family)[stage]
 
     def uploaded_to(self, address: str) -> Self:
         """The same run uploaded elsewhere, which changes no result."""

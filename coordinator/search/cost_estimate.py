@@ -46,7 +46,8 @@ class CostEstimate:
         start_s: seconds until the workers are ready, compilation included.
         search_s, monitor_s, race_s, transfer_s: predicted seconds of the parts.
         total_s: their sum.
-        curriculum: for the generations with other tasks, each stage's last one and its settings.
+        curriculum: for the generations with other tasks, each stage's last one, its settings and
+            the mean fitness with which it ends sooner.
     """
 
     n_dim: int
@@ -71,7 +72,7 @@ class CostEstimate:
     race_s: float
     transfer_s: float
     total_s: float
-    curriculum: tuple[tuple[int, Mapping[str, Any]], ...]
+    curriculum: tuple[tuple[int, Mapping[str, Any], float | None], ...]
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,10 @@ def estimate(
         seconds_per_held_out_episode=per_held_out,
         **times,
         total_s=sum(times.values()),
-        curriculum=tuple((stage.last(run.generations), stage.family) for stage in run.curriculum),
+        curriculum=tuple(
+            (stage.last(run.generations), stage.family, stage.mean_fitness)
+            for stage in run.curriculum
+        ),
     )
 
 

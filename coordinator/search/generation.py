@@ -51,6 +51,8 @@ class Generation:
         total_episodes: episodes of the search so far.
         spread: of the population, in coordinates; nan where points are too long to be stored.
         wall_s: seconds that it took.
+        stage: of the curriculum, from 1, one more than there are stages after the last one; None
+            without a curriculum.
         held_out: the point to deploy after it on the monitor tasks, where it was measured.
         rule: the stop rule that fires after it, if any.
     """
@@ -63,6 +65,7 @@ class Generation:
     total_episodes: int
     spread: float
     wall_s: float
+    stage: int | None = None
     held_out: HeldOut | None = None
     rule: Rule | None = None
 
@@ -74,6 +77,7 @@ def ask_evaluate_tell(
     generation: int,
     reporter: Reporter,
     meanwhile: Callable[[], None] = lambda: None,
+    stage: int = 0,
 ) -> tuple[Any, GridEpisodes, FloatArray]:
     """Run a generation from the strategy's state before it to the state after it.
 
@@ -84,6 +88,7 @@ def ask_evaluate_tell(
         generation: its number, from 1, which with the run's seed fixes all random numbers.
         reporter: shows the progress.
         meanwhile: called once while workers are busy.
+        stage: stages of the curriculum that are over, which fixes the family of its tasks.
 
     Returns:
         The state after it, the episodes, and the (n_candidates,) fitness that the strategy got.
@@ -93,7 +98,7 @@ def ask_evaluate_tell(
     """
     strategy, run = config.strategy, config.run
     population = strategy.ask(state, stream(run.seed, Purpose.ASK, generation))
-    episodes = run_generation(config, pool, population, generation, reporter, meanwhile)
+    episodes = run_generation(config, pool, population, generation, reporter, meanwhile, stage)
     fitness = racing.fitness(episodes, run.edges[0], run.max_failed_share)
     returns = episodes.returns.sum(axis=1) if len(run.edges) == 1 else None
     evaluation = Evaluation(fitness, episodes.gradient, returns)
@@ -108,14 +113,15 @@ def run_generation(
     generation: int,
     reporter: Reporter,
     meanwhile: Callable[[], None] = lambda: None,
+    stage: int = 0,
 ) -> GridEpisodes:
-    """Run a generation's candidates on its fresh tasks; RunFailed if too many episodes fail.
+    """Run a generation's candidates on fresh tasks of the family that it has at a stage.
 
-    ``meanwhile`` is called once while workers are busy.
+    ``meanwhile`` is called once while workers are busy. RunFailed if too many episodes fail.
     """
     run = config.run
     grid = Grid(
-        config.family_at(generation),
+        config.family_of(stage),
         config.learner,
         population,
         n_tasks=run.tasks,

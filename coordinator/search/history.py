@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
+from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import Row, epoch_of
 
 KEPT = (
     "generation",
     "epoch",
+    "mean",
     "total_episodes",
     "stopped",
     "held_out_score",
@@ -14,7 +16,7 @@ KEPT = (
     "held_out_high",
     "held_out_tasks",
 )
-"""Columns of earlier generations that stop rules and live metrics read."""
+"""Columns of earlier generations that stop rules, the curriculum and live metrics read."""
 
 
 class History:
@@ -22,10 +24,16 @@ class History:
 
     The rules of ``[stop]`` read the last row, the rows with a held-out score and the first row of
     an epoch. All others are dropped, so that a long search does not need more and more memory.
+
+    Attributes:
+        rows: that may still be read.
+        stage: stages of the curriculum that are over at the generation to come.
     """
 
-    def __init__(self, rows: Iterable[Row] = ()) -> None:
+    def __init__(self, config: RunConfig, rows: Iterable[Row] = ()) -> None:
+        self._config = config
         self.rows: list[Row] = []
+        self.stage = config.stage_at(1)
         for row in rows:
             self.add(row)
 
@@ -46,3 +54,4 @@ class History:
             if not first and self.rows[-1]["held_out_tasks"] is None:
                 self.rows.pop()
         self.rows.append({name: row[name] for name in KEPT})
+        self.stage = self._config.stage_at(row["generation"] + 1, self.stage, row["mean"])

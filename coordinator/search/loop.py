@@ -45,7 +45,7 @@ def search(run: RunFolder, pool: WorkerPool, reporter: Reporter) -> Any:
     """
     config, store = run.config, run.store
     planned = max_generations(config)
-    history = History(store.rows(KEPT))
+    history = History(config, store.rows(KEPT))
     state, failures = _start(run, pool, reporter)
     commits = Commits(run, pool, reporter, failures)
     pool.publish(live_metrics.at_start(planned, run.last_row, history.rows))
@@ -99,7 +99,7 @@ def _next_generation(
         if config.stop.restarts(history.last["stopped"]):
             state, epoch = initial_state(config, number), epoch + 1
     state, episodes, fitness = ask_evaluate_tell(
-        config, pool, state, number, reporter, commits.catch_up
+        config, pool, state, number, reporter, commits.catch_up, history.stage
     )
     width = float("nan")
     if space.n_dim <= MAX_STORED_DIM:
@@ -113,6 +113,7 @@ def _next_generation(
         total_episodes=history.total_episodes + episodes.n_evaluated,
         spread=width,
         wall_s=time.perf_counter() - started,
+        stage=history.stage + 1 if config.stages else None,
     )
 
 

@@ -92,7 +92,7 @@ def generation_table(
     generation: Generation, summary: Mapping[str, float], n_workers: int
 ) -> pa.Table:
     """Give the one row of a generation, with the strategy's numbers about itself."""
-    episodes = generation.episodes
+    episodes, staged = generation.episodes, generation.stage is not None
     fitness = generation.fitness[np.isfinite(generation.fitness)]
     row: dict[str, Any] = {
         "generation": generation.number,
@@ -111,6 +111,7 @@ def generation_table(
         "spread": generation.spread,
         "stopped": generation.rule,
         "simulated_steps": episodes.n_simulated_steps,
+        "stage": generation.stage,
         **held_out_columns(generation.held_out),
         **{f"strategy_{name}": value for name, value in summary.items()},
         "wall_s": generation.wall_s,
@@ -121,7 +122,7 @@ def generation_table(
     }
     for name, status in zip(schemas.FAILURES, list(Status)[1:], strict=True):
         row[name] = int((episodes.evaluated & (episodes.status == status)).sum())
-    return _table(schemas.generations(tuple(summary)), **{k: [v] for k, v in row.items()})
+    return _table(schemas.generations(tuple(summary), staged), **{k: [v] for k, v in row.items()})
 
 
 def held_out_columns(held_out: HeldOut | None) -> dict[str, Any]:

@@ -224,7 +224,10 @@ class RunStore:
     def table(self, name: str) -> pa.Table | None:
         """Read all committed parts of a folder as one table; None if there are none."""
         parts = [part for _, part in self.committed_parts(name)]
-        return pa.concat_tables(parts).replace_schema_metadata(None) if parts else None
+        if not parts:
+            return None
+        # The parts of an earlier version may lack a column that those since then have.
+        return pa.concat_tables(parts, promote_options="default").replace_schema_metadata(None)
 
     def write_part(self, path: Path, table: pa.Table) -> None:
         """Write one part, with its run and its own path in the metadata."""

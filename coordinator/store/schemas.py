@@ -79,8 +79,13 @@ def parameter_columns(space: ParameterSpace) -> tuple[str, ...]:
     return tuple(f"theta_{name}" for name in space.columns)
 
 
-def generations(summary: tuple[str, ...]) -> pa.Schema:
-    """Give the schema of generations; ``summary`` names the strategy's numbers about itself."""
+def generations(summary: tuple[str, ...], staged: bool = False) -> pa.Schema:
+    """Give the schema of generations.
+
+    Args:
+        summary: names of the strategy's numbers about itself.
+        staged: whether the run has a curriculum, of which a column then names the stage.
+    """
     return pa.schema(
         [
             ("generation", pa.int32()),
@@ -101,6 +106,7 @@ def generations(summary: tuple[str, ...]) -> pa.Schema:
             ("held_out_high", pa.float64()),
             ("held_out_tasks", pa.int32()),
             ("held_out_failed", pa.int32()),
+            *([("stage", pa.int32())] if staged else ()),
             *((f"strategy_{name}", pa.float64()) for name in summary),
             *(
                 pa.field(name, pa.float64(), metadata={"unit": "s"})

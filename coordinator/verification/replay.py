@@ -58,7 +58,7 @@ def recomputed_fitness(
 def rule_problems(
     config: RunConfig, rows: Sequence[dict[Hashable, Any]], candidates: pd.DataFrame
 ) -> list[str]:
-    """Describe what is wrong with the columns that stop rules read and write.
+    """Describe what is wrong with the columns that stop rules read and write, and with stages.
 
     Rules are checked on rows alone. Whether another generation would have exceeded the budget
     depends on its population, so of the budget only the bound itself is checked.
@@ -66,9 +66,12 @@ def rule_problems(
     stop, problems = config.stop, []
     plain = [{str(name): value for name, value in row.items()} for row in rows]
     points = dict(list(candidates.groupby("generation"))) if "point" in candidates else {}
-    epoch = 0
+    epoch, stage = 0, config.stage_at(1)
     for number, row in enumerate(plain):
         generation, rule = row["generation"], row.get("stopped")
+        if row.get("stage") not in (None, stage + 1):
+            problems.append(f"generations: {generation} must belong to stage {stage + 1}")
+        stage = config.stage_at(generation + 1, stage, row["mean"])
         if epoch_of(row) != epoch:
             problems.append(f"generations: {generation} must belong to epoch {epoch}")
         width = row.get("spread")

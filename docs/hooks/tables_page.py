@@ -19,7 +19,9 @@ functions of configuration and seed. How to read them: [Read the results](../how
 """
 
 FOLDERS: Mapping[str, str] = {
-    "generations": "One row for each generation. `strategy_…`: what the strategy says of itself.",
+    "generations": "One row for each generation. `strategy_…`: what the strategy says of itself; "
+    "`stage`, with a curriculum only: its stage, from 1, and one more than the last for the "
+    "family's own tasks.",
     "candidates": "One row for each candidate. `theta_…`: its hyperparameters in physical values; "
     "`point`: its coordinates in the strategy. Both are left out for very large spaces.",
     "episodes": "One row for each episode of the search.",

@@ -19,7 +19,9 @@ from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.verification.replay import rule_problems
 from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.workers.job import Grid
 
@@ -60,9 +62,9 @@ def test_too_many_failures_end_the_run_with_one_traceback(tmp_path: Path) -> Non
     assert error.value.traceback.count("Traceback") == 1
 
 
-def ascending(every: int) -> RunConfig:
+def ascending(every: int, mean_fitness: float = 1.0) -> RunConfig:
     """A search by gradients over a curriculum, with ``every`` generations to a commit."""
-    curriculum = [{"until": 0.5, "family": {"n_steps": 10}}]
+    curriculum = [{"until": 0.5, "mean_fitness": mean_fitness, "family": {"n_steps": 10}}]
     run = {"generations": 8, "commit_every": every, "curriculum": curriculum, "tile_tasks": 3}
     tables = small_tables(run=run, transfer={"monitor_every": 6})
     tables |= {
@@ -80,6 +82,26 @@ def test_search_by_gradients_is_resumed_to_the_same_bits(tmp_path: Path) -> None
     assert verify(RunStore(tmp_path / "small")).problems == []
     scores = [row["held_out_score"] for row in RunStore(undisturbed).rows()]
     assert scores[7] > scores[5]
+
+
+def test_a_stage_ends_with_its_fitness_and_a_resumed_search_remembers_it(tmp_path: Path) -> None:
+    whole = RunStore(start_config(ascending(1), tmp_path / "whole" / "small")).rows()
+    assert [row["stage"] for row in whole] == 4 * [1] + 4 * [2]
+    first, second = (row["mean"] for row in whole[:2])
+    assert first < second
+    ends = {"mean_fitness": second}
+    undisturbed = start_config(ascending(1, **ends), tmp_path / "undisturbed" / "small")
+    rows = RunStore(undisturbed).rows()
+    assert [row["mean"] for row in rows[:2]] == [first, second]
+    assert [row["stage"] for row in rows] == 2 * [1] + 6 * [2]
+    interrupt_run(tmp_path / "small", "generation 5/", ascending(3, **ends))
+    assert RunStore(tmp_path / "small").generation() == 4
+    resume_run(tmp_path / "small")
+    assert_same_contents(tmp_path / "small", undisturbed)
+    assert verify(RunStore(tmp_path / "small")).problems == []
+    run = read_run(RunStore(undisturbed))
+    wrong: list[dict[Any, Any]] = [{**row, "stage": 1} for row in rows]
+    assert len(rule_problems(run.config, wrong, run_tables(undisturbed)["candidates"])) == 6
 
 
 def test_progress_and_stage_of_each_generation_reach_the_workers(
