@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.program import Arrays, TaskProgram
 from spikeloop.workers.input_channels import InputChannels
-from spikeloop.workers.learners.lsnn.imitation import OPTIMAL_ACTIONS
 from spikeloop.workers.learners.lsnn.network import Network
 from spikeloop.workers.learners.lsnn.objective import Decisions
 from spikeloop.workers.learners.lsnn.settings import LsnnSettings
@@ -125,13 +124,12 @@ class Episode:
             readout = network.y + acting.bias
             action, log_chance, entropy, value = self._act(readout, choice)
             missed = self._missed(readout, arrays, task)
-            imitated = self._imitated(readout, arrays, task, step, observation)
             environment, reward, feedback = self.program.step(
                 xp, arrays, environment, action, noise
             )
             feedback = feedback.astype(before[3].dtype)
             kept = Recorded(
-                Decisions(reward, log_chance, entropy, value, missed, imitated),
+                Decisions(reward, log_chance, entropy, value, missed),
                 action,
                 feedback,
                 spikes.sum(axis=0).mean(axis=0),
@@ -180,16 +178,6 @@ class Episode:
             return None
         said = self.settings.objective.latent_gain * readout[:, -n:]
         return ((said - arrays["latents"][task]) ** 2).mean(axis=1)
-
-    def _imitated(
-        self, readout: Any, arrays: Arrays, task: Any, step: Any, observation: Any
-    ) -> Any:
-        """Return log π (n_episodes,) of optimal actions, if they are known, as in training."""
-        if OPTIMAL_ACTIONS not in arrays:
-            return None
-        optimal = arrays[OPTIMAL_ACTIONS][task, step, observation]
-        log_policy = jax().nn.log_softmax(readout[:, : self.interface.n_actions])
-        return jax().numpy.take_along_axis(log_policy, optimal[:, None], axis=1)[:, 0]
 
     def _in_truncations(self, decide: Callable[[Any, Any], Any], begin: Any, given: Any) -> Any:
         """Scan the decisions, with truncated gradients and checkpoints.

@@ -14,7 +14,6 @@ from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.program import ProgrammedTasks
 from spikeloop.workers.base import Episodes, Package
 from spikeloop.workers.learners.lsnn import tile
-from spikeloop.workers.learners.lsnn.imitation import optimal_actions
 from spikeloop.workers.learners.lsnn.settings import LsnnSettings
 from spikeloop.workers.space import Parameters, ParameterSpace
 from spikeloop.workers.xla import JAX
@@ -49,14 +48,12 @@ class Lsnn(LsnnSettings):
             )
 
     def check_tasks(self, tasks: TaskBatch) -> None:
-        """Raise ValueError for tasks that are no program, or lack latents or policies in use."""
+        """Raise ValueError for tasks whose rules are no program, or that lack latents in use."""
         if not isinstance(tasks, ProgrammedTasks):
             raise ValueError(
                 "lsnn needs tasks whose rules are a program (methods program and arrays, "
                 f"docs/how-to/train_lsnn.md), got {type(tasks).__name__}"
             )
-        if self.objective.imitates:
-            optimal_actions(tasks[:1])
         if n := self.n_latents(tasks.interface):
             latents = tasks.arrays().get("latents")
             shape = () if latents is None else latents.shape

@@ -25,17 +25,6 @@ The network gets no other input by this; these readouts serve no answer, and tra
 all readouts share. A gradient through the answers alone knows a task by one number a decision,
 mostly noise at first, and this one by all its latents: an auxiliary task (Jaderberg et al. 2017,
 "Reinforcement learning with unsupervised auxiliary tasks", ICLR).
-
-The policy can also be trained to imitate. With a*_t the action of the policy that knows the task,
-in the state that the network has come to with its own actions, this adds
-
-    c_i mean_t log π(a*_t)                                                                  (4)
-
-Ross, Gordon and Bagnell 2011 ("A reduction of imitation learning and structured prediction to
-no-regret online learning", AISTATS) for imitation along the learner's own path. A network that does
-not know the task can at best have π(a) = P(a* = a | history), which is Thompson sampling (Lee et
-al. 2023, "Supervised pretraining can learn in-context reinforcement learning", NeurIPS). The cost
-c_i goes linearly from its first to its last value over the search, so that (2) can improve on it.
 """
 
 from typing import Any, NamedTuple
@@ -55,8 +44,6 @@ class Decisions(NamedTuple):
         entropy: H(π), in nats; 0 where the feedback is a target.
         value: V before the decision; 0 where the feedback is a target.
         latent_error: mean squared error of the answers for the task's latents; None without them.
-        log_chance_of_optimal: log π of the action that is optimal where the task is known; None
-            without imitation.
     """
 
     reward: Any
@@ -64,7 +51,6 @@ class Decisions(NamedTuple):
     entropy: Any
     value: Any
     latent_error: Any = None
-    log_chance_of_optimal: Any = None
 
 
 class Objective(Settings):
@@ -79,24 +65,12 @@ class Objective(Settings):
     entropy_cost: float = Field(default=0.05, ge=0, description="c_e at first")
     last_entropy_cost: float = Field(default=0.0, ge=0, description="c_e in the end")
 
-    imitation_cost: float = Field(
-        default=0.0,
-        ge=0,
-        description="c_i of other actions than those of the policy that knows the task, at first",
-    )
-    last_imitation_cost: float = Field(default=0.0, ge=0, description="c_i in the end")
-
     latent_cost: float = Field(
         default=0.0, ge=0, description="c_l of a task's latents; 0: they are not trained"
     )
     latent_gain: float = Field(
         default=6.0, gt=0, description="g_l, latents in [-1, 1] for a readout of 1"
     )
-
-    @property
-    def imitates(self) -> bool:
-        """Whether training needs to know optimal actions."""
-        return max(self.imitation_cost, self.last_imitation_cost) > 0
 
     def of_targets(self, decisions: Decisions) -> Any:
         """Return the mean reward."""
@@ -126,20 +100,13 @@ class Objective(Settings):
         _, advantage = lax.scan(
             backwards, xp.zeros_like(value[0]), (surprise, carried), reverse=True
         )
-        entropy_cost = _between(self.entropy_cost, self.last_entropy_cost, progress)
+        entropy_cost = self.entropy_cost + progress * (self.last_entropy_cost - self.entropy_cost)
         gained = (
             advantage * decisions.log_chance
             - 0.5 * self.value_cost * (advantage + value - decisions.value) ** 2
             + entropy_cost * decisions.entropy
         )
         return gained.mean()
-
-    def of_imitation(self, decisions: Decisions, progress: Any) -> Any:
-        """Return the part of (4) after a share of the search; 0 without imitation."""
-        if decisions.log_chance_of_optimal is None:
-            return 0.0
-        cost = _between(self.imitation_cost, self.last_imitation_cost, progress)
-        return cost * decisions.log_chance_of_optimal.mean()
 
     def of_latents(self, decisions: Decisions) -> Any:
         """Return the part of (3); 0 without latents."""
@@ -156,8 +123,3 @@ class Objective(Settings):
         """
         rate_hz = spikes_per_step * (1000.0 / step_ms)
         return -self.rate_cost * ((rate_hz - self.rate_hz) ** 2).mean()
-
-
-def _between(first: float, last: float, progress: Any) -> Any:
-    """Return a cost that goes linearly from its first to its last value over the search."""
-    return first + progress * (last - first)

@@ -169,11 +169,6 @@ class LsnnSettings(Windowed):
                 "entropy_bonus must be 0 where answers are numbers and no policy is learned, got "
                 f"{self.entropy_bonus}"
             )
-        if self.objective.imitates and needed == "continuous":
-            raise ValueError(
-                "objective.imitation_cost must be 0 where answers are numbers and no policy is "
-                f"learned, got {self.objective.imitation_cost}"
-            )
         if self.objective.latent_cost and not interface.n_latents:
             raise ValueError(
                 "objective.latent_cost must be 0 for a family without latents of its tasks "

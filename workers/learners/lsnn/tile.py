@@ -11,7 +11,6 @@ from spikeloop.tasks.program import ProgrammedTasks, TaskProgram
 from spikeloop.workers import xla
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learners.lsnn.episode import ActingWeights, Episode, RandomNumbers, Recorded
-from spikeloop.workers.learners.lsnn.imitation import OPTIMAL_ACTIONS, optimal_actions
 from spikeloop.workers.learners.lsnn.policy import entropy_nat
 from spikeloop.workers.learners.lsnn.settings import LsnnSettings
 from spikeloop.workers.learners.lsnn.wiring import exact_product, round_to_spacing
@@ -67,7 +66,7 @@ def differentiate(
     a policy.
     """
     learner = type(learner).model_validate({**learner.model_dump(), "explores": True})
-    program, given = _given(learner, parameters, tasks, seeds, learner.objective.imitates)
+    program, given = _given(learner, parameters, tasks, seeds)
     with xla.precision(learner.precision):
         compiled = _backward(learner, tasks.interface, program)
         gradient, acted = map(np.asarray, compiled(*given, float(progress)))
@@ -160,7 +159,6 @@ def _backward(learner: LsnnSettings, interface: Interface, program: TaskProgram)
             else objective.of_rewards(kept.decisions, progress, learner.truncation)
         )
         rates = objective.of_rates(kept.counts.mean(axis=0) / n_steps, learner.step_ms)
-        gained += objective.of_imitation(kept.decisions, progress)
         return gained + objective.of_latents(kept.decisions) + rates, kept.action
 
     return module.jit(_each(module.grad(value, has_aux=True)))
@@ -193,16 +191,9 @@ def _each(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _given(
-    learner: LsnnSettings,
-    parameters: Parameters,
-    tasks: TaskBatch,
-    seeds: SeedArray,
-    imitates: bool = False,
+    learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
 ) -> tuple[TaskProgram, tuple[Any, ...]]:
-    """Return the rules of the tasks, and the arguments of a compiled program.
-
-    With ``imitates`` the arrays of the tasks contain optimal actions.
-    """
+    """Return the rules of the tasks, and the arguments of a compiled program."""
     if not isinstance(tasks, ProgrammedTasks):
         raise ValueError(f"lsnn needs tasks whose rules are a program, got {type(tasks).__name__}")
     program, n_steps = tasks.program(), tasks.interface.n_steps
@@ -216,8 +207,6 @@ def _given(
     wanted = np.dtype(learner.precision)
     exact = {k: a.astype(wanted) if a.dtype.kind == "f" else a for k, a in tasks.arrays().items()}
     chance = RandomNumbers(*(a.astype(wanted) if a.dtype.kind == "f" else a for a in chance))
-    if imitates:
-        exact[OPTIMAL_ACTIONS] = optimal_actions(tasks)
     task = np.arange(seeds.shape[1])
     return program, (parameters.values.astype(wanted), chance, exact, task)
 

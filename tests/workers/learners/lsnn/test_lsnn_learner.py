@@ -71,7 +71,6 @@ ASKED: dict[str, Any] = {**SMALL, "objective": {"latent_cost": 1.0, "latent_gain
         ({"entropy_bonus": 0.1}, QUADRATIC.interface, "entropy_bonus must be 0 where answers"),
         (ASKED, Bandit(rewards="gaussian").interface, r"objective\.latent_cost"),
         (ASKED, Maze().interface, r"objective\.latent_cost"),
-        ({"objective": {"last_imitation_cost": 1.0}}, QUADRATIC.interface, "imitation_cost must"),
     ],
 )
 def test_unsuitable_families_are_refused(

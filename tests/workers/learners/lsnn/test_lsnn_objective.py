@@ -101,18 +101,6 @@ def test_latents_by_hand() -> None:
     assert objective.of_latents(decisions()) == 0.0
 
 
-@pytest.mark.parametrize(("progress", "cost"), [(0.0, 0.8), (0.25, 0.65), (1.0, 0.2)])
-def test_imitation_by_hand(progress: float, cost: float) -> None:
-    """The mean log π of optimal actions, with a cost that goes to its last value; else nothing."""
-    objective = Objective(imitation_cost=0.8, last_imitation_cost=0.2)
-    found = objective.of_imitation(decisions(log_chance_of_optimal=-REWARD), progress)
-    assert float(found) == pytest.approx(-cost * 7 / 4, rel=1e-14)
-    assert objective.of_imitation(decisions(), progress) == 0.0
-    assert objective.imitates
-    assert Objective(last_imitation_cost=0.2).imitates
-    assert not Objective().imitates
-
-
 def test_rates_by_hand() -> None:
     """Half a spike in a step of 2 ms are 250 Hz, none are 0 Hz; the wanted rate is 20 Hz."""
     objective = Objective(rate_hz=20.0, rate_cost=0.01)
