@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 
 import collect_searches
+import found_theta
 import numpy as np
 import pandas as pd
 import pytest
 from lsnn_stay import counted, described, table
 
 from spikeloop.coordinator.interpretation.held_out_choices import HeldOutChoices
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.tasks.two_step import TwoStep
 from spikeloop.workers.philox import Stream, uniforms
@@ -79,3 +81,32 @@ def test_searches_become_rows_and_rows_of_other_studies_stay(
     assert theta is not None
     assert row["theta"].tolist() == [value for (value,) in theta.to_pydict().values()]
     assert row["episodes"] == 3 * 6 * 4
+
+
+def test_swaps_of_a_theta_with_itself_change_nothing(
+    finished_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for setting, seed in (("a", "7"), ("a", "8"), ("b", "7"), ("b", "9")):
+        shutil.copytree(finished_run, tmp_path / "sweep" / "runs" / setting / seed)
+    shutil.rmtree(tmp_path / "sweep" / "runs" / "b" / "9" / "transfer")  # not tested yet
+    x, colour, *_ = read_run(RunStore(finished_run)).config.space.columns
+    figure = tmp_path / "found.png"
+    given = ["", str(tmp_path / "sweep"), "--x", x, "--colour", colour, "--swap", "5"]
+    monkeypatch.setattr(sys, "argv", [*given, "--figure", str(figure)])
+    found_theta.main()
+    printed = capsys.readouterr().out
+    frame = found_theta.found(tmp_path / "sweep")
+    assert [*zip(frame["setting"], frame["seed"], strict=True)] == [("a", 7), ("a", 8), ("b", 7)]
+    held_out = pd.read_parquet(finished_run / "transfer").query("theta == 'learned'")
+    regret, uniform = (
+        (held_out["optimal"] - held_out[name]).sum() for name in ("return", "random")
+    )
+    np.testing.assert_allclose(frame["score"], 1 - regret / uniform)
+    rows = [line.split("|")[1:-1] for line in printed.splitlines() if line.startswith("| ")][1:]
+    swaps = {row[0].strip(): row[2:] for row in rows if row[1].strip() == "1"}
+    assert [*swaps] == ["as found", x, colour, "both"]
+    assert {score for score, _ in swaps.values()} == {swaps["as found"][0]}
+    assert figure.stat().st_size > 0
