@@ -42,7 +42,8 @@ def freeze(learned: Learned, form: str) -> FrozenNetwork:
     Error messages name the ``form`` of the export.
 
     Raises:
-        ConfigError: the learner is not of kind ``lsnn``, or its neurons do not spike.
+        ConfigError: the learner is not of kind ``lsnn``, its neurons do not spike, or it has
+            several copies.
     """
     learner = learned.config.held_out_learner
     if not isinstance(learner, Lsnn):
@@ -54,6 +55,11 @@ def freeze(learned: Learned, form: str) -> FrozenNetwork:
         raise ConfigError(
             f"{learned.source}: --to {form} needs neurons that spike, but learner.smooth is "
             f"{learner.smooth}, not 0"
+        )
+    if learner.copies > 1:
+        raise ConfigError(
+            f"{learned.source}: --to {form} is for one network, but learner.copies is "
+            f"{learner.copies}, not 1"
         )
     return FrozenNetwork.at(learner, learned.config.held_out_family.interface, learned.point)
 

@@ -111,7 +111,7 @@ def write(path: Path, learned: Learned) -> None:
     }
     arrays: dict[str, NDArray[Any]] = {"point": _smallest(learned.point)}
     learner = learned.config.held_out_learner
-    if isinstance(learner, Lsnn) and not learner.smooth:
+    if isinstance(learner, Lsnn) and not learner.smooth and learner.copies == 1:
         interface = learned.config.held_out_family.interface
         network = FrozenNetwork.at(learner, interface, learned.point)
         about["network"] = network_numbers.constants(network)

@@ -52,6 +52,14 @@ def why_no_network(learned: Learned) -> str | None:
     return None
 
 
+def why_not_one_network(learned: Learned) -> str | None:
+    """Say why a learned point cannot be studied as a single spiking network; None if it can."""
+    reason, learner = why_no_network(learned), learned.config.held_out_learner
+    if reason is None and isinstance(learner, Lsnn) and learner.copies > 1:
+        return f"it must be one network, but learner.copies is {learner.copies}, not 1"
+    return reason
+
+
 @dataclass(frozen=True)
 class HeldOutEpisodes:
     """Held-out tasks for a learned network of kind ``lsnn``."""
@@ -171,4 +179,4 @@ class HeldOutEpisodes:
 
     def _values(self, interface: Interface) -> int:
         """Count the numbers of a time step of an episode: currents and spikes, and inputs."""
-        return 2 * self.learner.n_neurons + self.learner.inputs(interface).n
+        return 2 * self.learner.n_neurons * self.learner.copies + self.learner.inputs(interface).n

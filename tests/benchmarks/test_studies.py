@@ -6,15 +6,19 @@ from pathlib import Path
 
 import collect_searches
 import found_theta
+import lsnn_copies
 import numpy as np
 import pandas as pd
 import pytest
 from lsnn_stay import counted, described, table
+from support.random_networks import QUADRATIC, random_network
 
 from spikeloop.coordinator.interpretation.held_out_choices import HeldOutChoices
+from spikeloop.coordinator.stats.bootstrap import draw_counts
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.tasks.two_step import TwoStep
+from spikeloop.workers.learners.lsnn.learner import Lsnn
 from spikeloop.workers.philox import Stream, uniforms
 
 
@@ -110,3 +114,26 @@ def test_swaps_of_a_theta_with_itself_change_nothing(
     assert [*swaps] == ["as found", x, colour, "both"]
     assert {score for score, _ in swaps.values()} == {swaps["as found"][0]}
     assert figure.stat().st_size > 0
+
+
+def test_errors_of_copies_are_paired_with_the_single_network() -> None:
+    """The single network errs 1 everywhere; copies .5, less or more by .25 from task to task."""
+    copies = 0.5 + 0.25 * np.where(np.arange(40) % 2, 1.0, -1.0)[:, None] * np.ones(12)
+    weights = draw_counts(40, 2000, np.random.default_rng(0))
+    lines = [*lsnn_copies.table({1: np.ones((40, 12)), 4: copies}, weights)]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    assert rows[0] == ["copies", "10", "last 10", "less 1"]
+    assert rows[2][0] == "1"
+    assert rows[2][3] == "–"
+    assert rows[3][0] == "4"
+    value, low, high = (float(cell.strip("[],")) for cell in rows[3][3].split())
+    assert value == -0.5
+    assert -0.6 < low < -0.5 < high < -0.4  # the standard error is .04
+
+
+def test_copies_are_those_of_held_out_episodes() -> None:
+    known = random_network(QUADRATIC)
+    more = lsnn_copies.with_copies(known, 3)
+    assert isinstance(more.config.held_out_learner, Lsnn)
+    assert more.config.held_out_learner.copies == 3
+    assert more.config.learner == known.config.learner

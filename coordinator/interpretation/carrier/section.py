@@ -14,7 +14,10 @@ from spikeloop.coordinator.interpretation.carrier.losses import (
 )
 from spikeloop.coordinator.interpretation.carrier.measurement import REPEATED, Measured, measure
 from spikeloop.coordinator.interpretation.closed_loop.subject import closed_loop, default_episodes
-from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes, why_no_network
+from spikeloop.coordinator.interpretation.held_out_episodes import (
+    HeldOutEpisodes,
+    why_not_one_network,
+)
 from spikeloop.coordinator.interpretation.packages import one_thread
 from spikeloop.coordinator.interpretation.results import Results, percent
 from spikeloop.coordinator.interpretation.section import Note, Section
@@ -129,6 +132,6 @@ def _table(measured: Measured) -> Table:
 
 CARRIER = Section(
     "whether it needs the times of its spikes, by lesions with matched controls",
-    lambda subject: why_no_network(subject.learned),
+    lambda subject: why_not_one_network(subject.learned),
     interpret,
 )

@@ -12,7 +12,10 @@ from spikeloop.coordinator.interpretation.decoding.measurement import (
     Decoding,
     measure,
 )
-from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes, why_no_network
+from spikeloop.coordinator.interpretation.held_out_episodes import (
+    HeldOutEpisodes,
+    why_not_one_network,
+)
 from spikeloop.coordinator.interpretation.packages import one_thread
 from spikeloop.coordinator.interpretation.results import Results
 from spikeloop.coordinator.interpretation.section import Note, Section
@@ -106,6 +109,6 @@ def _short(interval: Interval) -> str:
 
 DECODING = Section(
     "what can be read from its spikes, by counts and by times, and when",
-    lambda subject: why_no_network(subject.learned),
+    lambda subject: why_not_one_network(subject.learned),
     interpret,
 )

@@ -1,7 +1,10 @@
 """The section ``memory``: what a network loses with parts of its state."""
 
 from spikeloop.coordinator.interpretation.closed_loop.subject import closed_loop, default_episodes
-from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes, why_no_network
+from spikeloop.coordinator.interpretation.held_out_episodes import (
+    HeldOutEpisodes,
+    why_not_one_network,
+)
 from spikeloop.coordinator.interpretation.memory.figure import memory_figure
 from spikeloop.coordinator.interpretation.memory.measurement import Memory, measure
 from spikeloop.coordinator.interpretation.packages import one_thread
@@ -84,6 +87,6 @@ def results(memory: Memory) -> Results:
 
 MEMORY = Section(
     "where it keeps what it has learned of a task, by lesions of its state",
-    lambda subject: why_no_network(subject.learned),
+    lambda subject: why_not_one_network(subject.learned),
     interpret,
 )

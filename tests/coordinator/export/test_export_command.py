@@ -24,6 +24,7 @@ def test_other_learners_are_refused(form: str) -> None:
     ("learner", "options", "words"),
     [
         ({"smooth": 0.5}, ("--to", "brian2"), "learner.smooth is 0.5, not 0"),
+        ({"copies": 3}, ("--to", "brian2"), "learner.copies is 3, not 1"),
         ({}, ("--to", "brian2", "--task", 6), "--task must be 0 to 5"),
         ({}, ("--to", "nir", "--task", 1), "--task is for --to brian2"),
     ],

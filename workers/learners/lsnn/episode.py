@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.program import Arrays, TaskProgram
 from spikeloop.workers.input_channels import InputChannels
-from spikeloop.workers.learners.lsnn.network import Network
+from spikeloop.workers.learners.lsnn.network import Network, NetworkState
 from spikeloop.workers.learners.lsnn.objective import Decisions
 from spikeloop.workers.learners.lsnn.settings import LsnnSettings
 from spikeloop.workers.xla import jax
@@ -101,14 +101,14 @@ class Episode:
 
         Spikes and currents are kept if ``traced``.
         """
-        module, interface = jax(), self.interface
+        module, interface, copies = jax(), self.interface, self.settings.copies
         xp, n_episodes, n_steps = module.numpy, task.shape[0], interface.n_steps
         shape = (
             (n_episodes,) if interface.actions == "discrete" else (n_episodes, interface.n_actions)
         )
         begin = (
             self.program.start(xp, arrays, task),
-            self.network.at_rest(n_episodes),
+            self._at_first(n_episodes),
             xp.zeros(shape, int if interface.actions == "discrete" else float),
             xp.zeros(n_episodes),
         )
@@ -120,8 +120,10 @@ class Episode:
             shown = self.inputs.encode(observation, action, feedback, step, xp)
             seen = self._seen(shown, chance.keys, step)
             drive = self._drive(acting, seen)
-            network, spikes = self.network.decide(acting.recurrent, acting.readout, network, drive)
-            readout = network.y + acting.bias
+            network, spikes = self.network.decide(
+                acting.recurrent, acting.readout, network, xp.concatenate([drive] * copies, axis=-2)
+            )
+            readout = sum(xp.split(network.y, copies)) / copies + acting.bias
             action, log_chance, entropy, value = self._act(readout, choice)
             missed = self._missed(readout, arrays, task)
             environment, reward, feedback = self.program.step(
@@ -134,13 +136,26 @@ class Episode:
                 feedback,
                 spikes.sum(axis=0).mean(axis=0),
                 readout[:, : interface.n_actions] if interface.actions == "discrete" else None,
-                *((drive, spikes, network.neurons.b, seen) if traced else ()),
+                *(
+                    (drive, spikes[:, :n_episodes], network.neurons.b[:n_episodes], seen)
+                    if traced
+                    else ()
+                ),
             )
             return (environment, network, action, feedback), kept
 
         given = xp.arange(n_steps), chance.noise, chance.choice
         recorded: Recorded = self._in_truncations(decide, begin, given)
         return recorded
+
+    def _at_first(self, n_episodes: int) -> NetworkState:
+        """Return the state at the start of all episodes, of one copy after another."""
+        copies, xp = self.settings.copies, jax().numpy
+        state = self.network.at_rest(n_episodes * copies)
+        if copies == 1:
+            return state
+        v = xp.repeat(xp.asarray(self.settings.first_potentials(), state.y.dtype), n_episodes, 0)
+        return state._replace(neurons=state.neurons._replace(v=v))
 
     def _seen(self, shown: Any, keys: Any, step: Any) -> Any:
         """Return the channels as they are, or as spikes (n_time_steps, n_episodes, n_channels)."""

@@ -112,6 +112,13 @@ class LsnnSettings(Windowed):
         "on spikes and channels themselves",
     )
     network: int = Field(default=0, ge=0, description="seed of wiring, τ_a and default weights")
+    copies: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="networks with the same weights that run side by side, from other potentials "
+        "on, and whose readouts are averaged",
+    )
 
     objective: Objective = Field(default=Objective(), description="of the gradients")
     truncation: int = Field(
@@ -259,6 +266,14 @@ class LsnnSettings(Windowed):
             self.smooth,
             self.reset == "zero",
         )
+
+    def first_potentials(self) -> FloatArray:
+        """Draw the potentials at which episodes begin, (copies, n): 0 for the first copy.
+
+        Those of the others are U[0, θ₀].
+        """
+        drawn = self._rng(2).uniform(0.0, self.threshold, (self.copies - 1, self.n_neurons))
+        return np.concatenate([np.zeros((1, self.n_neurons)), drawn])
 
     def circuit(self, interface: Interface) -> Network:
         """Return neurons, delays and readouts, as they run."""

@@ -37,10 +37,13 @@ def trace(one: LearnerCase) -> Recorded:
 @pytest.mark.parametrize(
     ("family", "changes"),
     [
-        (GAUSSIAN, {"trial_channels": 3, "centering_rate_hz": 20.0, "entropy_bonus": 0.3}),
+        (
+            GAUSSIAN,
+            {"trial_channels": 3, "centering_rate_hz": 20.0, "entropy_bonus": 0.3, "copies": 3},
+        ),
         pytest.param(
             BANDIT,
-            {"input": "spikes", "excitatory_share": 0.5},
+            {"input": "spikes", "excitatory_share": 0.5, "copies": 2},
             marks=pytest.mark.exhaustive,
         ),
         pytest.param(MDP, {"input": "spikes"}, marks=pytest.mark.exhaustive),

@@ -53,6 +53,7 @@ def test_gradients_of_smooth_networks_are_finite_differences() -> None:
     """
     objective = {"rate_cost": 2e-5, "latent_cost": 0.7}
     settings = {"precision": "float64", "recurrent_scale": 0.1, "centering_rate_hz": 20.0}
+    settings["copies"] = 2
     learner = lsnn(smooth=0.6, objective=objective, **settings)
     at, rng, step = point(learner), np.random.default_rng(1), 0.01
     gradient, _ = differentiate(learner)
