@@ -18,8 +18,8 @@ class CurriculumStage(Settings):
     until: float = Field(gt=0, lt=1, description="share of the generations at which it ends")
     mean_fitness: float | None = Field(
         default=None,
-        description="mean fitness of a generation's candidates with which it ends sooner; none: "
-        "it lasts",
+        description="mean fitness of a generation, bonuses included, with which it ends early; "
+        "none: only at until",
     )
     family: dict[str, Any] = Field(
         description="settings of the family that are others than in [family]"

@@ -71,7 +71,8 @@ def rule_problems(
         generation, rule = row["generation"], row.get("stopped")
         if row.get("stage") not in (None, stage + 1):
             problems.append(f"generations: {generation} must belong to stage {stage + 1}")
-        stage = config.stage_at(generation + 1, stage, row["mean"])
+        mean = row["mean"]  # None where it is damaged
+        stage = config.stage_at(generation + 1, stage, np.nan if mean is None else mean)
         if epoch_of(row) != epoch:
             problems.append(f"generations: {generation} must belong to epoch {epoch}")
         width = row.get("spread")

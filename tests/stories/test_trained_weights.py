@@ -45,6 +45,7 @@ def test_trained_weights_belong_to_the_example_and_score_what_they_state(path: P
     for table in ("family", "learner", "strategy"):
         assert getattr(known.config, table) == getattr(example, table)
     assert known.config.run.tasks == example.run.tasks
+    assert known.config.run.curriculum == example.run.curriculum
     assert known.generation == example.run.generations
     assert_mean(misses(known, known.point), 0.0, ALPHA)
     with pytest.raises(AssertionError):  # the negative control

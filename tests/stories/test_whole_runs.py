@@ -94,8 +94,8 @@ def test_a_stage_ends_with_its_fitness_and_a_resumed_search_remembers_it(tmp_pat
     rows = RunStore(undisturbed).rows()
     assert [row["mean"] for row in rows[:2]] == [first, second]
     assert [row["stage"] for row in rows] == 2 * [1] + 6 * [2]
-    interrupt_run(tmp_path / "small", "generation 5/", ascending(3, **ends))
-    assert RunStore(tmp_path / "small").generation() == 4
+    interrupt_run(tmp_path / "small", "generation 4/", ascending(3, **ends))
+    assert RunStore(tmp_path / "small").generation() == 3  # the share would begin stage 2 at 5
     resume_run(tmp_path / "small")
     assert_same_contents(tmp_path / "small", undisturbed)
     assert verify(RunStore(tmp_path / "small")).problems == []

@@ -155,7 +155,10 @@ def test_printed_numbers_are_those_of_json(
     [
         ({"smooth": 0.5}, ONLY, "section behaviour does not apply: its neurons must spike, but"),
         ({"smooth": 0.5}, (), "no section applies (behaviour: its neurons must spike, but"),
-        ({"copies": 2}, ("--only", "memory"), "it must be one network, but learner.copies is 2"),
+        *(
+            ({"copies": 2}, ("--only", name), "it must be one network, but learner.copies is 2")
+            for name in ("memory", "carrier", "decoding")
+        ),
         ({}, ("--only", "behavior"), "no section 'behavior'; did you mean 'behaviour'?"),
         ({}, ("--only", "behaviour,sense"), "no section 'sense'; there are behaviour"),
         ({}, ("--episodes", 1), "--episodes"),

@@ -116,8 +116,8 @@ class LsnnSettings(Windowed):
         default=1,
         ge=1,
         le=1000,
-        description="networks with the same weights that run side by side, from other potentials "
-        "on, and whose readouts are averaged",
+        description="networks with the same weights that start at different potentials, and whose "
+        "readouts are averaged",
     )
 
     objective: Objective = Field(default=Objective(), description="of the gradients")
@@ -147,6 +147,11 @@ class LsnnSettings(Windowed):
         if not 0 < low <= high <= 1e6:
             raise ValueError(
                 f"tau_adaptation_ms must be two times above 0, the least first, got {low}, {high}"
+            )
+        if self.copies > 1 and not self.tau_membrane_ms:
+            raise ValueError(
+                "copies must be 1 where tau_membrane_ms is 0 and first potentials are forgotten at "
+                f"once, got {self.copies}"
             )
         if self.trial_channels == 1:
             raise ValueError("trial_channels must be 0, or 2 or more, got 1")

@@ -37,6 +37,12 @@ def answers(learner: Lsnn) -> FloatArray:
     return found
 
 
+def counts(learner: Lsnn) -> FloatArray:
+    """(n_steps, n_neurons) spikes an episode."""
+    found: FloatArray = tile.trace(learner, drawn(learner), TASKS, SEEDS).counts[0]
+    return found
+
+
 @pytest.fixture
 def potentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[FloatArray]]:
     """The first potentials of every network, (copies, n), as long as the list holds any."""
@@ -52,14 +58,17 @@ def potentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[FloatArray]]:
 
 def test_copies_are_networks_whose_answers_are_averaged(potentials: list[FloatArray]) -> None:
     """Inputs do not depend on answers, so each copy does what it would do alone."""
-    together = answers(lsnn(3))
+    together, spikes = answers(lsnn(3)), counts(lsnn(3))
     begin = lsnn(3).first_potentials()
-    alone = []
+    alone, spikes_alone = [], []
     for copy in range(3):
         potentials[:] = [np.stack(2 * [begin[copy]])]
         tile._running.cache_clear()
         alone.append(answers(lsnn(2)))
+        spikes_alone.append(counts(lsnn(2)))
     np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(spikes, np.mean(spikes_alone, axis=0), rtol=1e-12)
+    assert (spikes_alone[1] != spikes_alone[0]).any()
     np.testing.assert_array_equal(alone[0], answers(lsnn(1)))  # the first one begins at rest
     assert np.abs(alone[1] - alone[0]).max() > 1e-3
 

@@ -48,6 +48,7 @@ SMALL: dict[str, Any] = {"n_neurons": 10, "window_ms": 3.0}
         ({"input": "spikes", "centering_rate_hz": 20.0}, "centering_rate_hz .*input"),
         ({"excitatory_share": 0.8, "centering_rate_hz": 20.0}, "centering_rate_hz .*excit"),
         ({"entropy_bonus": 0.1, "explores": False}, "entropy_bonus .*explores"),
+        ({"copies": 2, "tau_membrane_ms": 0.0}, "copies .*tau_membrane_ms"),
         ({"n_neurons": 0}, "n_neurons"),
         ({"adaptive_share": 1.5}, "adaptive_share"),
         ({"threshold": 0.0}, "threshold"),
