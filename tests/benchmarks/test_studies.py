@@ -15,9 +15,11 @@ from support.random_networks import QUADRATIC, random_network
 
 from spikeloop.coordinator.interpretation.held_out_choices import HeldOutChoices
 from spikeloop.coordinator.stats.bootstrap import draw_counts
-from spikeloop.coordinator.store.run_folder import read_run
+from spikeloop.coordinator.store.run_folder import RunFolder, read_run
 from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.two_step import TwoStep
+from spikeloop.workers.job import Grid
 from spikeloop.workers.learners.lsnn.learner import Lsnn
 from spikeloop.workers.philox import Stream, uniforms
 
@@ -137,3 +139,31 @@ def test_copies_are_those_of_held_out_episodes() -> None:
     assert isinstance(more.config.held_out_learner, Lsnn)
     assert more.config.held_out_learner.copies == 3
     assert more.config.learner == known.config.learner
+
+
+def test_swaps_take_the_named_values_from_the_best_theta(
+    finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best search, the last one, found 5 for everything, the others 0."""
+    for seed in ("7", "8"):
+        shutil.copytree(finished_run, tmp_path / "runs" / "a" / seed)
+    points: list[list[float]] = []
+
+    def play(grid: Grid, what: str) -> float:
+        points.append(grid.population.rows(0, 1)[0].tolist())
+        return 0.0
+
+    def point(run: RunFolder) -> FloatArray:
+        return np.full(run.config.space.n_dim, 5.0 if run.store.folder.name == "8" else 0.0)
+
+    monkeypatch.setattr(found_theta, "played", play)
+    monkeypatch.setattr(found_theta, "deployed", point)
+    columns = read_run(RunStore(finished_run)).config.space.columns
+    frame = found_theta.found(tmp_path)
+    assert frame["seed"].tolist() == [7, 8]
+    found_theta.print_swaps(tmp_path, frame, [columns[2], columns[0]], 5)
+    expected = [
+        [5.0 if at in some else 0.0 for at in range(len(columns))]
+        for some in ([], [2], [0], [0, 2])
+    ]
+    assert points == expected

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from support.paths import OWN_CLASSES
 from support.small_run import (
     assert_same_contents,
+    change_part,
     interrupt_run,
     resume_run,
     run_tables,
@@ -84,6 +86,10 @@ def test_search_by_gradients_is_resumed_to_the_same_bits(tmp_path: Path) -> None
     assert scores[7] > scores[5]
 
 
+def without_stage(generations: pd.DataFrame) -> pd.DataFrame:
+    return generations.drop(columns="stage")
+
+
 def test_a_stage_ends_with_its_fitness_and_a_resumed_search_remembers_it(tmp_path: Path) -> None:
     whole = RunStore(start_config(ascending(1), tmp_path / "whole" / "small")).rows()
     assert [row["stage"] for row in whole] == 4 * [1] + 4 * [2]
@@ -99,6 +105,10 @@ def test_a_stage_ends_with_its_fitness_and_a_resumed_search_remembers_it(tmp_pat
     resume_run(tmp_path / "small")
     assert_same_contents(tmp_path / "small", undisturbed)
     assert verify(RunStore(tmp_path / "small")).problems == []
+    change_part(store := RunStore(undisturbed), store.part_path("generations", 1), without_stage)
+    assert (table := store.table("generations")) is not None
+    assert table["stage"].to_pylist() == [None, 1, *6 * [2]]
+    assert verify(store).problems == []  # as of a version without this column
     run = read_run(RunStore(undisturbed))
     wrong: list[dict[Any, Any]] = [{**row, "stage": 1} for row in rows]
     assert len(rule_problems(run.config, wrong, run_tables(undisturbed)["candidates"])) == 6
