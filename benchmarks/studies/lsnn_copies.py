@@ -21,7 +21,7 @@ import numpy as np
 
 from spikeloop.coordinator.export import weights as learned
 from spikeloop.coordinator.export.weights import Learned
-from spikeloop.coordinator.interpretation.behaviour.prediction_errors import squared_errors
+from spikeloop.coordinator.interpretation.behaviour.prediction_errors import NETWORK, squared_errors
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
 from spikeloop.coordinator.stats.bootstrap import N_RESAMPLES, draw_counts, mean_band
 from spikeloop.tasks.base import FloatArray
@@ -67,8 +67,7 @@ def main() -> None:
     for copies in asked.copies:
         held = HeldOutEpisodes(with_copies(known, copies), asked.functions, asked.seed)
         tasks: Any = held.tasks
-        own = squared_errors(tasks, held.actions(known.point))
-        errors[copies] = next(iter(own.values()))
+        errors[copies] = squared_errors(tasks, held.actions(known.point))[NETWORK]
     weights = draw_counts(asked.functions, N_RESAMPLES, np.random.default_rng(0))
     print(f"{known.origin}; {asked.functions} functions\n")
     print("\n".join(table(errors, weights)))

@@ -12,8 +12,9 @@ A weights file is a compressed ``.npz`` without pickles, with a checksum like ev
                       of the run's own held-out tasks, or null; ``network`` the ``constants`` of
                       ``network_numbers``, or null
 
-For a network of the learner ``lsnn`` there are also all arrays of ``network_numbers``, so that it
-runs without this package (docs/how-to/run_weights.md). This package itself reads the point alone.
+For a single network of the learner ``lsnn`` (``copies`` is 1) there are also all arrays of
+``network_numbers``, so that it runs without this package (docs/how-to/run_weights.md). This package
+itself reads the point alone.
 
 It may come from anyone, as a run folder may, and the same rules hold (``trust``).
 """
