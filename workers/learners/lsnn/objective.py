@@ -1,9 +1,10 @@
 """The objective that the weights of a network are trained by, over the episodes of a tile.
 
-Where the feedback is a target, it is the mean reward of a decision, minus the squared error. Where
-it is a reward, it is the advantage actor-critic of Mnih et al. 2016 ("Asynchronous methods for deep
-reinforcement learning", ICML), as Wang et al. 2016 ("Learning to reinforcement learn") use it. With
-policy π, value V, rewards r scaled by ``reward_scale``, discount γ and trace λ,
+Where the feedback is a target, it is the mean reward of a decision, minus the squared error, scaled
+by ``reward_scale``. Where it is a reward, it is the advantage actor-critic of Mnih et al. 2016
+("Asynchronous methods for deep reinforcement learning", ICML), as Wang et al. 2016 ("Learning to
+reinforcement learn") use it. With policy π, value V, rewards r scaled by ``reward_scale``, discount
+γ and trace λ,
 
     δ_t = r_t + γ V_{t+1} − V_t          A_t = δ_t + γ λ A_{t+1}                            (1)
     J = mean_t [ A_t log π(a_t) − ½ c_v (A_t + V_t − V_t′)² + c_e H(π_t) ]                 (2)
@@ -73,8 +74,8 @@ class Objective(Settings):
     )
 
     def of_targets(self, decisions: Decisions) -> Any:
-        """Return the mean reward."""
-        return decisions.reward.mean()
+        """Return the mean reward, scaled."""
+        return self.reward_scale * decisions.reward.mean()
 
     def of_rewards(self, decisions: Decisions, progress: Any, truncation: int) -> Any:
         """Return J of (2).

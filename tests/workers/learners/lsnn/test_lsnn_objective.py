@@ -92,6 +92,7 @@ def test_episodes_are_averaged() -> None:
 
 def test_targets_are_trained_by_the_mean_reward() -> None:
     assert float(Objective().of_targets(decisions())) == 7 / 4
+    assert float(Objective(reward_scale=0.25).of_targets(decisions())) == 7 / 16
 
 
 def test_latents_by_hand() -> None:
