@@ -1,6 +1,6 @@
 """What each choice of an example brings: short trainings in which one of them is taken back.
 
-Run ``python benchmarks/studies/lsnn_choices.py``; it takes a quarter of an hour on one core
+Run ``python benchmarks/studies/lsnn_choices.py``; it takes half an hour on one core
 (``--choices`` and ``--episodes`` make it shorter). Each training is that of
 ``examples/lsnn_quadratic.toml`` with the same random numbers, cut to ``--episodes`` episodes with
 its learning rate's decay, and with others of its settings in one respect; its weights then run on
@@ -35,16 +35,26 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "lsnn_quadratic.toml"
 SAMPLES = (5, 10, 20, 30, 39)
 N_FUNCTIONS = 1000
 
-SLOW = {"tau_membrane_ms": 20.0, "input_scale": 9.6, "recurrent_scale": 1.0}
+SLOW = {
+    "learner.tau_membrane_ms": 20.0,
+    "learner.input_scale": 9.6,
+    "learner.recurrent_scale": 1.0,
+}
 """Membranes of Bellec et al. 2018, with weights strong enough for the same drive in a time step."""
+UNASKED = {"learner.objective.latent_cost": 0.0}
+UNCENTRED = {"learner.centering_rate_hz": 0.0}
+SPIKES = {**UNCENTRED, "learner.input": "spikes"}
+"""Poisson's spike trains, which weights cannot be centred on."""
 CHOICES: dict[str, dict[str, Any]] = {
     "the example": {},
     "membranes of 20 ms": SLOW,
-    "not asked for coefficients": {"latent_cost": 0.0},
-    "weights on activity itself": {"centering_rate_hz": 0.0},
-    "none of the three": {**SLOW, "latent_cost": 0.0, "centering_rate_hz": 0.0},
+    "not asked for coefficients": UNASKED,
+    "weights on activity itself": UNCENTRED,
+    "none of the three": {**SLOW, **UNASKED, **UNCENTRED},
+    "spike trains of 1000 Hz": {**SPIKES, "learner.input_rate_hz": 1000.0},
+    "spike trains of 200 Hz": {**SPIKES, "learner.input_rate_hz": 200.0},
 }
-"""Settings of ``[learner]``, or of its objective, that are others than in the example."""
+"""Settings that are others than in the example. Rates of channels are those at their height."""
 
 
 class Quiet:
@@ -76,15 +86,12 @@ class Quiet:
 
 
 def configuration(changes: Mapping[str, Any], episodes: int, seed: int) -> run_config.RunConfig:
-    tables = read_tables(EXAMPLE, run_config.TABLES, {})
+    tables = read_tables(EXAMPLE, run_config.TABLES, changes)
     generations = episodes // tables["run"]["tasks"]
     tables["run"] |= {"generations": generations, "seed": seed}
     tables["strategy"] |= {"decay_generations": generations}
     tables["transfer"] |= {"monitor_every": max(1, generations // 4)}
     tables["target"] = {"kind": "inline"}
-    objective = tables["learner"]["objective"]
-    for name, value in changes.items():
-        (objective if name in objective else tables["learner"])[name] = value
     return parse(tables, str(EXAMPLE), None)
 
 
