@@ -48,6 +48,24 @@ class NeuronState(NamedTuple):
     z: Any
 
 
+class StepRecord(NamedTuple):
+    """What derivatives of a time step need: arrays of (n_episodes, n_neurons).
+
+    Attributes:
+        u: normalised potential.
+        theta: threshold θ.
+        slope: dz / du.
+        z_before: spikes of the step before.
+        v_before: potential before; None unless a spike sets it to 0.
+    """
+
+    u: Any
+    theta: Any
+    slope: Any
+    z_before: Any
+    v_before: Any
+
+
 @dataclass(frozen=True)
 class AdaptiveNeurons:
     """Constants of a population, in steps.
@@ -85,60 +103,60 @@ class AdaptiveNeurons:
 
     def step(self, state: NeuronState, current: Any) -> NeuronState:
         """Return the state one step later, with the current I (n_episodes, n_neurons)."""
-        if self.smooth:
-            v, b, u, _ = self._potential(state, current)
-            return NeuronState(v, b, state.waiting, jax().nn.sigmoid(u / self.smooth))
-        return self._spiking(state, current)
+        step: Any = jax().custom_vjp(lambda *before: self.recorded_step(*before)[0])
+        step.defvjp(self.recorded_step, self.step_back)
+        after: NeuronState = step(state, current)
+        return after
 
-    def _potential(self, state: NeuronState, current: Any) -> tuple[Any, Any, Any, Any]:
-        """Return v and b after (1) to (3) or (3'), normalised potential u and threshold θ."""
+    def recorded_step(self, state: NeuronState, current: Any) -> tuple[NeuronState, StepRecord]:
+        """Compute (1) to (5): the state one step later, and what ``step_back`` needs."""
         xp = jax().numpy
-        # Constants of Python and of NumPy take the program's own precision.
-        rho, beta = (xp.asarray(array, current.dtype) for array in (self.rho, self.beta))
-        leak, rise = (xp.asarray(1 - x, current.dtype) for x in (self.alpha, self.rho))
+        rho, beta, leak, rise = self._constants(current)
         b = rho * state.b + rise * state.z
         theta = self.threshold + beta * b
         if self.reset_to_zero:
             v = self.alpha * state.v * (1 - state.z) + leak * current
         else:
             v = self.alpha * state.v + leak * current - theta * state.z
-        return v, b, (v - theta) / theta, theta
+        u = (v - theta) / theta
+        if self.smooth:
+            z = jax().nn.sigmoid(u / self.smooth)
+            waiting, slope = state.waiting, z * (1 - z) / self.smooth
+        else:
+            ready = (state.waiting <= 0).astype(u.dtype)
+            z = (u > 0).astype(u.dtype) * ready
+            waiting = self.refractory * z + xp.maximum(state.waiting - 1, 0.0)
+            slope = self.dampening * xp.maximum(0.0, 1 - xp.abs(u)) * ready
+        kept = StepRecord(u, theta, slope, state.z, state.v if self.reset_to_zero else None)
+        return NeuronState(v, b, waiting, z), kept
 
-    def _spiking(self, state: NeuronState, current: Any) -> NeuronState:
-        """Compute (1) to (5); the derivative is written out, so that few arrays are kept for it."""
-        module = jax()
-        xp = module.numpy
+    def step_back(self, kept: StepRecord, change: NeuronState) -> tuple[NeuronState, Any]:
+        """Return the derivatives by the state before a step and by its current.
 
-        def forwards(state: NeuronState, current: Any) -> Any:
-            v, b, u, theta = self._potential(state, current)
-            ready = state.waiting <= 0
-            z = ((u > 0) & ready).astype(current.dtype)
-            waiting = xp.where(z > 0, float(self.refractory), xp.maximum(state.waiting - 1, 0.0))
-            before = state.z, state.v if self.reset_to_zero else None
-            return NeuronState(v, b, waiting, z), (u, theta, ready, *before)
+        Args:
+            kept: of the step.
+            change: derivatives by the state after it.
+        """
+        u, theta, slope, z_before, v_before = kept
+        rho, beta, leak, rise = self._constants(u)
+        of_u = change.z * slope / theta
+        of_v = change.v + of_u
+        if self.reset_to_zero:
+            of_b = change.b - beta * of_u * (u + 1)
+            of_z = rise * of_b - self.alpha * v_before * of_v
+            of_v_before = self.alpha * (1 - z_before) * of_v
+        else:
+            of_b = change.b - beta * (of_u * (u + 1) + of_v * z_before)
+            of_z = rise * of_b - theta * of_v
+            of_v_before = self.alpha * of_v
+        before = NeuronState(of_v_before, rho * of_b, jax().numpy.zeros_like(u), of_z)
+        return before, leak * of_v
 
-        def backwards(kept: Any, change: NeuronState) -> Any:
-            u, theta, ready, z_before, v_before = kept
-            rho, beta = (xp.asarray(array, u.dtype) for array in (self.rho, self.beta))
-            leak, rise = (xp.asarray(1 - x, u.dtype) for x in (self.alpha, self.rho))
-            slope = xp.where(ready, self.dampening * xp.maximum(0.0, 1 - xp.abs(u)), 0.0)  # (5)
-            of_u = change.z * slope / theta
-            of_v = change.v + of_u
-            if self.reset_to_zero:
-                of_b = change.b - beta * of_u * (u + 1)
-                of_z = rise * of_b - self.alpha * v_before * of_v
-                of_v_before = self.alpha * (1 - z_before) * of_v
-            else:
-                of_b = change.b - beta * (of_u * (u + 1) + of_v * z_before)
-                of_z = rise * of_b - theta * of_v
-                of_v_before = self.alpha * of_v
-            before = NeuronState(of_v_before, rho * of_b, xp.zeros_like(u), of_z)
-            return before, leak * of_v
-
-        step: Any = module.custom_vjp(lambda *before: forwards(*before)[0])
-        step.defvjp(forwards, backwards)
-        after: NeuronState = step(state, current)
-        return after
+    def _constants(self, like: Any) -> tuple[Any, Any, Any, Any]:
+        """Return ρ, β, 1 − α and 1 − ρ in the precision of an array."""
+        made = (self.rho, self.beta, 1 - self.alpha, 1 - self.rho)
+        rho, beta, leak, rise = (jax().numpy.asarray(x, like.dtype) for x in made)
+        return rho, beta, leak, rise
 
 
 def decay(tau_ms: Any, step_ms: float) -> Any:

@@ -14,6 +14,9 @@ from spikeloop.workers.learners.lsnn.neurons import AdaptiveNeurons, decay
 N, N_READOUTS, N_EPISODES, N_STEPS, N_DECISIONS = 7, 2, 3, 5, 4
 DELAYS = (1, 4, 2)
 """Of seven neurons; the longest one outlasts half a decision."""
+N_SLOTS = max(DELAYS)
+AGES = range(1, N_SLOTS)
+"""Of spikes in the ring that may still arrive, the newest first."""
 
 
 @pytest.fixture(autouse=True)
@@ -48,14 +51,13 @@ def plainly(net: Network, recurrent: Any, readout: Any, state: NetworkState, dri
 
     def step(before: Any, current: Any) -> Any:
         moving, y = before
-        moving, _ = net.step(recurrent[net.order], moving, drive if current is None else current)
+        moving = net.step(recurrent, moving, drive if current is None else current)
         z = moving[0].z
         return (moving, net.kappa * y + (1 - net.kappa) * (z @ readout)), z
 
     varying = drive if drive.ndim == 3 else None
     (moving, y), sent = module.lax.scan(step, (state[:3], state.y), varying, length=N_STEPS)
-    neurons, under_way, clock = moving
-    return NetworkState(neurons, under_way, clock, y), sent
+    return NetworkState(*moving, y), sent
 
 
 def paid(net: Network, setting: Setting, how: str) -> Any:
@@ -71,7 +73,7 @@ def paid(net: Network, setting: Setting, how: str) -> Any:
             return state, (spikes * setting.toll[0]).sum() + (state.y**2).sum() + potential
 
         state, totals = module.lax.scan(decision, net.at_rest(N_EPISODES), drive)
-        on_their_way = sum((spikes * (k + 1)).sum() for k, spikes in enumerate(state.under_way))
+        on_their_way = sum(age * state.sent[(state.clock - age) % N_SLOTS].sum() for age in AGES)
         return totals.sum() + (state.neurons.b * setting.toll[2]).sum() + on_their_way
 
     return function
