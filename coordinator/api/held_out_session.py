@@ -26,11 +26,15 @@ def held_out_settings(
 ) -> TransferSettings:
     """Give the run's own ``[transfer]`` with another number of tasks or seed.
 
+    Of so many tasks each random Θ meets as many more as are needed for them to meet all.
+
     Raises:
         ConfigError: one of them is out of range; the message names the source.
     """
     given = {name: value for name, value in (("tasks", tasks), ("seed", seed)) if value is not None}
-    values = {**config.transfer.model_dump(), **given}
+    own = config.transfer
+    needed = -(-given.get("tasks", 0) // own.random_points)
+    values = {**own.model_dump(), **given, "random_tasks": max(own.random_tasks, needed)}
     settings, _ = build(TransferSettings, values, str(source), "transfer", Path())
     assert isinstance(settings, TransferSettings)
     return settings

@@ -33,7 +33,7 @@ ERRORS = {
     "no run": ("verify nowhere", 2, "nowhere: not a run folder"),
     "existing run": ("run small.toml", 2, "exists already; resume it with"),
     "renamed command": ("policies runs/small", 2, "is now spikeloop interpret"),
-    "too few points": ("transfer runs/small --tasks 5000", 2, "must be at least tasks"),
+    "too few points": ("run small.toml --set transfer.tasks=5000", 2, "must be at least tasks"),
     "resume of damage": ("resume runs/damaged-TRY", 2, "part-000002.parquet: damaged"),
     "transfer of damage": ("transfer runs/damaged --seed 3", 2, "000003.npz: damaged"),
     "problems found": ("verify runs/damaged", 1, "2 problem(s); the first: "),

@@ -1,10 +1,13 @@
 """Transfer to held-out tasks: the design of the grid, and the scores of its episodes."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from support.small_run import small_config
 
+from spikeloop.coordinator.api.held_out_session import held_out_settings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.transfer import transfer_scores
 from spikeloop.coordinator.search.transfer_design import transfer_jobs
@@ -36,6 +39,14 @@ def test_points_that_cannot_meet_all_tasks_are_refused() -> None:
     transfer = {"tasks": 100, "random_points": 3, "random_tasks": 10}
     with pytest.raises(ConfigError, match="must be at least tasks"):
         small_config(transfer=transfer)
+
+
+def test_more_tasks_than_a_run_planned_are_all_met() -> None:
+    """Three random points meet at most 30 of 100 tasks as the run has it, so each meets 34."""
+    config = small_config(transfer={"tasks": 30, "random_points": 3, "random_tasks": 10})
+    more = held_out_settings(config, 100, 7, Path("small"))
+    assert (more.tasks, more.random_points, more.random_tasks, more.seed) == (100, 3, 34, 7)
+    assert held_out_settings(config, 20, None, Path("small")).random_tasks == 10
 
 
 def test_learned_point_and_random_points_do_not_depend_on_the_number_of_tasks() -> None:
