@@ -57,7 +57,8 @@ def plainly(net: Network, recurrent: Any, readout: Any, state: NetworkState, dri
 
     varying = drive if drive.ndim == 3 else None
     (moving, y), sent = module.lax.scan(step, (state[:3], state.y), varying, length=N_STEPS)
-    return NetworkState(*moving, y), sent
+    neurons, still_to_come, clock = moving
+    return NetworkState(neurons, still_to_come, clock, y), sent
 
 
 def paid(net: Network, setting: Setting, how: str) -> Any:
