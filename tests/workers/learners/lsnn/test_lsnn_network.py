@@ -12,8 +12,8 @@ from spikeloop.workers.learners.lsnn.network import Network, NetworkState
 from spikeloop.workers.learners.lsnn.neurons import AdaptiveNeurons, decay
 
 N, N_READOUTS, N_EPISODES, N_STEPS, N_DECISIONS = 7, 2, 3, 5, 4
-DELAYS = (1, 4, 2)
-"""Of seven neurons; the longest one outlasts half a decision."""
+DELAYS = (1, 4, 2, 4)
+"""Of seven neurons; the longest one, dealt twice, outlasts half a decision."""
 N_SLOTS = max(DELAYS)
 AGES = range(1, N_SLOTS)
 """Of spikes in the ring that may still arrive, the newest first."""
