@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import Chooser, FloatArray, IntArray, Interface, References
+from spikeloop.tasks.base import Chooser, Feedback, FloatArray, IntArray, Interface, References
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
@@ -20,7 +20,6 @@ from spikeloop.tasks.tabular import TabularTasks
 Rewards = Literal["bernoulli", "gaussian"]
 Arms = Literal["independent", "dependent", "dependent_easy", "dependent_medium", "dependent_hard"]
 Counts = Literal["drawn", "expected"]
-Feedback = Literal["own", "unrelated"]
 
 TWO_POINTS: dict[Arms, float] = {
     "dependent_easy": 0.1,

@@ -11,6 +11,10 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 SeedArray = NDArray[np.uint64]
 
+Feedback = Literal["own", "unrelated"]
+"""Whether the feedback of a decision is that of the task, or a negative control that says nothing
+of what the decision earns."""
+
 Chooser: TypeAlias = Callable[[int, IntArray, Any], Any]
 """A fixed policy: the actions of episodes, from the step that is to come, the (n_episodes,) task of
 each, and what each observes; of tables whose states look the same, the state itself."""

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import FloatArray, IntArray, Interface
+from spikeloop.tasks.base import Feedback, FloatArray, IntArray, Interface
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 
@@ -41,6 +41,11 @@ class RandomMdp(Settings):
 
     An episode starts in state 0 and takes ``n_steps`` transitions without a reset. The reward
     depends on action, state and successor. Rewards of forbidden successors are 0.5 and never paid.
+
+    With ``feedback = "unrelated"`` a learner gets to know the rewards of another MDP with the same
+    transitions, while the return counts its own. Whatever it learns, its own rewards are
+    independent of its actions, so that it earns what the uniform policy does, on average over MDPs:
+    it is a negative control for learners.
     """
 
     kind: Literal["random_mdp"] = "random_mdp"
@@ -48,6 +53,11 @@ class RandomMdp(Settings):
     n_states: int = Field(default=6, ge=2, le=1024, description="states of one MDP")
     n_actions: int = Field(default=8, ge=2, le=1024, description="actions in every state")
     n_steps: int = Field(default=2000, ge=1, le=1_000_000, description="steps of one episode")
+    feedback: Feedback = Field(
+        default="own",
+        description="whether a learner gets to know the rewards of its MDP, or as a control those "
+        "of another MDP with the same transitions",
+    )
 
     @model_validator(mode="after")
     def _fits_into_memory(self) -> Self:
@@ -67,7 +77,7 @@ class RandomMdp(Settings):
         )
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "RandomMdpTasks":
-        """Sample independent MDPs."""
+        """Sample independent MDPs, which have the same rewards with either feedback."""
         shape = (n_tasks, self.n_actions, self.n_states, self.n_states)
         allowed = rng.random(shape) > rng.random(shape[:-1])[..., None]
         forced = rng.integers(self.n_states, size=shape[:-1])
@@ -75,12 +85,16 @@ class RandomMdp(Settings):
         allowed[none_allowed, forced[none_allowed]] = True
 
         mass = np.where(allowed, rng.random(shape), 0.0)
-        reward = np.where(allowed, rng.uniform(-1.0, 1.0, shape), 0.0)
+        rewards = [
+            (np.where(allowed, rng.uniform(-1.0, 1.0, shape), 0.0) + 1.0) / 2.0
+            for _ in range(1 if self.feedback == "own" else 2)
+        ]
         return RandomMdpTasks(
             transition=mass / mass.sum(axis=-1, keepdims=True),
-            reward=(reward + 1.0) / 2.0,
+            reward=rewards[0],
             start_state=np.zeros(n_tasks, dtype=np.int64),
             n_steps=self.n_steps,
+            signal=None if self.feedback == "own" else rewards[1],
         )
 
 

@@ -17,10 +17,9 @@ from spikeloop.tasks.bandit import (
     FEEDBACK,
     LEAST_UNIFORM,
     Counts,
-    Feedback,
     require_expected,
 )
-from spikeloop.tasks.base import Chooser, FloatArray, Interface, References
+from spikeloop.tasks.base import Chooser, Feedback, FloatArray, Interface, References
 from spikeloop.tasks.listed_chances import ListedChances
 from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings

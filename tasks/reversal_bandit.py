@@ -12,8 +12,8 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.bandit import COUNTS, FEEDBACK, Counts, Feedback, require_expected
-from spikeloop.tasks.base import FloatArray, Interface
+from spikeloop.tasks.bandit import COUNTS, FEEDBACK, Counts, require_expected
+from spikeloop.tasks.base import Feedback, FloatArray, Interface
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 

@@ -7,7 +7,7 @@ held-out tasks under every condition of a TOML file::
     tasks = 2000             # held-out tasks of each search under each condition
     metric = "score"         # 0 random, 1 optimal; mean regret without this line
     compare = true           # differences to the first condition, else a table of Θ × conditions
-    policies = ["Thompson"]  # what policies without a chip lose on the tasks of the first search
+    policies = ["Thompson"]  # what policies without a chip lose on the tasks of the first Θ
 
     [[theta]]
     name = "network"
@@ -136,12 +136,12 @@ def measured(plan: Mapping[str, Any], sweeps: Path) -> pd.DataFrame:
             for condition in plan["condition"]:
                 grid = grid_under(run, condition, plan["tasks"])
                 rows.append((name, condition["name"], seed, played(grid, metric)))
-    run = read_run(RunStore.open(next(iter(folders.values()))[0]))
-    for condition in plan["condition"] if "policies" in plan else ():
-        tasks, seed = grid_under(run, condition, plan["tasks"]).tasks(), run.config.run.seed
-        found = policies(tasks, seed, metric)
-        named = [name for name in plan["policies"] if name in found]
-        rows += [(name, condition["name"], seed, found[name]) for name in named]
+    for run in (read_run(RunStore.open(folder)) for folder in next(iter(folders.values()))):
+        seed = run.config.run.seed
+        for condition in plan["condition"] if "policies" in plan else ():
+            found = policies(grid_under(run, condition, plan["tasks"]).tasks(), seed, metric)
+            named = [name for name in plan["policies"] if name in found]
+            rows += [(name, condition["name"], seed, found[name]) for name in named]
     return pd.DataFrame(rows, columns=["theta", "condition", "seed", metric])
 
 

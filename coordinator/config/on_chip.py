@@ -70,10 +70,7 @@ def _problems(config: "RunConfig") -> Iterator[str]:
 
 
 def _family_problems(family: TaskFamily) -> Iterator[str]:
-    from spikeloop.workers.chip.ppu.task_maker import makes
+    from spikeloop.workers.chip.ppu.task_maker import MADE, makes
 
     if not makes(family):
-        yield (
-            "needs tasks that the processor can make, which are random_mdp and bandit with "
-            f"Bernoulli rewards, got {family.kind}"
-        )
+        yield f"needs tasks that the processor can make, which are {MADE}, got {family.kind}"

@@ -1,13 +1,15 @@
-"""Bandits whose feedback says nothing of the pulled arm: a negative control for every learner."""
+"""Feedback that says nothing of what an action earns: a negative control for every learner."""
 
 from typing import Any
 
 import numpy as np
 import pytest
-from support.statistical_asserts import assert_mean
+from scipy import stats
+from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.tasks.bandit import Bandit, BanditTasks
-from spikeloop.tasks.base import FloatArray, IntArray
+from spikeloop.tasks.base import Feedback, FloatArray, IntArray
+from spikeloop.tasks.mdp import RandomMdp, RandomMdpTasks
 from spikeloop.tasks.restless_bandit import RestlessBandit
 from spikeloop.tasks.reversal_bandit import ReversalBandit
 from spikeloop.tasks.tabular import tables_of
@@ -116,3 +118,41 @@ def test_an_agent_that_learns_falls_to_the_value_of_uniform_pulls(name: str) -> 
 def test_unrelated_feedback_needs_expected_returns(family: Any) -> None:
     with pytest.raises(ValueError, match="counts"):
         family(feedback="unrelated")
+
+
+def mdps(feedback: Feedback) -> RandomMdpTasks:
+    """400 MDPs with few states and actions; the feedback changes nothing else in them."""
+    family = RandomMdp(n_states=3, n_actions=4, n_steps=200, feedback=feedback)
+    return family.sample(N_TASKS, np.random.default_rng(0))
+
+
+def test_unrelated_mdps_have_the_rewards_of_others_with_their_transitions() -> None:
+    own, unrelated = mdps("own"), mdps("unrelated")
+    for name in ("transition", "reward"):
+        np.testing.assert_array_equal(getattr(unrelated, name), getattr(own, name))
+    allowed = own.transition > 0
+    assert unrelated.signal is not None and own.signal is None
+    np.testing.assert_array_equal(unrelated.feedback[~allowed], 0.5)
+    assert_law(unrelated.feedback[allowed], stats.uniform.cdf, ALPHA)
+    assert stats.pearsonr(unrelated.feedback[allowed], own.reward[allowed]).pvalue > ALPHA
+
+
+def test_an_agent_earns_what_uniform_actions_do_in_unrelated_mdps() -> None:
+    """The baselines that learn do, too; the control is each with the feedback of its own MDP."""
+    learner = TabularTd()
+    feedbacks: tuple[Feedback, ...] = ("own", "unrelated")
+    ahead = {}
+    for feedback in feedbacks:
+        tasks = mdps(feedback)
+        space = learner.space(tasks.interface)
+        point = space.decode(space.default_point()[None])
+        seeds = np.random.default_rng(3).integers(0, 2**64, (1, N_TASKS), dtype=np.uint64)
+        returns = dict(tasks.baselines(np.random.default_rng(4)))
+        returns["agent"] = learner.run_episodes(point, tasks, seeds).returns[0]
+        del returns["myopic, knows task"]
+        ahead[feedback] = {name: got - tasks.references().random for name, got in returns.items()}
+    assert list(ahead["own"]) == ["bandit per state", "model with bonus", "agent"]
+    for name, difference in ahead["unrelated"].items():
+        assert_mean(difference, 0.0, ALPHA)
+        with pytest.raises(AssertionError):
+            assert_mean(ahead["own"][name], 0.0, ALPHA)

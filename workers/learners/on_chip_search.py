@@ -22,7 +22,7 @@ from spikeloop.workers.chip.ppu.coordinates import coordinates_of, points_of, un
 from spikeloop.workers.chip.ppu.search import after, candidates
 from spikeloop.workers.chip.ppu.search_memory import ALGORITHMS, MAX_FITNESS
 from spikeloop.workers.chip.ppu.search_settings import SearchSettings
-from spikeloop.workers.chip.ppu.task_maker import makes, task_words, tasks_from_words
+from spikeloop.workers.chip.ppu.task_maker import MADE, makes, task_words, tasks_from_words
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.parameter_types import Choice, Integer, Real
@@ -68,8 +68,7 @@ class OnChipSearch(Settings):
         """Return Θ: the algorithm and its numbers."""
         if interface.actions != "discrete" or interface.tables is False or interface.grid:
             raise ValueError(
-                f"{self.kind} needs tasks that the processor can make, which are random_mdp and "
-                "bandit with Bernoulli rewards"
+                f"{self.kind} needs tasks that the processor can make, which are {MADE}"
             )
         if name := unwritable(self.agent.space(interface)):
             raise ValueError(
@@ -202,13 +201,16 @@ def family_of(tasks: TaskBatch, learner: str) -> TaskFamily:
     family: TaskFamily | None = None
     if isinstance(tasks, RandomMdpTasks):
         family = RandomMdp(
-            n_states=tasks.n_states, n_actions=tasks.n_actions, n_steps=tasks.n_steps
+            n_states=tasks.n_states,
+            n_actions=tasks.n_actions,
+            n_steps=tasks.n_steps,
+            feedback="own" if tasks.signal is None else "unrelated",
         )
     elif isinstance(tasks, BanditTasks):
         family = tasks.family
     if family is None or not makes(family):
         raise ValueError(
-            f"{learner} needs tasks that the processor can make, which are random_mdp and bandit "
-            f"with Bernoulli rewards, got {type(tasks).__name__}"
+            f"{learner} needs tasks that the processor can make, which are {MADE}, got "
+            f"{type(tasks).__name__}"
         )
     return family

@@ -37,11 +37,15 @@ WORSE_U16: dict[Arms, int] = {
 """Chances of 0.1, 0.25 and 0.4 of the worse of two arms, of 65535."""
 
 
+MADE = 'random_mdp with feedback = "own" and bandit with Bernoulli rewards'
+"""What ``makes`` accepts, for messages."""
+
+
 def makes(family: TaskFamily) -> bool:
     """Tell whether the processor can make the tasks of a family."""
-    return isinstance(family, RandomMdp) or (
-        isinstance(family, Bandit) and family.rewards == "bernoulli"
-    )
+    if isinstance(family, RandomMdp):
+        return family.feedback == "own"
+    return isinstance(family, Bandit) and family.rewards == "bernoulli"
 
 
 def tasks_from_words(family: TaskFamily, words: IntArray, first_random: IntArray) -> TabularTasks:
@@ -55,7 +59,7 @@ def tasks_from_words(family: TaskFamily, words: IntArray, first_random: IntArray
     Raises:
         TypeError: the family cannot be made.
     """
-    if isinstance(family, RandomMdp):
+    if isinstance(family, RandomMdp) and makes(family):
         return _mdps(family, words, first_random)
     if isinstance(family, Bandit) and makes(family):
         return _bandits(family, words, first_random)

@@ -81,7 +81,7 @@ def test_words_are_the_references_and_held_out_ones_others() -> None:
 
 
 def test_what_the_processor_cannot_make_is_refused() -> None:
-    for family in (Bandit(rewards="gaussian"), ReversalBandit()):
+    for family in (Bandit(rewards="gaussian"), RandomMdp(feedback="unrelated"), ReversalBandit()):
         assert not makes(family)
         with pytest.raises(TypeError, match=family.kind):
             made(family, 1)
