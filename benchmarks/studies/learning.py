@@ -21,11 +21,10 @@ from scipy import stats
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 RAW = ["learner.mismatch=uncalibrated"]
-IDEAL = ["learner.mismatch=off"]
-AS_PUBLISHED = ["learner.program.kind=td_published"]
 CEILING = ["learner.kind=tabular_td", "learner.search_trace_decay=true"]
 FREE = [*CEILING, "learner.largest_value=3.0"]
 
+WEAK = "learner.circuit.gm_exc_u10=51"
 PUNISHED = "family.bump=-2.0"
 
 
@@ -54,15 +53,8 @@ SETS: dict[str, list[Search]] = {
         ("values in weight codes", "mdp_evolution", ["learner.program.dropped_bits=7"]),
         ("values instead of advantages", "mdp_evolution", ["learner.program.weights=values"]),
         ("γ = 0", "mdp_evolution", ["learner.program.discount=false"]),
-        ("td_lambda", "mdp_evolution", ["learner.program.kind=td_lambda"]),
-        ("uncalibrated", "mdp_evolution", RAW),
-        ("uncalibrated, strength searched", "mdp_evolution", [*RAW, 'learner.opened=["gm_exc"]']),
-    ],
-    "rules": [
-        ("fired, calibrated", "mdp_published", []),
-        ("the program as published", "mdp_published", AS_PUBLISHED),
-        ("first instead of fired", "mdp_published", ["learner.coding=first"]),
-        ("first, no mismatch", "mdp_published", ["learner.coding=first", *IDEAL]),
+        ("default strength", "mdp_evolution", [WEAK]),
+        ("values, default strength", "mdp_evolution", ["learner.program.weights=values", WEAK]),
     ],
     "maze": [
         ("fired, λ searched", "maze_evolution", []),

@@ -59,6 +59,7 @@ CONDITIONS: dict[str, Mapping[str, Any]] = {
     **{f"chip {chip}": {"chip": chip} for chip in OTHER_CHIPS},
     "the program as published": {"program": {"kind": "td_published"}},
     "step of 0.05 µs": {"circuit": {"step_s": 5e-8}},
+    "default strength of synapses": {"circuit": {"gm_exc_u10": 51}},
 }
 
 
