@@ -50,7 +50,7 @@ INLINE = """
 run("small", inline=True)
 print(sl.open("small").config.family)
 """
-SHOWN = "kind='random_mdp' n_states=3 n_actions=2 n_steps=60\n"
+SHOWN = "kind='random_mdp' n_states=3 n_actions=2 n_steps=60 feedback='own'\n"
 
 ON_RAY = """
 if __name__ == "__main__":
