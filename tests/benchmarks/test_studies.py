@@ -64,18 +64,18 @@ def test_stay_probabilities_tell_what_a_policy_credits(credits: str, stays: list
 def test_searches_become_rows_and_rows_of_other_studies_stay(
     finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A search that has not been tested yet has no row."""
+    """A search that has not been tested yet has no row. The first study is a sweep."""
     out = tmp_path / "searches.parquet"
-    for study in ("first", "second"):
-        runs = tmp_path / study / "runs" / "evolution"
-        shutil.copytree(finished_run, runs / "7")
-        shutil.copytree(finished_run, runs / "8")
-        shutil.rmtree(runs / "8" / "transfer")
+    for study, run in (("first", "runs/evolution/{}"), ("second", "evolution-{}")):
+        shutil.copytree(finished_run, tmp_path / study / run.format(7))
+        shutil.copytree(finished_run, tmp_path / study / run.format(8))
+        shutil.rmtree(tmp_path / study / run.format(8) / "transfer")
         for _ in range(2):  # a study that is collected again replaces its rows
             monkeypatch.setattr(sys, "argv", ["", str(tmp_path / study), "--out", str(out)])
             collect_searches.main()
     rows = pd.read_parquet(out)
     assert rows["study"].tolist() == ["first", "second"]
+    assert rows.iloc[0].drop(["study", "theta"]).equals(rows.iloc[1].drop(["study", "theta"]))
     row, store = rows.iloc[0], RunStore(finished_run)
     held_out = pd.read_parquet(finished_run / "transfer").query("theta == 'learned'")
     regret, uniform = (held_out["optimal"] - held_out[name] for name in ("return", "random"))
