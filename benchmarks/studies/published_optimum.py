@@ -1,9 +1,10 @@
 """What the published optimum of the seven hyperparameters is worth on the emulated chip.
 
 ``python benchmarks/studies/published_optimum.py [--tasks 200] [--searched RUN...]`` runs it, and
-the default Θ, on held-out MDPs under every router, and prints scores with 95 % t-intervals over
-MDPs. Learned Θ of finished runs (``spikeloop run examples/mdp_published.toml``) are run on the same
-MDPs, and their difference to the published optimum is paired by MDP.
+the default Θ, on held-out MDPs under every router and other conditions, and prints scores with 95 %
+t-intervals over MDPs, of differences from ``squeeze`` paired by MDP. Learned Θ of finished runs
+(``spikeloop run examples/mdp_published.toml``) are run on the same MDPs, and their differences from
+the published optimum are paired by MDP; the last line has their mean, with an interval over runs.
 """
 
 import argparse
@@ -73,6 +74,15 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "squeeze, no mismatch": {"mismatch": "off"},
     "squeeze, chip 21": {"chip": 21},
     "squeeze, chip 22": {"chip": 22},
+    **{
+        f"squeeze, {name} {code}": {"circuit": {name: code}}
+        for name, codes in (
+            ("gm_exc_u10", (48, 54)),
+            ("state_gm_exc_u10", (440, 1022)),
+            ("gm_inh_u10", (450, 900)),
+        )
+        for code in codes
+    },
 }
 
 
@@ -81,13 +91,21 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=200)
     parser.add_argument("--searched", type=Path, nargs="*", default=[], metavar="RUN")
     arguments = parser.parse_args()
+    squeeze: FloatArray | None = None
     for name, settings in CONDITIONS.items():
         learner = ChipAgent.model_validate(settings)
         published, default = (
-            interval(scores(learner, with_values(learner, changes), arguments.tasks).tolist())
+            scores(learner, with_values(learner, changes), arguments.tasks)
             for changes in (PUBLISHED_OPTIMUM, {})
         )
-        print(f"{name}: published {published}, default {default}", flush=True)
+        squeeze = published if squeeze is None else squeeze
+        print(
+            f"{name}: published {interval(published.tolist())}, "
+            f"minus squeeze {interval((published - squeeze).tolist())}, "
+            f"default {interval(default.tolist())}",
+            flush=True,
+        )
+    gains = []
     for folder in arguments.searched:
         run = read_run(RunStore.open(folder))
         searched = run.config.learner
@@ -96,11 +114,15 @@ def main() -> None:
         point = run.config.space.decode(deployed(run)[None])
         learned = scores(searched, point, arguments.tasks)
         gain = learned - scores(searched, with_values(searched, PUBLISHED_OPTIMUM), arguments.tasks)
+        gains.append((float(learned.mean()), float(gain.mean())))
         print(
             f"{folder}: learned {interval(learned.tolist())}, "
             f"minus published {interval(gain.tolist())}",
             flush=True,
         )
+    if gains:
+        learned_mean, gain_mean = (interval(values) for values in zip(*gains, strict=True))
+        print(f"mean of {len(gains)} runs: learned {learned_mean}, minus published {gain_mean}")
 
 
 if __name__ == "__main__":
