@@ -56,10 +56,6 @@ SETS: dict[str, list[Search]] = {
         ("default strength", "mdp_evolution", [WEAK]),
         ("values, default strength", "mdp_evolution", ["learner.program.weights=values", WEAK]),
     ],
-    "maze": [
-        ("fired, λ searched", "maze_evolution", []),
-        ("opened, λ searched", "maze_evolution", ["learner.coding=first", "learner.opened=all"]),
-    ],
     "maze_size": [
         ("2 × 2 cells, λ = 0", "maze_evolution", NO_TRACE),
         ("2 × 2 cells, λ searched", "maze_evolution", []),
