@@ -30,12 +30,13 @@ from learning import interval
 from spikeloop.coordinator.export import weights as learned
 from spikeloop.coordinator.interpretation.behaviour.prediction_errors import NETWORK, squared_errors
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
-from spikeloop.coordinator.stats.bootstrap import N_RESAMPLES, draw_counts
-from spikeloop.tasks.base import FloatArray
+from spikeloop.coordinator.stats.scores import Bootstrap, Sample
 
 TABLE = Path(__file__).parent / "lsnn_trainings.parquet"
 PREDICTORS = ("prior mean", "linear regression", "Bayes regression")
+SCORED = ("squared_error", "linear_regression", "bayes_regression")
 SAMPLES = (10, 20, 30, 39)
+"""Seen before the answer."""
 N_FUNCTIONS = 1000
 KEY = ["training", "run_seed", "function"]
 
@@ -58,34 +59,26 @@ def rows(label: str, path: Path) -> pd.DataFrame:
     return frame
 
 
-def scores(errors: pd.DataFrame, name: str, counts: FloatArray) -> FloatArray:
-    """Compute the score of a predictor, (1 + n_resamples,): of all functions, then resampled."""
-    weights = np.concatenate([np.ones((1, len(errors))), counts])
-    means = weights @ errors[[name, "prior_mean"]].to_numpy()
-    return np.asarray(1 - means[:, 0] / means[:, 1])
-
-
-def with_interval(resampled: FloatArray) -> str:
-    """Format a value, given before its resampled ones, with their middle 95 %."""
-    low, high = np.percentile(resampled[1:], [2.5, 97.5])
-    return f"{resampled[0]:.3f} [{low:.3f}, {high:.3f}]"
+def sample(errors: pd.DataFrame, name: str) -> Sample:
+    """A predictor's part of the gap between the prior mean and no error, function by function."""
+    prior = errors["prior_mean"].to_numpy(float)[None]
+    return Sample(prior - errors[name].to_numpy(float)[None], prior)
 
 
 def summary(table: pd.DataFrame) -> Iterator[str]:
     """The lines of a table in Markdown: every training, and the mean of those with one label."""
-    counts = draw_counts(N_FUNCTIONS, N_RESAMPLES, np.random.default_rng(0)).astype(float)
+    bootstrap = Bootstrap.over(N_FUNCTIONS, np.random.default_rng(0))
     after = [f"after_{n}" for n in SAMPLES]
     yield f"| training | seed | episodes | score | − linear | Bayes | {' | '.join(after)} |"
     yield "|" + " --- |" * (6 + len(after))
     for label, trainings in table.groupby("training", sort=False):
         found = []
         for seed, errors in trainings.groupby("run_seed"):
-            score, line = (
-                scores(errors, c, counts) for c in ("squared_error", "linear_regression")
-            )
-            bayes = scores(errors, "bayes_regression", counts)
-            found.append([score[0], (score - line)[0], bayes[0], *errors[after].mean()])
-            cells = [with_interval(score), with_interval(score - line), f"{bayes[0]:.3f}"]
+            network, line, bayes = (sample(errors, name) for name in SCORED)
+            score = bootstrap.estimate(network)
+            gain = bootstrap.difference(network, line)
+            found.append([score.value, gain.value, bayes.score, *errors[after].mean()])
+            cells = [str(score), str(gain), f"{bayes.score:.3f}"]
             cells += [f"{value:.3g}" for value in errors[after].mean()]
             yield f"| {label} | {seed} | {errors['episodes'].iloc[0]:,} | {' | '.join(cells)} |"
         if len(found) > 1:
@@ -98,10 +91,13 @@ def main() -> None:
     parser.add_argument("trainings", nargs="*", metavar="LABEL=PATH", help="what is put in")
     parser.add_argument("--table", type=Path, default=TABLE)
     asked = parser.parse_args()
+    given = [each.partition("=") for each in asked.trainings]
+    if not all(path for _, _, path in given):
+        parser.error("each training must be LABEL=PATH")
+    if not given and not asked.table.exists():
+        parser.error(f"{asked.table} does not exist yet: name at least one training")
     known = [pd.read_parquet(asked.table)] if asked.table.exists() else []
-    new = [
-        rows(label, Path(path)) for label, path in (each.split("=", 1) for each in asked.trainings)
-    ]
+    new = [rows(label, Path(path)) for label, _, path in given]
     table = pd.concat([*known, *new]).drop_duplicates(KEY, keep="last")
     if new:
         table = table.astype(dict.fromkeys(table.columns[5:], "float32"))

@@ -9,9 +9,7 @@ import pandas as pd
 import pytest
 from support.random_networks import random_network_file
 
-from spikeloop.coordinator.export.weights import open_learned
-from spikeloop.coordinator.search.evaluation import grid_of
-from spikeloop.workers.seeding import TaskSet
+import spikeloop as sl
 
 
 def known_errors(training: str, seed: int, squared_error: float) -> pd.DataFrame:
@@ -42,6 +40,7 @@ def test_scores_and_means_of_known_errors() -> None:
 def test_a_training_that_is_put_in_again_replaces_its_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its errors are those of a transfer, function by function."""
     monkeypatch.setattr(lsnn_trainings, "N_FUNCTIONS", 50)
     network = random_network_file(tmp_path / "weights.npz", {"kind": "quadratic", "n_steps": 40})
     table = tmp_path / "table.parquet"
@@ -51,9 +50,9 @@ def test_a_training_that_is_put_in_again_replaces_its_rows(
         lsnn_trainings.main()
     rows = pd.read_parquet(table)
     assert rows["training"].tolist() == ["b"] * 50 + ["a"] * 50
-    known = open_learned(network, trust=False)
-    seed = known.config.transfer.seed
-    points = known.point[None]
-    tasks = grid_of(known.config, points, 50, TaskSet.TRANSFER, seed).tasks()
-    np.testing.assert_allclose(rows["prior_mean"][:50], -tasks.references().random / 40, rtol=1e-6)
-    assert (rows["squared_error"] > 0).all()
+    opened = sl.open(network)
+    assert isinstance(opened, sl.WeightsFile)
+    episodes = opened.evaluate(tasks=50, inline=True, progress=False).episodes
+    played = episodes.query("theta == 'learned'").sort_values("task")
+    np.testing.assert_allclose(rows["squared_error"][50:], -played["return"] / 40, rtol=1e-6)
+    np.testing.assert_allclose(rows["prior_mean"][:50], -played["random"] / 40, rtol=1e-6)
