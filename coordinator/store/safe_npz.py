@@ -104,9 +104,10 @@ def check_table(data: bytes, largest: int) -> None:
     if n_bytes <= largest:
         return
     # Each text once, and its number for each row, which is never larger than the file.
-    file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=list(texts))
+    # No threads, as in ``atomic_files.read_parquet``.
+    file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=list(texts), pre_buffer=False)
     n_bytes = 0
-    for batch in file.iter_batches():
+    for batch in file.iter_batches(use_threads=False):
         n_bytes += sum(map(_size, batch.columns))
         if n_bytes > largest:
             raise TooLarge(largest)
