@@ -7,9 +7,10 @@ probit,
 
     P(second arm) = Φ((w₂ − w₁ − bias) / width)
 
-with both in weight codes, once for each of ten chips. It prints a table, with the spread over chips
-of each, and draws the measured choices. ``--strengths`` measures instead how the width depends on
-the strength of excitation and on the mean weight.
+with both in weight codes, once for each of ten chips. It prints a table of the median width, with
+the interval between order statistics, and of the mean bias, with a t-interval, and draws the
+measured choices. ``--strengths`` measures instead how the width depends on the strength of
+excitation and on the mean weight.
 """
 
 import argparse
@@ -85,6 +86,27 @@ def fitted(share: FloatArray) -> Choice:
     return Choice(share, float(np.exp(best.x[0])), float(best.x[1]))
 
 
+def median(widths: list[float]) -> str:
+    """Median and its 95 % interval between two order statistics; of ten, the second and ninth."""
+    text = _width(float(np.median(widths)))
+    if len(widths) == 1:
+        return text
+    limits = stats.quantile_test(np.array(widths), p=0.5).confidence_interval(0.95)
+    return f"{text} [{', '.join(map(_width, limits))}]"
+
+
+def _width(width: float) -> str:
+    return f"{width:.1f}" if width < 100 else "≥ 100"
+
+
+def mean(biases: list[float]) -> str:
+    """Mean, its 95 % t-interval and the standard deviation over chips, as two cells."""
+    if len(biases) == 1:
+        return f"{biases[0]:+.1f} | "
+    low, high = stats.ttest_1samp(biases, 0.0).confidence_interval(0.95)
+    return f"{np.mean(biases):+.1f} [{low:+.1f}, {high:+.1f}] | {np.std(biases, ddof=1):.1f}"
+
+
 def by_strength() -> None:
     """Print the width of the choice of calibrated chips, by strength and mean weight."""
     print("| strength | " + " | ".join(f"around {level}" for level in LOW_AND_HIGH) + " |")
@@ -96,8 +118,7 @@ def by_strength() -> None:
         cells = []
         for level in LOW_AND_HIGH:
             choices = [fitted(shares(agent, chip, level)) for chip in CHIPS]
-            width = np.median([choice.width for choice in choices])
-            cells.append(f"{width:.1f}" if width < 100 else "at random")
+            cells.append(median([choice.width for choice in choices]))
         print(f"| {strength} | " + " | ".join(cells) + " |", flush=True)
 
 
@@ -137,7 +158,7 @@ def main() -> None:
     found: dict[tuple[str, str, int], list[Choice]] = {}
     print(f"{len(CHIPS)} chips, {N_DECISIONS} decisions for each of {len(DIFFERENCES)} differences")
     print()
-    print("| coding | mismatch | level | width | bias, mean | bias, SD over chips |")
+    print("| coding | mismatch | level | width, median | bias, mean | bias, SD over chips |")
     print("| --- | --- | --- | --- | --- | --- |")
     for coding in ("first", "fired", "count", "polled"):
         for mismatch in ("off", "calibrated", "uncalibrated"):
@@ -149,11 +170,9 @@ def main() -> None:
                 chips = CHIPS[:1] if mismatch == "off" else CHIPS
                 choices = [fitted(shares(agent, chip, level)) for chip in chips]
                 found[coding, mismatch, level] = choices
-                width = np.median([choice.width for choice in choices])
-                bias = [choice.bias for choice in choices]
-                spread = f"{np.std(bias, ddof=1):.1f}" if len(bias) > 1 else ""
-                cells = f"{width:.1f} | {np.mean(bias):+.1f} | {spread}"
-                print(f"| {coding} | {mismatch} | {level} | {cells} |", flush=True)
+                width = median([choice.width for choice in choices])
+                bias = mean([choice.bias for choice in choices])
+                print(f"| {coding} | {mismatch} | {level} | {width} | {bias} |", flush=True)
     if figure is not None:
         draw(found, figure)
 
