@@ -87,7 +87,7 @@ def fitted(share: FloatArray) -> Choice:
 
 
 def median(widths: list[float]) -> str:
-    """Median and its 95 % interval between two order statistics; of ten, the second and ninth."""
+    """Median and its interval between order statistics, at least 95 %: of ten, the 2nd and 9th."""
     text = _width(float(np.median(widths)))
     if len(widths) == 1:
         return text
